@@ -1,8 +1,8 @@
 """Run a command where it may own the network: private mount, network and process namespaces.
 
-Everything made inside (network namespaces, firewall rules, servers, mounts) ends with the command,
-also when it is killed, and none of it is visible to the machine. Without root a user namespace gives
-the same, where the kernel allows it.
+Everything made inside (network namespaces, firewall rules, servers, mounts) ends with the
+command, also when it is killed, and none of it is visible to the machine. Without root a user
+namespace gives the same, where the kernel allows it.
 
 Usage: python -m local.sandbox [--or-plain] COMMAND [ARGUMENT...]
 """
@@ -13,11 +13,12 @@ import os
 import shutil
 import subprocess
 import sys
+from typing import NoReturn
 
 INSIDE = "CACHEGATE_SANDBOX"
 
-# Named network namespaces live under /run/netns: a private one keeps two runs apart. A user namespace
-# may not write to the machine's /run, so that is covered as a whole.
+# Named network namespaces live under /run/netns: a private one keeps two runs apart. A user
+# namespace may not write to the machine's /run, so that is covered as a whole.
 _PREPARE = """
 set -e
 mount --make-rprivate /
@@ -34,7 +35,7 @@ def inside() -> bool:
 
 
 def _unshare() -> list[str]:
-    """Return the command that enters the namespaces, with a user namespace where root is missing."""
+    """Return the command that enters, by a user namespace where root is missing."""
     user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
     # SIGKILL to every process inside when the outermost one ends, however it ends.
     return ["unshare", *user, "--mount", "--net", "--pid", "--fork", "--mount-proc", "--kill-child"]
@@ -57,10 +58,10 @@ def why_not() -> str | None:
     return f"the kernel does not allow network namespaces here ({lines[-1]})"
 
 
-def enter(command: list[str]) -> None:
+def enter(command: list[str]) -> NoReturn:
     """Replace this process by the command inside the sandbox; never returns."""
     argv = [*_unshare(), "sh", "-c", _PREPARE, "sh", *command]
-    os.execvpe(argv[0], argv, _environment() | {INSIDE: "1"})
+    os.execvpe(argv[0], argv, _environment() | {INSIDE: "1"})  # noqa: S606 - no shell wanted
 
 
 def _path() -> str:
@@ -85,7 +86,7 @@ def main(arguments: list[str]) -> int:
     sys.stderr.write(f"no sandbox: {reason}\n")
     if not or_plain:
         return 1
-    os.execvpe(command[0], command, _environment())
+    os.execvpe(command[0], command, _environment())  # noqa: S606 - no shell wanted
 
 
 if __name__ == "__main__":

@@ -1,0 +1,65 @@
+"""The durable record of one VPC: who owns which listen port, and what was decided when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from cachegate.domain.forward import Forward, ForwardKind, RuleSet, Target
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from ipaddress import IPv4Address, IPv4Network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """A listen port in the hands of one key. All times are seconds since the epoch.
+
+    The port is at rest from `resting_since` on (quarantine); until then its key lives, also
+    where it has no target yet.
+    """
+
+    key: str
+    cache: str
+    kind: ForwardKind
+    listen: int
+    targets: tuple[Target, ...] = ()  # the last good ones
+    leased_at: float
+    changed_at: float  # when the targets last changed
+    reason: str  # why they are what they are
+    missing_since: float | None = None  # first pass of those that agree that the key is gone
+    resting_since: float | None = None
+    candidate: tuple[Target, ...] | None = None  # an address change that waits for agreement
+    candidate_since: float | None = None
+    left: tuple[tuple[IPv4Address, float], ...] = ()  # addresses left lately, and when
+
+    @property
+    def forward(self) -> Forward:
+        """Return the forward that the agent gets for this lease."""
+        return Forward(listen=self.listen, kind=self.kind, key=self.key, targets=self.targets)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """All leases of one VPC and the generation of the rule set that follows from them."""
+
+    vpc_id: str
+    generation: int = 0
+    leases: Mapping[str, Lease] = field(default_factory=dict)  # by key
+    sources: tuple[IPv4Network, ...] = ()
+    targets_within: tuple[IPv4Network, ...] = ()
+    braked_since: float | None = None  # the mass-change brake holds since then
+    braked_digest: str | None = None  # what it holds: a further pass must agree on this
+    detached: bool = False  # a person took the agents off: plan, but push nothing
+    nat_instances: tuple[str, ...] = ()  # ids that were given a rule set and not yet taken off
+
+    @property
+    def rule_set(self) -> RuleSet:
+        """Return what is pushed: exactly what the ledger holds."""
+        forwards = sorted((lease.forward for lease in self.leases.values()), key=_listen)
+        return RuleSet(tuple(forwards), self.sources)
+
+
+def _listen(forward: Forward) -> int:
+    return forward.listen

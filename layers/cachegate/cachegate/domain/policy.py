@@ -1,0 +1,32 @@
+"""The knobs of the planner. All durations in seconds; short in the embedded world."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+from cachegate.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What a stack's parameters and settings ask of the planner."""
+
+    stack: str
+    sources: tuple[IPv4Network, ...]  # who may connect; none means nobody
+    first_port: int = 6379
+    last_port: int = 8378
+    quarantine: float = 7.0 * 24 * 3600
+    agreement: float = 60.0  # between two passes that must agree before a removal
+    brake_agreement: float = 600.0  # the same for a mass change
+    brake_forwards: int = 8  # the brake exists from this many forwards up
+    revisit: float = 300.0  # an address left less than this ago is taken back only after two passes
+    disagreement_recheck: float = 5.0  # PrimaryEndpoint and CurrentRole differ
+    recheck: float = 30.0  # anything else in motion
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.first_port <= self.last_port <= 65535:
+            raise ConfigurationError(f"no such port range: {self.first_port}-{self.last_port}")

@@ -1,0 +1,45 @@
+"""What can go wrong, told apart by what the caller should do about it."""
+
+from __future__ import annotations
+
+
+class CachegateError(Exception):
+    """Root of all our errors; `code` is a stable word for programs, the message is for people."""
+
+    code = "failed"
+
+
+class ConfigurationError(CachegateError):
+    """A setting, tag or parameter is wrong: a person has to change it; trying again cannot help."""
+
+    code = "configuration"
+
+
+class InvocationError(CachegateError):
+    """A direct invocation asked for something that does not exist or is not allowed."""
+
+    code = "bad_request"
+
+
+class TransientError(CachegateError):
+    """AWS or the network did not answer well this time; the next pass may succeed."""
+
+    code = "try_again"
+
+
+class LedgerConflictError(TransientError):
+    """Another pass wrote the ledger first: observe and plan again."""
+
+    code = "ledger_conflict"
+
+
+class RuleSetTooLargeError(ConfigurationError):
+    """The rule set fits into no ledger item or command: expose fewer caches."""
+
+    code = "rule_set_too_large"
+
+
+class NotVerifiedError(TransientError):
+    """A NAT instance did not prove that its kernel holds the rule set of the ledger."""
+
+    code = "not_verified"
