@@ -84,8 +84,11 @@ def main(arguments: list[str]) -> int:
     if reason is None:
         enter(command)
     sys.stderr.write(f"no sandbox: {reason}\n")
-    if not or_plain:
-        return 1
+    return plain(command) if or_plain else 1
+
+
+def plain(command: list[str]) -> NoReturn:
+    """Replace this process by the command as it is, outside."""
     os.execvpe(command[0], command, _environment())  # noqa: S606 - no shell wanted
 
 

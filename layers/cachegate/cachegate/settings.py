@@ -120,7 +120,9 @@ class _Reader:
         return {
             field.name: self._number(field.name.upper(), field.default)
             for field in fields(owner)
-            if type(field.default) in (int, float) and not field.name.endswith("_port")
+            if isinstance(field.default, int | float)
+            and not isinstance(field.default, bool)
+            and not field.name.endswith("_port")
         }
 
     def _number(self, name: str, default: float) -> float:
