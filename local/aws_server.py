@@ -1,0 +1,99 @@
+"""AWS on loopback: moto's server, with our own answers where moto lacks what AWS does."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self, cast
+
+import boto3
+import moto.elasticache.urls
+import moto.resourcegroupstaggingapi.urls
+from botocore.config import Config
+from moto.backends import get_backend
+from moto.server import ThreadedMotoServer
+
+from local import elasticache, tagging
+from local.caches import ACCOUNT, REGION
+from local.fleet import Fleet
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+
+
+def extend(urls: Any, responses: type[Any]) -> None:
+    """Let a class of ours answer all of one moto service's paths; call before the server starts."""
+    urls.url_paths = dict.fromkeys(urls.url_paths, responses.dispatch)
+
+
+def register(fleet: Fleet) -> None:
+    """Let moto answer about caches from this fleet, in its server and in mock_aws alike."""
+    elasticache.Responses.fleet = tagging.Responses.fleet = fleet
+    extend(moto.elasticache.urls, elasticache.Responses)
+    extend(moto.resourcegroupstaggingapi.urls, tagging.Responses)
+
+
+@dataclass(slots=True)
+class AwsServer:
+    """The stand-in for AWS; leaving it stops the server and forgets every resource."""
+
+    fleet: Fleet = field(default_factory=Fleet)
+    address: str = "127.0.0.1"
+    port: int = 0
+    server: ThreadedMotoServer = field(init=False)
+
+    def __enter__(self) -> Self:
+        register(self.fleet)
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)
+        self.server = ThreadedMotoServer(self.address, self.port, verbose=False)
+        self.server.start()
+        self.port = self.server.get_host_and_port()[1]
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.server.stop()
+        for service in ("ec2", "sqs", "dynamodb", "ssm", "lambda", "cloudformation", "elasticache"):
+            reset(service)
+
+    @property
+    def url(self) -> str:
+        """Where clients find it: the value of AWS_ENDPOINT_URL."""
+        return f"http://{self.address}:{self.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a program needs in its environment to take this for AWS."""
+        return CREDENTIALS | {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_REGION": REGION,
+        }
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client of this AWS."""
+        return cast("Any", boto3.client)(
+            service,
+            endpoint_url=self.url,
+            region_name=REGION,
+            aws_access_key_id="testing",
+            aws_secret_access_key="testing",  # noqa: S106  a stand-in has no secrets
+            config=Config(retries={"mode": "standard", "max_attempts": 1}, read_timeout=120),
+        )
+
+
+def backend(service: str) -> Any:
+    """Return moto's state of one service, for what has no API: AWS's own doing."""
+    backends = cast("Any", get_backend)(service)
+    return backends[ACCOUNT][REGION if REGION in backends[ACCOUNT] else "aws"]
+
+
+def reset(service: str) -> None:
+    """Forget every resource of one service."""
+    cast("Any", get_backend)(service).reset()

@@ -1,0 +1,180 @@
+"""The VPC as network namespaces: Internet gateway, NAT instances, cache nodes, and clients outside.
+
+    client, stranger -- internet -- igw -- router -- NAT instance, cache nodes
+                                           |
+                 AWS: the sandbox's own network, with the VPC's resolver and instance metadata
+
+The Internet gateway translates Elastic IPs one to one and without state, as AWS does: a NAT
+instance only ever sees its private address. A cache node has a route to its VPC and no further, so
+it cannot answer a client whose address the NAT instance left in the packet.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from typing import TYPE_CHECKING, Self
+
+from local.namespaces import Host, Lab, ip
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+CIDR = IPv4Network("10.0.0.0/16")
+RESOLVER = IPv4Address("10.0.0.2")  # AWS: the base of the VPC's range plus two
+METADATA = IPv4Address("169.254.169.254")
+CLIENT = IPv4Address("198.51.100.27")
+STRANGER = IPv4Address("192.0.2.66")
+NODE_SUBNETS = (IPv4Network("10.0.1.0/24"), IPv4Network("10.0.2.0/24"))
+
+# Every link inside the VPC has this address at its router's end, and hosts route through it: a /32
+# each keeps the addresses free of any layout, as an Elastic network interface does.
+_ROUTER = IPv4Interface("169.254.0.1/32")
+_AWS_LINK = ("aws0", "aws1")
+
+_INTERNET_GATEWAY = """
+table ip igw {
+  map arriving { type ipv4_addr : ipv4_addr; }
+  map leaving { type ipv4_addr : ipv4_addr; }
+  chain from_internet {
+    type filter hook prerouting priority raw
+    iifname "wan" ip daddr set ip daddr map @arriving
+  }
+  chain to_internet {
+    type filter hook postrouting priority raw
+    oifname "wan" ip saddr set ip saddr map @leaving accept
+    oifname "wan" drop
+  }
+}
+"""
+
+
+@dataclass(slots=True)
+class Vpc:
+    """The namespaces and the links between them; leaving it removes them all."""
+
+    lab: Lab
+    internet: Host = field(init=False)
+    gateway: Host = field(init=False)
+    router: Host = field(init=False)
+    client: Host = field(init=False)
+    stranger: Host = field(init=False)
+    hosts: dict[IPv4Address, Host] = field(default_factory=dict)
+    linked: bool = False
+
+    def __enter__(self) -> Self:
+        try:
+            self._wire()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Remove every host, and the link to AWS at once: a removed namespace takes its time."""
+        if self.linked:
+            ip("link", "del", _AWS_LINK[0])
+            self.linked = False
+        self.hosts.clear()
+        self.lab.close()
+
+    def _wire(self) -> None:
+        self.internet, self.gateway, self.router = map(self.lab.host, ("internet", "igw", "router"))
+        ip("link", "add", _AWS_LINK[0], "type", "veth",
+           "peer", "name", _AWS_LINK[1], "netns", self.router.name)  # fmt: skip
+        self.linked = True
+        self._link_aws()
+        for host in (self.internet, self.gateway, self.router):
+            host.sysctl("net.ipv4.ip_forward", 1)
+        self.client = self._outside("client", CLIENT)
+        self.stranger = self._outside("stranger", STRANGER)
+        self._link_gateway()
+
+    def _link_aws(self) -> None:
+        """Make the sandbox's own network AWS: reachable from the VPC at AWS's own addresses."""
+        here, there = _AWS_LINK
+        ip("-n", self.router.name, "addr", "add", str(_ROUTER), "dev", there)
+        ip("-n", self.router.name, "link", "set", there, "up")
+        for address in (RESOLVER, METADATA):
+            ip("addr", "add", f"{address}/32", "dev", here)
+        ip("link", "set", here, "up")
+        ip("route", "add", str(_ROUTER.ip), "dev", here, "scope", "link", "src", str(RESOLVER))
+        ip("route", "add", str(CIDR), "via", str(_ROUTER.ip), "src", str(RESOLVER))
+        for address in (RESOLVER, METADATA):
+            ip("-n", self.router.name, "route", "add", f"{address}/32", "dev", there)
+
+    def _outside(self, name: str, address: IPv4Address) -> Host:
+        """Add a machine somewhere on the Internet."""
+        host = self.lab.host(name)
+        network = IPv4Network(f"{address}/24", strict=False)
+        neighbour = network.network_address + 1
+        self.lab.link(
+            host, IPv4Interface(f"{address}/24"), self.internet, IPv4Interface(f"{neighbour}/24")
+        )
+        self.lab.route(host, "default", str(neighbour))
+        return host
+
+    def _link_gateway(self) -> None:
+        wan, gateway = IPv4Interface("100.64.0.1/30"), self.gateway.name
+        ip("link", "add", "wan", "netns", gateway, "type", "veth",
+           "peer", "name", "wan", "netns", self.internet.name)  # fmt: skip
+        ip("-n", self.internet.name, "addr", "add", str(wan), "dev", "wan")
+        ip("-n", gateway, "addr", "add", f"{wan.ip + 1}/30", "dev", "wan")
+        for host in (self.internet.name, gateway):
+            ip("-n", host, "link", "set", "wan", "up")
+        self.lab.route(self.gateway, "default", str(wan.ip))
+        inside = IPv4Interface("100.64.1.1/30")
+        self.lab.link(self.gateway, inside, self.router, IPv4Interface(f"{inside.ip + 1}/30"))
+        self.lab.route(self.gateway, str(CIDR), str(inside.ip + 1))
+        self.lab.route(self.router, "default", str(inside.ip))
+        # What is sent to an address that nobody holds vanishes; a VPC answers with no ICMP error.
+        ip("-n", self.router.name, "route", "add", "blackhole", str(CIDR))
+        self.gateway.run("nft", "-f", "-", text=_INTERNET_GATEWAY)
+
+    def add_host(self, name: str, address: IPv4Address) -> Host:
+        """Start a machine in a subnet that has no route to the Internet: a cache node."""
+        host = self.lab.host(name)
+        self.lab.links += 1
+        device = f"n{self.lab.links}"
+        ip("link", "add", device, "netns", self.router.name, "type", "veth",
+           "peer", "name", "ens5", "netns", host.name)  # fmt: skip
+        ip("-n", host.name, "addr", "add", f"{address}/32", "dev", "ens5")
+        ip("-n", host.name, "link", "set", "ens5", "up")
+        ip("-n", host.name, "route", "add", str(_ROUTER.ip), "dev", "ens5", "scope", "link")
+        self.lab.route(host, str(CIDR), str(_ROUTER.ip))
+        ip("-n", self.router.name, "addr", "add", str(_ROUTER), "dev", device)
+        ip("-n", self.router.name, "link", "set", device, "up")
+        ip("-n", self.router.name, "route", "add", f"{address}/32", "dev", device)
+        self.hosts[address] = host
+        return host
+
+    def add_nat_instance(self, name: str, private: IPv4Address, public: IPv4Address) -> Host:
+        """Start a machine with an Elastic IP in the public subnet, ready to forward packets."""
+        host = self.add_host(name, private)
+        self.lab.route(host, "default", str(_ROUTER.ip))
+        host.sysctl("net.ipv4.ip_forward", 1)
+        self.associate(private, public)
+        return host
+
+    def associate(self, private: IPv4Address, public: IPv4Address) -> None:
+        """Give an address of the VPC an Elastic IP."""
+        self.lab.route(self.internet, f"{public}/32", "100.64.0.2")
+        for table, key, value in (("arriving", public, private), ("leaving", private, public)):
+            self.gateway.run("nft", f"add element ip igw {table} {{ {key} : {value} }}")
+
+    def cut(self, address: IPv4Address) -> None:
+        """Pull a machine's cable: what is sent to it vanishes, and it can say no goodbye."""
+        ip("-n", self.router.name, "route", "del", f"{address}/32")
+        ip("-n", self.hosts[address].name, "link", "set", "ens5", "down")
+
+    def remove_host(self, address: IPv4Address) -> None:
+        """Terminate a machine; the caller has cut it off and ended its programs."""
+        self.lab.remove(self.hosts.pop(address))
