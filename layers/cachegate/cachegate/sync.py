@@ -2,129 +2,185 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from cachegate.domain.agent import apply_payload, encode
+from cachegate.errors import CachegateError, LedgerConflictError, NotVerifiedError
+from cachegate.observe import survey
+from cachegate.prepare import prepare
+from cachegate.protocols import Heartbeat
+from cachegate.push import InstanceResult, InstanceState, judge, not_asked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from ipaddress import IPv4Address, IPv4Network
+    from collections.abc import Iterable
 
-    from cachegate.domain.agent import Reply
-    from cachegate.domain.cache import Cache, Evidence, NatInstance
+    from cachegate.domain.cache import NatInstance
     from cachegate.domain.ledger import Ledger
+    from cachegate.domain.plan import Plan, Problem
+    from cachegate.observe import Survey
+    from cachegate.protocols import Adapters
+    from cachegate.settings import SyncSettings
+
+ALL_VPCS = "*"  # the heartbeat of whole passes
+TRIES = 3  # a ledger that changes under our hands is read again this often
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
-    """The caches of the Region that carry the expose tag.
+class VpcResult:
+    """How the pass ended in one VPC."""
 
-    `whole` is False where the list itself may be missing some; a cache whose own answer was
-    missing says so itself.
+    vpc_id: str
+    plan: Plan | None = None  # None: failed before there was one
+    instances: tuple[InstanceResult, ...] = ()
+    error: CachegateError | None = None
+    recheck_after: float | None = None  # seconds; None where nothing is in motion
+
+    @property
+    def failed(self) -> tuple[InstanceResult, ...]:
+        """Return the NAT instances that were asked and did not prove their rule set."""
+        return tuple(i for i in self.instances if i.state is InstanceState.FAILED)
+
+    @property
+    def verified(self) -> bool:
+        """Tell whether every NAT instance that could be asked holds the ledger's rule set."""
+        states = {i.state for i in self.instances}
+        asked = states & {InstanceState.VERIFIED, InstanceState.OFFLINE}
+        return not self.error and not self.failed and asked != {InstanceState.OFFLINE}
+
+    @property
+    def failure(self) -> CachegateError | None:
+        """Return why the pass has to be tried again here, or None."""
+        if self.error is not None:
+            return self.error
+        if self.failed:
+            reasons = "; ".join(f"{i.instance_id}: {i.reason}" for i in self.failed)
+            return NotVerifiedError(f"{self.vpc_id}: {reasons}")
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncResult:
+    """How a pass ended."""
+
+    began_at: float
+    vpcs: tuple[VpcResult, ...]
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def failures(self) -> tuple[CachegateError, ...]:
+        """Return what has to be tried again."""
+        return tuple(vpc.failure for vpc in self.vpcs if vpc.failure is not None)
+
+
+def sync(
+    adapters: Adapters,
+    settings: SyncSettings,
+    *,
+    force: bool = False,
+    attach: bool = False,
+    only: frozenset[str] | None = None,
+) -> SyncResult:
+    """Run one pass. `force` releases the brake, `attach` ends a detachment.
+
+    A VPC that fails does not stop the others. An error that is none of ours is raised when all
+    have ended.
     """
-
-    caches: tuple[Cache, ...]
-    whole: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A ledger as it was read, with the version that the next write must replace."""
-
-    ledger: Ledger
-    version: int
+    seen = survey(adapters, settings, only)
+    one_pass = _Pass(adapters=adapters, settings=settings, force=force, attach=attach)
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        running = [pool.submit(one_pass.run, vpc_id, seen) for vpc_id in seen.observations]
+    unexpected = [e for future in running if (e := future.exception()) is not None]
+    if unexpected:
+        raise BaseExceptionGroup("a pass met errors that it does not know", unexpected)
+    result = SyncResult(
+        began_at=seen.at,
+        vpcs=tuple(future.result() for future in running),
+        problems=seen.problems,
+    )
+    if only is None and all(vpc.verified for vpc in result.vpcs):
+        whole = Heartbeat(began_at=seen.at, verified_at=adapters.clock())
+        adapters.ledgers.beat(ALL_VPCS, whole)
+    return result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Heartbeat:
-    """What changes with every pass, kept beside the ledger of a VPC. Seconds since the epoch."""
+class _Pass:
+    adapters: Adapters
+    settings: SyncSettings
+    force: bool
+    attach: bool
 
-    began_at: float = 0.0  # when the last verified pass began to observe
-    verified_at: float = 0.0
-    token: str = ""  # of the one live chain of re-checks
-    rechecks: int = 0  # how many it has made
+    def run(self, vpc_id: str, seen: Survey) -> VpcResult:
+        """Run the pass in one VPC; on a conflict, observe and plan again."""
+        for _ in range(TRIES):
+            try:
+                return self._attempt(vpc_id, seen)
+            except LedgerConflictError as error:
+                conflict = error
+                seen = survey(self.adapters, self.settings, frozenset({vpc_id}))
+            except CachegateError as error:
+                return VpcResult(vpc_id=vpc_id, error=error)
+        return VpcResult(vpc_id=vpc_id, error=conflict)
 
+    def _attempt(self, vpc_id: str, seen: Survey) -> VpcResult:
+        prepared = prepare(self.adapters, self.settings, vpc_id, seen, force=self.force)
+        instances = seen.instances_in(vpc_id)
+        running = [i.instance_id for i in instances if i.state == "running"]
+        untagged = self._untagged(prepared.before, instances)
+        ledger = replace(
+            prepared.plan.ledger,
+            nat_instances=tuple(sorted({i.instance_id for i in instances} | untagged)),
+            detached=prepared.before.detached and not self.attach,
+        )
+        # Before it is recorded: a rule set that no command can carry must not enter the ledger.
+        payload = encode(apply_payload(ledger, self.settings.owner, self.settings.adopt_owner))
+        if prepared.version is None or ledger != prepared.before:
+            self.adapters.ledgers.save(ledger, prepared.version)
+        pushed: tuple[InstanceResult, ...] = ()
+        if running and not ledger.detached:
+            replies = self.adapters.gateways.run(running, "apply", payload)
+            pushed = tuple(judge(replies[instance_id], ledger) for instance_id in running)
+        result = VpcResult(
+            vpc_id=vpc_id,
+            plan=replace(prepared.plan, ledger=ledger),
+            instances=(*pushed, *not_asked(instances, sorted(untagged))),
+        )
+        return replace(result, recheck_after=self._chain(result, seen.at))
 
-class Inventory(Protocol):
-    """The caches of this account and Region."""
+    def _untagged(self, ledger: Ledger, tagged: Iterable[NatInstance]) -> frozenset[str]:
+        """Return the instances that the ledger knows, that run, and that lost their tag."""
+        known = set(ledger.nat_instances) - {i.instance_id for i in tagged}
+        return self.adapters.network.running(known) if known else frozenset()
 
-    def listing(self) -> Listing:
-        """Return every cache with the expose tag, its nodes, roles and endpoints."""
-        ...
-
-
-class Network(Protocol):
-    """The VPCs of this account and Region."""
-
-    def nat_instances(self) -> tuple[NatInstance, ...]:
-        """Return every instance with the tag cachegate:nat, of any stack, not terminated."""
-        ...
-
-    def networks(self, vpc_ids: Iterable[str]) -> Mapping[str, tuple[IPv4Network, ...]]:
-        """Return the associated IPv4 CIDRs of VPCs; one that does not exist is left out."""
-        ...
-
-    def evidence(
-        self, vpc_ids: Iterable[str], addresses: Iterable[IPv4Address]
-    ) -> Mapping[IPv4Address, Evidence]:
-        """Say of each address whether a network interface of the VPCs holds it."""
-        ...
-
-
-class Resolver(Protocol):
-    """Where names become addresses."""
-
-    def resolve(self, names: Iterable[str]) -> Mapping[str, frozenset[IPv4Address]]:
-        """Return the A records of each name; a name that failed is left out."""
-        ...
-
-
-class Ledgers(Protocol):
-    """The durable records."""
-
-    def vpc_ids(self) -> frozenset[str]:
-        """Return the VPCs that have a ledger."""
-        ...
-
-    def load(self, vpc_id: str) -> Record | None:
-        """Return the ledger, or None where there is none: a new VPC, or it was lost."""
-        ...
-
-    def save(self, ledger: Ledger, replacing: int | None) -> Record:
-        """Write where the version is still `replacing` (None: where there is none).
-
-        Raise LedgerConflictError where it is not, RuleSetTooLargeError above 350 KB.
-        """
-        ...
-
-    def heartbeat(self, vpc_id: str) -> Heartbeat:
-        """Return the heartbeat of a VPC, all zero where there is none."""
-        ...
-
-    def beat(self, vpc_id: str, heartbeat: Heartbeat) -> None:
-        """Write it. The last writer wins: an older token only ends a chain early."""
-        ...
-
-
-class Gateways(Protocol):
-    """The agents on the NAT instances."""
-
-    def run(
-        self,
-        instance_ids: Iterable[str],
-        action: str,
-        payload: str | None = None,
-        start: int | None = None,
-    ) -> Mapping[str, Reply]:
-        """Run one action on each instance in parallel; every instance has a reply, good or bad.
-
-        `start` is where a page of `inspect` begins (`--from`).
-        """
-        ...
+    def _chain(self, result: VpcResult, began_at: float) -> float | None:
+        """Keep one chain of re-checks alive while anything is in motion, and bounded."""
+        ledgers = self.adapters.ledgers
+        heartbeat = ledgers.heartbeat(result.vpc_id)
+        delay = _soonest(result, self.settings.policy.recheck)
+        goes_on = delay is not None and heartbeat.rechecks < self.settings.most_rechecks
+        token = self.adapters.new_token() if goes_on else ""
+        verified = result.verified
+        ledgers.beat(
+            result.vpc_id,
+            Heartbeat(
+                began_at=began_at if verified else heartbeat.began_at,
+                verified_at=self.adapters.clock() if verified else heartbeat.verified_at,
+                token=token,
+                rechecks=0 if delay is None else heartbeat.rechecks + int(goes_on),
+            ),
+        )
+        if not goes_on or delay is None:
+            return None
+        self.adapters.rechecks.send(result.vpc_id, token, delay)
+        return delay
 
 
-class Rechecks(Protocol):
-    """The queue, for the chain of delayed re-checks."""
-
-    def send(self, vpc_id: str, token: str, delay: float) -> None:
-        """Ask for another look at a VPC after some seconds (whole ones, at most 900)."""
-        ...
+def _soonest(result: VpcResult, recheck: float) -> float | None:
+    """Return when to look again, in seconds; None where nothing is in motion."""
+    in_motion = any(i.unreachable or i.state is InstanceState.OFFLINE for i in result.instances)
+    delays = [recheck] if in_motion else []
+    if result.plan is not None and result.plan.recheck_after is not None:
+        delays.append(result.plan.recheck_after)
+    return min(delays, default=None)

@@ -1,0 +1,151 @@
+"""What a sync pass needs of the world: the adapters in aws/ satisfy these protocols."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from ipaddress import IPv4Address, IPv4Network
+
+    from cachegate.domain.agent import Reply
+    from cachegate.domain.cache import Cache, Evidence, NatInstance
+    from cachegate.domain.ledger import Ledger
+    from cachegate.domain.plan import Problem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """The caches of the Region that carry the expose tag.
+
+    `whole` is False where the list itself may be missing some; a cache whose own answer was
+    missing says so itself.
+    """
+
+    caches: tuple[Cache, ...]
+    whole: bool = True
+    problems: tuple[Problem, ...] = ()  # which describe call failed, and what that leaves unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A ledger as it was read, with the version that the next write must replace."""
+
+    ledger: Ledger
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heartbeat:
+    """What changes with every pass, kept beside the ledger of a VPC. Seconds since the epoch."""
+
+    began_at: float = 0.0  # when the last verified pass began to observe
+    verified_at: float = 0.0
+    token: str = ""  # of the one live chain of re-checks
+    rechecks: int = 0  # how many it has made
+
+
+class Inventory(Protocol):
+    """The caches of this account and Region."""
+
+    def listing(self) -> Listing:
+        """Return every cache with the expose tag, its nodes, roles and endpoints."""
+        ...
+
+
+class Network(Protocol):
+    """The VPCs of this account and Region."""
+
+    def nat_instances(self) -> tuple[NatInstance, ...]:
+        """Return every instance with the tag cachegate:nat, of any stack, not terminated."""
+        ...
+
+    def running(self, instance_ids: Iterable[str]) -> frozenset[str]:
+        """Return which of these instances run, whatever tags they carry."""
+        ...
+
+    def networks(self, vpc_ids: Iterable[str]) -> Mapping[str, tuple[IPv4Network, ...]]:
+        """Return the associated IPv4 CIDRs of VPCs; one that does not exist is left out."""
+        ...
+
+    def evidence(
+        self, vpc_ids: Iterable[str], addresses: Iterable[IPv4Address]
+    ) -> Mapping[IPv4Address, Evidence]:
+        """Say of each address whether a network interface of the VPCs holds it."""
+        ...
+
+
+class Resolver(Protocol):
+    """Where names become addresses."""
+
+    def resolve(self, names: Iterable[str]) -> Mapping[str, frozenset[IPv4Address]]:
+        """Return the A records of each name; a name that failed is left out."""
+        ...
+
+
+class Ledgers(Protocol):
+    """The durable records."""
+
+    def vpc_ids(self) -> frozenset[str]:
+        """Return the VPCs that have a ledger."""
+        ...
+
+    def load(self, vpc_id: str) -> Record | None:
+        """Return the ledger, or None where there is none: a new VPC, or it was lost."""
+        ...
+
+    def save(self, ledger: Ledger, replacing: int | None) -> Record:
+        """Write where the version is still `replacing` (None: where there is none).
+
+        Raise LedgerConflictError where it is not, RuleSetTooLargeError above 350 KB.
+        """
+        ...
+
+    def heartbeat(self, vpc_id: str) -> Heartbeat:
+        """Return the heartbeat of a VPC, all zero where there is none."""
+        ...
+
+    def beat(self, vpc_id: str, heartbeat: Heartbeat) -> None:
+        """Write it. The last writer wins: an older token only ends a chain early."""
+        ...
+
+
+class Gateways(Protocol):
+    """The agents on the NAT instances."""
+
+    def run(
+        self,
+        instance_ids: Iterable[str],
+        action: str,
+        payload: str | None = None,
+        start: int | None = None,
+    ) -> Mapping[str, Reply]:
+        """Run one action on each instance in parallel; every instance has a reply, good or bad.
+
+        `start` is where a page of `inspect` begins (`--from`).
+        """
+        ...
+
+
+class Rechecks(Protocol):
+    """The queue, for the chain of delayed re-checks."""
+
+    def send(self, vpc_id: str, token: str, delay: float) -> None:
+        """Ask for another look at a VPC after some seconds (whole ones, at most 900)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adapters:
+    """The world as one pass meets it."""
+
+    inventory: Inventory
+    network: Network
+    resolver: Callable[[tuple[str, ...]], Resolver]  # given the running NAT instances of a VPC
+    ledgers: Ledgers
+    gateways: Gateways
+    rechecks: Rechecks
+    clock: Callable[[], float]  # seconds since the epoch
+    new_token: Callable[[], str]
+    former_ledgers: Ledgers | None = None  # the retained table of a stack that is taken over

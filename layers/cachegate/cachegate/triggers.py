@@ -1,0 +1,75 @@
+"""Triggers: every message only means "look again"; some are known to be needless."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cachegate.sync import ALL_VPCS, SyncResult, sync
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from cachegate.protocols import Adapters
+    from cachegate.settings import SyncSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trigger:
+    """One message of the queue. Nothing in it is trusted beyond what may be ignored."""
+
+    message_id: str
+    receipt: str
+    sent_at: float  # seconds since the epoch, by SQS's own clock
+    vpc_id: str | None = None  # a re-check of ours: the VPC that is in motion
+    token: str = ""
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Trigger:
+        """Read a record of an SQS event; a body that is none of ours is a plain trigger."""
+        body = _json(record.get("body", ""))
+        recheck = body.get("recheck")
+        return cls(
+            message_id=record["messageId"],
+            receipt=record["receiptHandle"],
+            sent_at=int(record["attributes"]["SentTimestamp"]) / 1000,
+            vpc_id=recheck if isinstance(recheck, str) else None,
+            token=str(body.get("token", "")),
+        )
+
+
+def _json(text: str) -> dict[str, Any]:
+    try:
+        body = json.loads(text)
+    except ValueError:
+        return {}  # plain text is a trigger like any other
+    return body if isinstance(body, dict) else {}
+
+
+def answer(
+    triggers: Sequence[Trigger], adapters: Adapters, settings: SyncSettings
+) -> SyncResult | None:
+    """Run the one pass that a batch asks for; None where every trigger was needless."""
+    if _wants_all(triggers, adapters, settings):
+        return sync(adapters, settings)
+    moving = frozenset(
+        trigger.vpc_id
+        for trigger in triggers
+        if trigger.vpc_id is not None
+        and adapters.ledgers.heartbeat(trigger.vpc_id).token == trigger.token
+    )
+    return sync(adapters, settings, only=moving) if moving else None
+
+
+def _wants_all(
+    triggers: Sequence[Trigger], adapters: Adapters, settings: SyncSettings
+) -> bool:
+    """Tell whether a trigger of the world is younger than what the last whole pass saw.
+
+    Some slack, because AWS shows a change a while after it announced it.
+    """
+    sent = [trigger.sent_at for trigger in triggers if trigger.vpc_id is None]
+    if not sent:
+        return False
+    return max(sent) > adapters.ledgers.heartbeat(ALL_VPCS).began_at - settings.stale_trigger
