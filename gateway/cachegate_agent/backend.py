@@ -1,0 +1,83 @@
+"""What the two back-ends have in common: nftables.py and iptables.py satisfy Backend."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Dict, NamedTuple, Optional, Protocol, Tuple
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Network
+
+    from cachegate_agent.rules import Identity, Rules, Target
+
+# Set in the connection mark of every flow that we forward, in the rule that translates it. It
+# tells our flows from those of other programs' DNAT rules (published container ports, a rule made
+# by hand), also after their forward is gone, and lets the kernel list ours alone. One bit, set and
+# read under a mask, leaves the other 31 to other programs.
+FLOW_BIT = 0x1000
+
+# Packet mark of the SYNs by which tell.py speaks to the ends of stale flows: exempt from tracking.
+TELL_MARK = 0xCAC4E6A7
+
+
+class Live(NamedTuple):
+    """What the kernel holds of ours, as read back."""
+
+    identity: Optional[Identity]  # None where it cannot be read: somebody changed it
+    sources: Tuple[IPv4Network, ...]  # as Rules.admitted
+    targets: Dict[int, Tuple[Target, ...]]  # as Rules.targets, ports at rest included
+    # Fingerprint of everything else (hooks, rules, declarations). Equal fingerprints mean an equal
+    # shape; it is compared with the one that was read right after the last good swap, so that a
+    # listing format that differs between versions of a tool is no drift. Never equal ("" will do)
+    # where the parts contradict each other.
+    shape: str
+
+    def holds(self, rules: Rules) -> bool:
+        """Tell whether sources, targets and identity are exactly those of the rule set."""
+        return (
+            self.identity == rules.identity
+            and self.sources == rules.admitted
+            and self.targets == rules.targets
+        )
+
+
+class Backend(Protocol):
+    """A way to put a rule set into the kernel.
+
+    The rules of both back-ends mean the same. Of TCP packets to one of the instance's own
+    addresses: a first SYN from an admitted source to a listen port with targets is marked with
+    FLOW_BIT, translated, let through and masqueraded. Everything else that comes in to a listen
+    port of ours from outside, from whatever source, is answered by RST and never reaches a local
+    program. A packet of a forwarded flow (FLOW_BIT) that the rule set no longer admits is answered
+    by RST, or dropped while its flow is still new (ct state new), because it will be sent again and
+    then meets the new target. Packets marked TELL_MARK are not tracked. Nothing else is touched.
+    """
+
+    name: str
+
+    def why_not(self) -> str:
+        """Return why this back-end cannot be used here, or "" where it can."""
+        ...
+
+    def render(self, rules: Rules) -> str:
+        """Return the full text for an empty kernel, needing neither root nor any program."""
+        ...
+
+    def read(self) -> Optional[Live]:
+        """Return what the kernel holds of ours, or None where it holds nothing.
+
+        Raise Failed("kernel_refused") where the kernel cannot be asked.
+        """
+        ...
+
+    def swap(self, rules: Rules, since: Optional[Live]) -> None:
+        """Make the kernel hold exactly these rules, without refusing or misleading any packet.
+
+        `since` is what the kernel holds, where that is known to be whole: only what differs need
+        be written. None means that nothing is known, and everything is to be written over what is
+        there. Raise Failed("kernel_refused") with the kernel's words where it is not accepted.
+        """
+        ...
+
+    def remove(self) -> bool:
+        """Take away everything of ours; return whether there was anything."""
+        ...

@@ -1,0 +1,85 @@
+"""The rule set: which listen port leads to which targets, and who is admitted.
+
+Values here are made by payload.py, which checks them, and are never changed. They are named tuples
+because importing dataclasses would cost a fifth of the agent's whole start.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from ipaddress import IPv4Address, IPv4Network, collapse_addresses
+from typing import Dict, NamedTuple, Tuple
+
+
+class Target(NamedTuple):
+    """Where a forward lands: an address and a TCP port."""
+
+    address: IPv4Address
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.address}:{self.port}"
+
+
+class Forward(NamedTuple):
+    """One listen port; without targets it is at rest and answers RST."""
+
+    listen: int
+    kind: str
+    key: str
+    targets: Tuple[Target, ...]
+
+
+class Identity(NamedTuple):
+    """Whose rule set it is, and which one; what the kernel keeps beside the rules."""
+
+    owner: str  # fingerprint of the owner, see fingerprint()
+    generation: int
+    digest: str
+
+    def __str__(self) -> str:
+        # An nftables comment holds at most 128 characters: this takes 116 at most.
+        return f"cachegate {self.owner} {self.generation} {self.digest}"
+
+    @classmethod
+    def parse(cls, text: str) -> Identity:
+        """Read what str() wrote; raise ValueError for any other text."""
+        word, owner, generation, digest = text.split(" ")
+        if word != "cachegate":
+            raise ValueError(text)
+        return cls(owner, int(generation), digest)
+
+
+class Rules(NamedTuple):
+    """A whole rule set as it was received and found correct."""
+
+    owner: str
+    generation: int
+    digest: str
+    targets_within: Tuple[IPv4Network, ...]
+    sources: Tuple[IPv4Network, ...]
+    forwards: Tuple[Forward, ...]
+
+    @property
+    def identity(self) -> Identity:
+        """What the kernel is to remember of it."""
+        return Identity(fingerprint(self.owner), self.generation, self.digest)
+
+    @property
+    def admitted(self) -> Tuple[IPv4Network, ...]:
+        """The sources without overlaps, sorted: the form in which they are compared."""
+        return tuple(collapse_addresses(self.sources))
+
+    @property
+    def targets(self) -> Dict[int, Tuple[Target, ...]]:
+        """The targets of each listen port, sorted: the form in which they are compared."""
+        return {forward.listen: tuple(sorted(forward.targets)) for forward in self.forwards}
+
+    def at_rest(self) -> Rules:
+        """Return the same listen ports, all of them at rest."""
+        return self._replace(forwards=tuple(f._replace(targets=()) for f in self.forwards))
+
+
+def fingerprint(owner: str) -> str:
+    """Shorten an owner to 16 hexadecimal digits, because a stack id does not fit into a comment."""
+    return hashlib.sha256(owner.encode()).hexdigest()[:16]
