@@ -1,0 +1,53 @@
+# Every target is one command that a person could type; the logic is in the programs they call.
+.DEFAULT_GOAL := help
+PY := .venv/bin/python
+SYSTEM_PACKAGES := iproute2 iptables memcached nftables redis-server util-linux
+# sam would report to AWS and look for a newer version: neither belongs into a build.
+export SAM_CLI_TELEMETRY := 0
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+BUILD_INPUTS := template.yaml gateway/document.yaml $(shell find layers functions -type f \
+	! -name '*.pyc' ! -path '*/__pycache__/*')
+
+.PHONY: help setup packages build demo test check format document lock clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+setup: .venv/ready ## Make .venv from the lock file, with the commands cachegate and sam
+
+.venv/ready: requirements/dev.txt pyproject.toml scripts/setup
+	@scripts/setup
+
+packages: ## Install the system packages that the embedded world needs, where that is allowed
+	@scripts/install-packages $(SYSTEM_PACKAGES)
+
+build: .aws-sam/build/template.yaml ## Build the functions and the layer, as sam deploy sends them
+
+.aws-sam/build/template.yaml: .venv/ready $(BUILD_INPUTS)
+	@sam build >build.log 2>&1 && rm build.log || { cat build.log; exit 1; }
+
+demo: setup packages build ## See it work: our own template, a real kernel, real caches, one replaced node
+	@$(PY) -m local.demo
+
+test: setup packages build ## Everything, as CI runs it
+	@ruff format --check --quiet . && ruff check --quiet . && mypy
+	@sam validate --lint >/dev/null
+	@$(PY) -m local.sandbox --or-plain $(PY) -m pytest
+
+check: setup build ## Format, lint, types, unit tests and template: a minute, no root, no network
+	@ruff format --check --quiet . && ruff check --quiet . && mypy
+	@sam validate --lint
+	@$(PY) -m pytest tests/unit tests/template
+
+format: setup ## Format the code
+	@ruff format . && ruff check --fix .
+
+document: setup ## Make gateway/document.yaml again from the agent
+	@$(PY) gateway/build_document.py
+
+lock: ## Resolve the Python packages again
+	@scripts/lock
+
+clean: ## Remove what was built
+	@rm -rf .aws-sam build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,42 @@
+"""Find a stack's function and invoke it once."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+# Longer than the function may run (120 s), and never twice: botocore would by itself invoke again
+# after a time-out, while the first pass still runs.
+_PATIENCE = Config(read_timeout=150, retries={"total_max_attempts": 1})
+
+
+class InvokeError(Exception):
+    """The function was not found or did not answer; the message says what to do."""
+
+
+def invoke(stack: str, event: dict[str, Any]) -> dict[str, Any]:
+    """Send one action to sync_forwards and return its answer. Raises InvokeError."""
+    try:
+        function = _output(stack, "SyncFunctionName")
+        answer = boto3.client("lambda", config=_PATIENCE).invoke(
+            FunctionName=function, Payload=json.dumps(event).encode()
+        )
+        text = answer["Payload"].read()
+    except (BotoCoreError, ClientError) as error:
+        raise InvokeError(f"cannot reach the stack {stack}: {error}") from error
+    if "FunctionError" in answer:
+        raise InvokeError(f"{function} failed, its log says more: {text.decode()[:500]}")
+    result: dict[str, Any] = json.loads(text)
+    return result
+
+
+def _output(stack: str, name: str) -> str:
+    described = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+    for output in described.get("Outputs", []):
+        if output["OutputKey"] == name:
+            return output["OutputValue"]
+    raise InvokeError(f"the stack {stack} has no output {name}: is it a cachegate stack?")

@@ -1,0 +1,234 @@
+"""Direct invocation: one action, one answer in JSON. docs/invocation.md has every field."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from cachegate.describe import (
+    describe_change,
+    describe_problem,
+    describe_vpc,
+)
+from cachegate.errors import CachegateError, InvocationError
+from cachegate.observe import survey
+from cachegate.planning.explain import explain
+from cachegate.planning.release import release
+from cachegate.prepare import prepare
+from cachegate.sync import sync
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cachegate.observe import Survey
+    from cachegate.prepare import Prepared
+    from cachegate.protocols import Adapters, Record
+    from cachegate.settings import SyncSettings
+    from cachegate.sync import SyncResult, VpcResult
+
+Answer = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Actions:
+    """What a person or the command-line tool may ask of sync_forwards."""
+
+    adapters: Adapters
+    settings: SyncSettings
+
+    def answer(self, event: Mapping[str, Any]) -> Answer:
+        """Do what the event asks; an error of ours becomes an answer, any other one is raised."""
+        try:
+            return self._answer(event)
+        except CachegateError as error:
+            return {"ok": False, "error": {"code": error.code, "message": str(error)}}
+
+    def _answer(self, event: Mapping[str, Any]) -> Answer:
+        actions = {
+            "plan": (self._plan, {"force"}),
+            "sync": (self._sync, {"force"}),
+            "describe": (self._describe, set[str]()),
+            "explain": (self._explain, {"listen", "vpc"}),
+            "release": (self._release, {"listen", "vpc"}),
+            "detach": (self._detach, set[str]()),
+        }
+        name = event.get("action")
+        if not isinstance(name, str) or name not in actions:
+            raise InvocationError(f"unknown action {name!r}: one of {', '.join(actions)}")
+        action, fields = actions[name]
+        unknown = set(event) - fields - {"action"}
+        if unknown:
+            raise InvocationError(f"{name} takes no field {', '.join(sorted(unknown))}")
+        return action(event)
+
+    def _plan(self, event: Mapping[str, Any]) -> Answer:
+        seen = survey(self.adapters, self.settings)
+        prepared = self._prepare(seen, force=_flag(event, "force"))
+        return {
+            "ok": True,
+            "vpcs": [
+                {
+                    "vpc": vpc_id,
+                    "generation": p.plan.ledger.generation,
+                    "changes": [describe_change(c) for c in p.plan.changes],
+                    "detached": p.before.detached,
+                }
+                for vpc_id, p in prepared.items()
+            ],
+            "problems": _problems(seen, prepared),
+        }
+
+    def _sync(self, event: Mapping[str, Any]) -> Answer:
+        force = _flag(event, "force")
+        result = sync(self.adapters, self.settings, force=force, attach=True)
+        return sync_answer(result)
+
+    def _describe(self, _event: Mapping[str, Any]) -> Answer:
+        seen = survey(self.adapters, self.settings)
+        prepared = self._prepare(seen)
+        return {
+            "ok": True,
+            "stack": self.settings.stack,
+            "at": seen.at,
+            "vpcs": [
+                describe_vpc(
+                    seen.observations[vpc_id],
+                    p.plan,
+                    seen.instances_in(vpc_id),
+                    self.adapters.ledgers.heartbeat(vpc_id),
+                )
+                for vpc_id, p in prepared.items()
+            ],
+            "not_forwarded": _problems(seen, prepared),
+        }
+
+    def _explain(self, event: Mapping[str, Any]) -> Answer:
+        listen = _listen(event)
+        at = self.adapters.clock()
+        found = {
+            vpc_id: explain(record.ledger, listen, at)
+            for vpc_id, record in self._records(event).items()
+            if any(lease.listen == listen for lease in record.ledger.leases.values())
+        }
+        if not found:
+            raise InvocationError(f"no key has or had the listen port {listen}")
+        return {
+            "ok": True,
+            "listen": listen,
+            "forwards": [
+                {"vpc": vpc_id} | asdict(explanation) for vpc_id, explanation in found.items()
+            ],
+        }
+
+    def _release(self, event: Mapping[str, Any]) -> Answer:
+        listen = _listen(event)
+        held = {
+            vpc_id: record
+            for vpc_id, record in self._records(event).items()
+            if any(lease.listen == listen for lease in record.ledger.leases.values())
+        }
+        if len(held) != 1:
+            where = f"in {', '.join(held)}: name one as vpc" if held else "at rest in no VPC"
+            raise InvocationError(f"the listen port {listen} is {where}")
+        ((vpc_id, record),) = held.items()
+        released = release(record.ledger, listen, self.adapters.clock())
+        self.adapters.ledgers.save(released, record.version)
+        return {"ok": True, "vpc": vpc_id, "listen": listen, "generation": released.generation}
+
+    def _detach(self, _event: Mapping[str, Any]) -> Answer:
+        return detach(self.adapters, self.settings)
+
+    def _records(self, event: Mapping[str, Any]) -> dict[str, Record]:
+        asked = event.get("vpc")
+        records = {}
+        for vpc_id in sorted(self.adapters.ledgers.vpc_ids()):
+            record = self.adapters.ledgers.load(vpc_id) if asked in (None, vpc_id) else None
+            if record is not None:
+                records[vpc_id] = record
+        return records
+
+    def _prepare(self, seen: Survey, *, force: bool = False) -> dict[str, Prepared]:
+        return {
+            vpc_id: prepare(self.adapters, self.settings, vpc_id, seen, force=force)
+            for vpc_id in seen.observations
+        }
+
+
+def sync_answer(result: SyncResult) -> Answer:
+    """Return how a pass ended; `ok` only where every VPC that could be asked is verified."""
+    answer: Answer = {
+        "ok": not result.failures,
+        "began_at": result.began_at,
+        "vpcs": [_vpc(vpc) for vpc in result.vpcs],
+        "problems": [
+            describe_problem(p)
+            for p in (*result.problems, *(p for v in result.vpcs if v.plan for p in v.plan.problems))
+        ],
+    }
+    if result.failures:
+        first = result.failures[0]
+        message = "; ".join(str(failure) for failure in result.failures)
+        answer["error"] = {"code": first.code, "message": message}
+    return answer
+
+
+def _vpc(vpc: VpcResult) -> Answer:
+    plan = vpc.plan
+    return {
+        "vpc": vpc.vpc_id,
+        "verified": vpc.verified,
+        "generation": plan.ledger.generation if plan else None,
+        "digest": plan.ledger.rule_set.digest if plan else None,
+        "forwards": len(plan.ledger.leases) if plan else None,
+        "detached": plan.ledger.detached if plan else None,
+        "changes": [describe_change(change) for change in plan.changes] if plan else [],
+        "nat_instances": [asdict(instance) for instance in vpc.instances],
+        "recheck_after": vpc.recheck_after,
+        "error": str(vpc.failure) if vpc.failure else None,
+    }
+
+
+def detach(adapters: Adapters, settings: SyncSettings) -> Answer:
+    """Take the agent off every NAT instance of the stack; passes push nothing from then on.
+
+    The ledger remembers it first: a pass that runs meanwhile must not put the rules back.
+    """
+    ours = [i for i in adapters.network.nat_instances() if i.stack == settings.stack]
+    running = {i.instance_id for i in ours if i.state == "running"}
+    known: set[str] = set()
+    for vpc_id in adapters.ledgers.vpc_ids():
+        record = adapters.ledgers.load(vpc_id)
+        if record is not None:
+            known |= set(record.ledger.nat_instances)
+            adapters.ledgers.save(replace(record.ledger, detached=True), record.version)
+    running |= adapters.network.running(known - running)
+    replies = adapters.gateways.run(sorted(running), "remove") if running else {}
+    failed = {i: reply.failure for i, reply in replies.items() if reply.failure is not None}
+    answer: Answer = {
+        "ok": not failed,
+        "removed": sorted(set(replies) - set(failed)),
+        "still_there": [{"instance": i, "reason": reason} for i, reason in failed.items()],
+    }
+    if failed:
+        message = f"the agent is still on {', '.join(sorted(failed))}"
+        answer["error"] = {"code": "not_removed", "message": message}
+    return answer
+
+
+def _problems(seen: Survey, prepared: Mapping[str, Prepared]) -> list[Answer]:
+    planned = (problem for p in prepared.values() for problem in p.plan.problems)
+    return [describe_problem(problem) for problem in (*seen.problems, *planned)]
+
+
+def _flag(event: Mapping[str, Any], name: str) -> bool:
+    value = event.get(name, False)
+    if not isinstance(value, bool):
+        raise InvocationError(f"{name} is true or false, not {value!r}")
+    return value
+
+
+def _listen(event: Mapping[str, Any]) -> int:
+    value = event.get("listen")
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 65535:
+        raise InvocationError(f"listen is a port from 1 to 65535, not {value!r}")
+    return value

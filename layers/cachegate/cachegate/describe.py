@@ -1,0 +1,138 @@
+"""Describe: every forward with what stands behind it, and every cache without one, with why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cachegate.domain.cache import Role
+from cachegate.domain.forward import ForwardKind
+from cachegate.domain.plan import ChangeKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from cachegate.domain.cache import Cache, CacheNode, NatInstance, Observation
+    from cachegate.domain.ledger import Lease
+    from cachegate.domain.plan import Change, Plan, Problem
+    from cachegate.protocols import Heartbeat
+
+
+def describe_vpc(
+    seen: Observation,
+    plan: Plan,
+    instances: Iterable[NatInstance],
+    heartbeat: Heartbeat,
+) -> dict[str, Any]:
+    """Return one VPC as a direct invocation shows it. Times are seconds since the epoch."""
+    instances = tuple(instances)
+    caches = {cache.name: cache for cache in seen.caches}
+    held = {c.key: c.reason for c in plan.changes if c.kind is ChangeKind.HOLD and c.key}
+    public = [str(i.public_address) for i in instances if i.public_address]
+    leases = sorted(plan.ledger.leases.values(), key=lambda lease: lease.listen)
+    return {
+        "vpc": seen.vpc.vpc_id,
+        "generation": plan.ledger.generation,
+        "digest": plan.ledger.rule_set.digest,
+        "sources": [str(source) for source in plan.ledger.sources],
+        "verified_at": heartbeat.verified_at or None,
+        "detached": plan.ledger.detached,
+        "nat_instances": [_instance(i) for i in instances],
+        "forwards": [
+            _forward(lease, caches.get(lease.cache), public, held.get(lease.key), plan)
+            for lease in leases
+        ],
+    }
+
+
+def _instance(instance: NatInstance) -> dict[str, Any]:
+    return {
+        "instance": instance.instance_id,
+        "state": instance.state,
+        "private_address": str(instance.private_address),
+        "public_address": str(instance.public_address) if instance.public_address else None,
+    }
+
+
+def _forward(
+    lease: Lease, cache: Cache | None, public: list[str], held: str | None, plan: Plan
+) -> dict[str, Any]:
+    node = _node(lease, cache)
+    endpoint = _server_name(lease, cache, node)
+    return {
+        "listen": lease.listen,
+        "public_addresses": public,
+        "key": lease.key,
+        "kind": lease.kind.value,
+        "cache": lease.cache,
+        "node": str(node.id) if node else None,
+        "role": _role(lease, node, plan),
+        "engine": cache.engine if cache else None,
+        "tls": cache.tls if cache else None,
+        "server_name": endpoint,
+        "targets": [str(target) for target in lease.targets],
+        "state": _state(lease),
+        "reason": lease.reason,
+        "held": held,
+        "since": lease.changed_at,
+    }
+
+
+def _node(lease: Lease, cache: Cache | None) -> CacheNode | None:
+    if cache is None or lease.kind is not ForwardKind.NODE:
+        return None
+    return next((n for n in cache.nodes if lease.key == f"{cache.name}/{n.id}"), None)
+
+
+def _server_name(lease: Lease, cache: Cache | None, node: CacheNode | None) -> str | None:
+    """Return the name to verify in TLS; readers have several nodes, so the reader endpoint's."""
+    endpoint = {
+        ForwardKind.NODE: node.endpoint if node else None,
+        ForwardKind.PRIMARY: cache.primary_endpoint if cache else None,
+        ForwardKind.READERS: cache.reader_endpoint if cache else None,
+        ForwardKind.ENDPOINT: cache.endpoint if cache else None,
+    }[lease.kind]
+    return endpoint.host if endpoint else None
+
+
+def _role(lease: Lease, node: CacheNode | None, plan: Plan) -> str | None:
+    """Return the role by the plan's own decision, where the cache has roles at all."""
+    if node is None or node.role is None or not lease.targets:
+        return None
+    primary = plan.ledger.leases.get(f"{lease.cache}/primary")
+    if primary is None or not primary.targets:
+        return node.role.value
+    return (Role.PRIMARY if primary.targets == lease.targets else Role.REPLICA).value
+
+
+def _state(lease: Lease) -> str:
+    if lease.resting_since is not None:
+        return "at rest"
+    if not lease.targets:
+        return "waiting"
+    return "leaving" if lease.missing_since is not None else "forwarding"
+
+
+def describe_problem(problem: Problem) -> dict[str, Any]:
+    """Return why a cache is not forwarded, or not as asked."""
+    return {"cache": problem.cache, "code": problem.code, "message": problem.message}
+
+
+def describe_change(change: Change) -> dict[str, Any]:
+    """Return one decision of a plan with its reason."""
+    return {
+        "change": change.kind.value,
+        "key": change.key,
+        "listen": change.listen,
+        "before": [str(target) for target in change.before],
+        "after": [str(target) for target in change.after],
+        "reason": change.reason,
+    }
+
+
+def describe_changes(plans: Mapping[str, Plan]) -> list[dict[str, Any]]:
+    """Return the changes of several VPCs in one list."""
+    return [
+        {"vpc": vpc_id} | describe_change(change)
+        for vpc_id, plan in plans.items()
+        for change in plan.changes
+    ]
