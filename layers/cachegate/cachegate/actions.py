@@ -160,10 +160,7 @@ def sync_answer(result: SyncResult) -> Answer:
         "ok": not result.failures,
         "began_at": result.began_at,
         "vpcs": [_vpc(vpc) for vpc in result.vpcs],
-        "problems": [
-            describe_problem(p)
-            for p in (*result.problems, *(p for v in result.vpcs if v.plan for p in v.plan.problems))
-        ],
+        "problems": [describe_problem(problem) for problem in result.all_problems],
     }
     if result.failures:
         first = result.failures[0]

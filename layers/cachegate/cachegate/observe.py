@@ -93,8 +93,9 @@ def _observe(  # noqa: PLR0913 - each is one part of the observation, by keyword
 
 
 def _names(cache: Cache) -> Iterator[str]:
-    """Yield every name that a plan may need. The reader endpoint of a group is DNS round robin:
-    its members are forwarded instead.
+    """Yield every name that a plan may need.
+
+    Not a group's reader endpoint: it is DNS round robin, its members are forwarded instead.
     """
     of_nodes: Iterable[str] = (node.endpoint.host for node in cache.nodes if node.endpoint)
     yield from of_nodes

@@ -31,9 +31,7 @@ def recover(
         former = adapters.former_ledgers.load(vpc_id)
         if former is not None:
             # Above the old generation, or the agents would refuse it as done already.
-            return replace(
-                former.ledger, generation=former.ledger.generation + 1, detached=False
-            )
+            return replace(former.ledger, generation=former.ledger.generation + 1, detached=False)
     running = [i.instance_id for i in survey.instances_in(vpc_id) if i.state == "running"]
     reports = list(_inspect(adapters, running, force=force))
     owners = {settings.owner, settings.adopt_owner}

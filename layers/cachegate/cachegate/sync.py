@@ -36,6 +36,7 @@ class VpcResult:
     instances: tuple[InstanceResult, ...] = ()
     error: CachegateError | None = None
     recheck_after: float | None = None  # seconds; None where nothing is in motion
+    verified_at: float = 0.0  # the last verified pass, this one or an earlier; seconds since 1970
 
     @property
     def failed(self) -> tuple[InstanceResult, ...]:
@@ -67,6 +68,12 @@ class SyncResult:
     began_at: float
     vpcs: tuple[VpcResult, ...]
     problems: tuple[Problem, ...] = ()
+
+    @property
+    def all_problems(self) -> tuple[Problem, ...]:
+        """Return why caches are not forwarded, whichever VPC they are in."""
+        planned = (p for vpc in self.vpcs if vpc.plan for p in vpc.plan.problems)
+        return (*self.problems, *planned)
 
     @property
     def failures(self) -> tuple[CachegateError, ...]:
@@ -121,8 +128,12 @@ class _Pass:
                 conflict = error
                 seen = survey(self.adapters, self.settings, frozenset({vpc_id}))
             except CachegateError as error:
-                return VpcResult(vpc_id=vpc_id, error=error)
-        return VpcResult(vpc_id=vpc_id, error=conflict)
+                return self._failed(vpc_id, error)
+        return self._failed(vpc_id, conflict)
+
+    def _failed(self, vpc_id: str, error: CachegateError) -> VpcResult:
+        verified_at = self.adapters.ledgers.heartbeat(vpc_id).verified_at
+        return VpcResult(vpc_id=vpc_id, error=error, verified_at=verified_at)
 
     def _attempt(self, vpc_id: str, seen: Survey) -> VpcResult:
         prepared = prepare(self.adapters, self.settings, vpc_id, seen, force=self.force)
@@ -147,34 +158,29 @@ class _Pass:
             plan=replace(prepared.plan, ledger=ledger),
             instances=(*pushed, *not_asked(instances, sorted(untagged))),
         )
-        return replace(result, recheck_after=self._chain(result, seen.at))
+        return self._beat(result, seen.at)
 
     def _untagged(self, ledger: Ledger, tagged: Iterable[NatInstance]) -> frozenset[str]:
         """Return the instances that the ledger knows, that run, and that lost their tag."""
         known = set(ledger.nat_instances) - {i.instance_id for i in tagged}
         return self.adapters.network.running(known) if known else frozenset()
 
-    def _chain(self, result: VpcResult, began_at: float) -> float | None:
-        """Keep one chain of re-checks alive while anything is in motion, and bounded."""
-        ledgers = self.adapters.ledgers
-        heartbeat = ledgers.heartbeat(result.vpc_id)
+    def _beat(self, result: VpcResult, began_at: float) -> VpcResult:
+        """Note how the pass ended, and keep one bounded chain of re-checks while things move."""
+        former = self.adapters.ledgers.heartbeat(result.vpc_id)
         delay = _soonest(result, self.settings.policy.recheck)
-        goes_on = delay is not None and heartbeat.rechecks < self.settings.most_rechecks
-        token = self.adapters.new_token() if goes_on else ""
-        verified = result.verified
-        ledgers.beat(
-            result.vpc_id,
-            Heartbeat(
-                began_at=began_at if verified else heartbeat.began_at,
-                verified_at=self.adapters.clock() if verified else heartbeat.verified_at,
-                token=token,
-                rechecks=0 if delay is None else heartbeat.rechecks + int(goes_on),
-            ),
+        exhausted = former.rechecks >= self.settings.most_rechecks  # the schedule takes over
+        goes_on = None if exhausted else delay
+        now = Heartbeat(
+            began_at=began_at if result.verified else former.began_at,
+            verified_at=self.adapters.clock() if result.verified else former.verified_at,
+            token="" if goes_on is None else self.adapters.new_token(),
+            rechecks=0 if delay is None else former.rechecks + (goes_on is not None),
         )
-        if not goes_on or delay is None:
-            return None
-        self.adapters.rechecks.send(result.vpc_id, token, delay)
-        return delay
+        self.adapters.ledgers.beat(result.vpc_id, now)
+        if goes_on is not None:
+            self.adapters.rechecks.send(result.vpc_id, now.token, goes_on)
+        return replace(result, recheck_after=goes_on, verified_at=now.verified_at)
 
 
 def _soonest(result: VpcResult, recheck: float) -> float | None:

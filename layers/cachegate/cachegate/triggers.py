@@ -62,9 +62,7 @@ def answer(
     return sync(adapters, settings, only=moving) if moving else None
 
 
-def _wants_all(
-    triggers: Sequence[Trigger], adapters: Adapters, settings: SyncSettings
-) -> bool:
+def _wants_all(triggers: Sequence[Trigger], adapters: Adapters, settings: SyncSettings) -> bool:
     """Tell whether a trigger of the world is younger than what the last whole pass saw.
 
     Some slack, because AWS shows a change a while after it announced it.

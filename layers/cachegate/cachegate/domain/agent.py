@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +49,10 @@ def encode(payload: dict[str, Any]) -> str:
 def decode(text: str) -> dict[str, Any]:
     """Read the agent's last line, plain or compact. Raise ValueError where it is neither."""
     if not text.startswith("{"):
-        text = gzip.decompress(base64.b64decode(text, validate=True)).decode()
+        try:
+            text = gzip.decompress(base64.b64decode(text, validate=True)).decode()
+        except (OSError, EOFError, zlib.error) as error:
+            raise ValueError(f"neither JSON nor base64 of gzip: {error}") from error
     data = json.loads(text)
     if not isinstance(data, dict):
         raise ValueError("not a JSON object")  # noqa: TRY004 - one kind of error for bad text

@@ -1,0 +1,230 @@
+"""Small fakes that hold state, as the world does.
+
+Address plan: nodes 10.0.0.0/16, NAT instance 10.0.255.10, clients 203.0.113.0/24.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Address, IPv4Network
+from typing import TYPE_CHECKING, Any
+
+from cachegate.domain.agent import Reply, decode
+from cachegate.domain.cache import (
+    Cache,
+    CacheKind,
+    CacheNode,
+    Endpoint,
+    Evidence,
+    NatInstance,
+    NodeId,
+)
+from cachegate.domain.policy import Policy
+from cachegate.errors import LedgerConflictError
+from cachegate.protocols import Adapters, Heartbeat, Listing, Record
+from cachegate.settings import SyncSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from cachegate.domain.ledger import Ledger
+
+VPC = "vpc-1"
+NAT = "i-nat"
+STACK = "gate"
+OWNER = "arn:aws:cloudformation:eu-west-1:123456789012:stack/gate/1"
+
+
+@dataclass
+class FakeInventory:
+    caches: dict[str, Cache] = field(default_factory=dict)
+    whole: bool = True
+
+    def listing(self) -> Listing:
+        return Listing(caches=tuple(self.caches.values()), whole=self.whole)
+
+
+@dataclass
+class FakeNetwork:
+    instances: dict[str, NatInstance] = field(default_factory=dict)
+    runs: set[str] = field(default_factory=set)
+    vpcs: dict[str, tuple[IPv4Network, ...]] = field(default_factory=dict)
+
+    def nat_instances(self) -> tuple[NatInstance, ...]:
+        return tuple(self.instances.values())
+
+    def running(self, instance_ids: Iterable[str]) -> frozenset[str]:
+        return self.runs & frozenset(instance_ids)
+
+    def networks(self, vpc_ids: Iterable[str]) -> Mapping[str, tuple[IPv4Network, ...]]:
+        return {vpc_id: self.vpcs[vpc_id] for vpc_id in vpc_ids if vpc_id in self.vpcs}
+
+    def evidence(
+        self, vpc_ids: Iterable[str], addresses: Iterable[IPv4Address]
+    ) -> Mapping[IPv4Address, Evidence]:
+        return dict.fromkeys(addresses, Evidence.PRESENT)
+
+
+@dataclass
+class FakeDns:
+    addresses: dict[str, IPv4Address] = field(default_factory=dict)
+
+    def resolve(self, names: Iterable[str]) -> Mapping[str, frozenset[IPv4Address]]:
+        return {n: frozenset({self.addresses[n]}) for n in names if n in self.addresses}
+
+
+@dataclass
+class FakeLedgers:
+    records: dict[str, Record] = field(default_factory=dict)
+    heartbeats: dict[str, Heartbeat] = field(default_factory=dict)
+    writes: int = 0
+    conflicts: int = 0  # how many of the next writes meet another writer
+
+    def vpc_ids(self) -> frozenset[str]:
+        return frozenset(self.records)
+
+    def load(self, vpc_id: str) -> Record | None:
+        return self.records.get(vpc_id)
+
+    def save(self, ledger: Ledger, replacing: int | None) -> Record:
+        former = self.records.get(ledger.vpc_id)
+        if self.conflicts or (former.version if former else None) != replacing:
+            self.conflicts = max(0, self.conflicts - 1)
+            raise LedgerConflictError(ledger.vpc_id)
+        self.writes += 1
+        record = Record(ledger, (replacing or 0) + 1)
+        self.records[ledger.vpc_id] = record
+        return record
+
+    def heartbeat(self, vpc_id: str) -> Heartbeat:
+        return self.heartbeats.get(vpc_id, Heartbeat())
+
+    def beat(self, vpc_id: str, heartbeat: Heartbeat) -> None:
+        self.heartbeats[vpc_id] = heartbeat
+
+
+@dataclass
+class FakeGateways:
+    """Agents as they are: each holds one rule set and refuses an older generation."""
+
+    held: dict[str, dict[str, Any]] = field(default_factory=dict)
+    failing: dict[str, Reply] = field(default_factory=dict)  # instances that answer only this
+    report: dict[str, Any] = field(default_factory=dict)  # what every report says besides
+    calls: list[tuple[str, str]] = field(default_factory=list)
+
+    def run(
+        self,
+        instance_ids: Iterable[str],
+        action: str,
+        payload: str | None = None,
+        start: int | None = None,
+    ) -> Mapping[str, Reply]:
+        asked = list(instance_ids)
+        self.calls += [(instance_id, action) for instance_id in asked]
+        return {i: self.failing.get(i) or self._one(i, action, payload, start) for i in asked}
+
+    def _one(self, instance_id: str, action: str, payload: str | None, start: int | None) -> Reply:
+        if action == "apply" and payload is not None:
+            wanted = decode(payload)
+            held = self.held.get(instance_id)
+            if held and held["generation"] > wanted["generation"]:
+                return Reply(instance_id=instance_id, failure="stale_generation")
+            self.held[instance_id] = wanted
+        if action == "remove":
+            self.held.pop(instance_id, None)
+        empty = {"generation": 0, "digest": "", "owner": "", "forwards": []}
+        held = self.held.get(instance_id, empty)
+        report = {key: held[key] for key in empty}
+        if action == "inspect":
+            page = [f for f in report["forwards"] if f["listen"] >= (start or 0)]
+            report |= {"forwards": page[:2], "next": page[2]["listen"] if page[2:] else None}
+        return Reply(instance_id=instance_id, report=report | self.report)
+
+
+@dataclass
+class FakeRechecks:
+    sent: list[tuple[str, str, float]] = field(default_factory=list)
+
+    def send(self, vpc_id: str, token: str, delay: float) -> None:
+        self.sent.append((vpc_id, token, delay))
+
+
+@dataclass
+class FakeWorld:
+    """One VPC with one running NAT instance, and what a pass needs of it."""
+
+    inventory: FakeInventory = field(default_factory=FakeInventory)
+    network: FakeNetwork = field(default_factory=FakeNetwork)
+    dns: FakeDns = field(default_factory=FakeDns)
+    ledgers: FakeLedgers = field(default_factory=FakeLedgers)
+    gateways: FakeGateways = field(default_factory=FakeGateways)
+    rechecks: FakeRechecks = field(default_factory=FakeRechecks)
+    now: float = 1_000_000.0
+
+    def __post_init__(self) -> None:
+        self.add_vpc(VPC, "10.0.0.0/16")
+        self.add_instance(NAT, VPC)
+        tokens = itertools.count(1)
+        self.adapters = Adapters(
+            inventory=self.inventory,
+            network=self.network,
+            resolver=lambda _instances: self.dns,
+            ledgers=self.ledgers,
+            gateways=self.gateways,
+            rechecks=self.rechecks,
+            clock=lambda: self.now,
+            new_token=lambda: f"token-{next(tokens)}",
+        )
+        self.settings = SyncSettings(
+            stack=STACK,
+            owner=OWNER,
+            table="table",
+            document="document",
+            queue_url="queue",
+            policy=Policy(stack=STACK, sources=(IPv4Network("203.0.113.0/24"),)),
+            peered={},
+        )
+
+    def add_vpc(self, vpc_id: str, network: str) -> None:
+        self.network.vpcs[vpc_id] = (IPv4Network(network),)
+
+    def add_instance(
+        self, instance_id: str, vpc_id: str, state: str = "running", stack: str = STACK
+    ) -> None:
+        self.network.instances[instance_id] = NatInstance(
+            instance_id=instance_id,
+            vpc_id=vpc_id,
+            state=state,
+            private_address=IPv4Address("10.0.255.10"),
+            public_address=IPv4Address("203.0.113.73"),
+            stack=stack,
+        )
+        if state == "running":
+            self.network.runs.add(instance_id)
+
+    def add_cluster(self, name: str, address: str, vpc_id: str = VPC, port: int = 6379) -> None:
+        """Add a standalone cluster of one node."""
+        host = f"{name}.cache"
+        self.dns.addresses[host] = IPv4Address(address)
+        node = CacheNode(id=NodeId(name, "0001"), endpoint=Endpoint(host, port), shard=None)
+        self.inventory.caches[name] = Cache(
+            name=name,
+            kind=CacheKind.CLUSTER,
+            engine="redis",
+            status="available",
+            vpc_id=vpc_id,
+            expose="true",
+            nodes=(node,),
+            tls=True,
+            plaintext_accepted=True,
+        )
+
+    def move(self, name: str, address: str) -> None:
+        """Replace the cluster's node: same name, new address."""
+        self.dns.addresses[f"{name}.cache"] = IPv4Address(address)
+
+    def former(self, ledgers: FakeLedgers, owner: str) -> None:
+        """Take over from a stack that left its table behind."""
+        self.adapters = replace(self.adapters, former_ledgers=ledgers)
+        self.settings = replace(self.settings, adopt_owner=owner, adopt_table="old")
