@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from cachegate.domain.ledger import Ledger
 from cachegate.errors import TransientError
 from cachegate.planning.rebuild import rebuild
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from cachegate.domain.ledger import Ledger
     from cachegate.observe import Survey
     from cachegate.protocols import Adapters
     from cachegate.settings import SyncSettings

@@ -1,0 +1,88 @@
+"""What one observation lets the planner rely on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cachegate.domain.cache import Evidence
+from cachegate.domain.forward import Target
+from cachegate.planning.keys import wanted_keys
+from cachegate.planning.text import listing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from ipaddress import IPv4Address, IPv4Network
+
+    from cachegate.domain.cache import Cache, Observation
+    from cachegate.planning.keys import Want
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The targets that a key's name leads to now, or why there are none to be used."""
+
+    targets: frozenset[Target]
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """An observation, its caches in an order of their own and their keys worked out."""
+
+    seen: Observation
+    networks: tuple[IPv4Network, ...]
+    caches: tuple[Cache, ...]  # by name
+    wants: Mapping[str, Want]  # by key, neighbours next to each other
+    silent: frozenset[str]  # caches that exist and whose nodes are unknown
+
+    @classmethod
+    def of(cls, seen: Observation, last_networks: tuple[IPv4Network, ...]) -> Sighting:
+        """Read an observation. A VPC always has a CIDR: without any, the last ones stand."""
+        caches = tuple(sorted(seen.caches, key=lambda cache: (cache.name, cache.kind)))
+        keys = {cache: wanted_keys(cache) for cache in caches}
+        return cls(
+            seen=seen,
+            networks=tuple(sorted(set(seen.vpc.networks))) or last_networks,
+            caches=caches,
+            wants={want.key: want for wants in keys.values() for want in wants},
+            silent=frozenset(cache.name for cache, wants in keys.items() if not wants),
+        )
+
+    @property
+    def at(self) -> float:
+        """Return when the pass began to observe, in seconds since the epoch."""
+        return self.seen.at
+
+    def within(self, address: IPv4Address) -> bool:
+        """Say whether a forward may lead to the address at all."""
+        return any(address in network for network in self.networks)
+
+    def evidence(self, address: IPv4Address) -> Evidence:
+        """Return what the network interfaces say; nothing was asked means unknown."""
+        return self.seen.evidence.get(address, Evidence.UNKNOWN)
+
+    def resolved(self, want: Want) -> frozenset[IPv4Address]:
+        """Return what DNS answered for the endpoint of a key; empty where it did not."""
+        if want.endpoint is None:
+            return frozenset()
+        return self.seen.addresses.get(want.endpoint.host, frozenset())
+
+    def claim(self, want: Want) -> Claim:
+        """Return the targets that a key may take: in the VPC, and not known to be absent."""
+        if want.endpoint is None:
+            return Claim(frozenset(), "AWS shows no endpoint for it now")
+        host = want.endpoint.host
+        found = self.resolved(want)
+        inside = {address for address in found if self.within(address)}
+        usable = {a for a in inside if self.evidence(a) is not Evidence.ABSENT}
+        if usable:
+            targets = frozenset(Target(address, want.endpoint.port) for address in usable)
+            return Claim(targets, f"{host} resolves to {listing(sorted(usable))}")
+        if not found:
+            return Claim(frozenset(), f"{host} did not resolve")
+        if not inside:
+            why = f"{host} resolves to {listing(sorted(found))}, outside the VPC's networks"
+            return Claim(frozenset(), why)
+        why = f"{host} resolves to {listing(sorted(inside))}, but no network interface has it"
+        return Claim(frozenset(), why)
