@@ -1,0 +1,158 @@
+"""The iptables back-end: chains of our own in the tables raw, filter and nat, one jump to each.
+
+Where a system has both kinds of iptables, nf_tables and legacy, the one that `iptables` names is
+used, as every other program does.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from ipaddress import collapse_addresses
+from pathlib import Path
+from typing import TYPE_CHECKING, Dict, Iterable, List, Mapping, Optional, Sequence
+
+from cachegate_agent.errors import Failed
+from cachegate_agent.iptables_chains import Content, Table, tables
+from cachegate_agent.iptables_read import live
+from cachegate_agent.iptables_text import Found, as_found, nothing, parse, rewrite
+
+if TYPE_CHECKING:
+    from cachegate_agent.backend import Live
+    from cachegate_agent.rules import Rules
+
+LOCK_WAIT_S = 10  # how long another program may hold the lock of legacy iptables
+PROGRAM_TIMEOUT_S = 60
+
+# Names the tables that legacy iptables has loaded. Asking the program itself would load the module.
+LEGACY_TABLES = Path("/proc/net/ip_tables_names")
+
+_EMPTY = Table({}, {})
+
+
+class Iptables:
+    """Keeps the rule set in chains whose names begin with CACHEGATE."""
+
+    name = "iptables"
+
+    def why_not(self) -> str:
+        """Return why this back-end cannot be used here, or "" where it can."""
+        for program in ("iptables", "iptables-save", "iptables-restore"):
+            if shutil.which(program) is None:
+                return f"the program {program} is not installed"
+        other = _other_kind()
+        if other and _read(f"{other}-save"):
+            return (
+                f"our chains are in {other}, but iptables now is of the other kind:"
+                " the action remove takes them away"
+            )
+        return ""
+
+    def render(self, rules: Rules) -> str:
+        """Return the input of iptables-restore --noflush for an empty kernel."""
+        wanted = tables(_content(rules))
+        return _text(rewrite(name, table, nothing()) for name, table in wanted.items())
+
+    def read(self) -> Optional[Live]:
+        """Return what the kernel holds of ours, or None where it holds nothing."""
+        found = _read("iptables-save")
+        return live(found) if found else None
+
+    def swap(self, rules: Rules, since: Optional[Live]) -> None:
+        """Make the kernel hold exactly these rules, without refusing or misleading any packet.
+
+        Each table changes in a transaction of its own. So the filter first admits both the flows of
+        the old rules and those of the new, then the translation changes, then the filter narrows.
+        """
+        found = _read("iptables-save") if since is None else _as_found(since)
+        before = (live(found) if found else None) if since is None else since
+        _restore("iptables-restore", _steps(rules, before, found))
+
+    def remove(self) -> bool:
+        """Take away everything of ours, from both kinds of iptables where the system has both."""
+        kinds = ["iptables", *filter(None, [_other_kind()])]
+        removed = [_remove(kind) for kind in kinds]
+        return any(removed)
+
+
+def _content(rules: Rules) -> Content:
+    return Content(str(rules.identity), rules.admitted, rules.targets)
+
+
+def _as_found(since: Live) -> Dict[str, Found]:
+    content = Content(str(since.identity), since.sources, since.targets)
+    return {name: as_found(table) for name, table in tables(content).items()}
+
+
+def _steps(rules: Rules, before: Optional[Live], found: Mapping[str, Found]) -> List[List[str]]:
+    """Return the transactions that lead from what was found to the rules, in their order."""
+    wanted = tables(_content(rules))
+    wide = tables(_both(rules, before))["filter"] if before else wanted["filter"]
+    return [
+        rewrite("raw", wanted["raw"], found.get("raw", nothing())),
+        rewrite("filter", wide, found.get("filter", nothing())),
+        rewrite("nat", wanted["nat"], found.get("nat", nothing())),
+        rewrite("filter", wanted["filter"], as_found(wide)),
+    ]
+
+
+def _both(rules: Rules, before: Live) -> Content:
+    """Return what admits the flows of the old rules and of the new, under the old identity."""
+    targets = dict(before.targets)
+    for listen, added in rules.targets.items():
+        targets[listen] = tuple(sorted({*targets.get(listen, ()), *added}))
+    sources = tuple(collapse_addresses([*before.sources, *rules.admitted]))
+    return Content(str(before.identity or ""), sources, targets)
+
+
+def _remove(kind: str) -> bool:
+    """Take our chains away from one kind of iptables; first the translation, then the rest."""
+    found = _read(f"{kind}-save")
+    steps = [
+        rewrite(name, _EMPTY, found[name]) for name in ("nat", "filter", "raw") if name in found
+    ]
+    _restore(f"{kind}-restore", steps)
+    return bool(found)
+
+
+def _other_kind() -> str:
+    """Return the kind of iptables that `iptables` is not, or "" where that cannot hold anything."""
+    if "nf_tables" not in _run(["iptables", "--version"]):
+        return "iptables-nft" if shutil.which("iptables-nft-save") else ""
+    # A kernel without legacy tables has no such file, and one that has loaded none has it empty.
+    loaded = LEGACY_TABLES.exists() and LEGACY_TABLES.read_text()
+    return "iptables-legacy" if loaded and shutil.which("iptables-legacy-save") else ""
+
+
+def _read(program: str) -> Dict[str, Found]:
+    return parse(_run([program]))
+
+
+def _restore(program: str, steps: Sequence[Sequence[str]]) -> None:
+    """Give the transactions to the kernel, in one run of the program; without any, do nothing."""
+    script = _text(steps)
+    if script:
+        _run([program, "--noflush", "--wait", str(LOCK_WAIT_S)], script)
+
+
+def _text(steps: Iterable[Sequence[str]]) -> str:
+    return "".join(f"{line}\n" for step in steps for line in step)
+
+
+def _run(command: Sequence[str], text: str = "") -> str:
+    """Run a program and return what it printed; raise Failed with its own words where it fails."""
+    try:
+        done = subprocess.run(
+            command,
+            input=text,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PROGRAM_TIMEOUT_S,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Failed("kernel_refused", f"{command[0]}: {error}") from error
+    if done.returncode != 0:
+        said = " ".join(done.stderr.split())[:500] or f"exit code {done.returncode}"
+        raise Failed("kernel_refused", f"{command[0]}: {said}")
+    return done.stdout

@@ -1,0 +1,162 @@
+"""The rules of the iptables back-end: which chains each table is to hold for a rule set.
+
+Chains bear the name of the built-in chain that jumps to them:
+
+PREROUTING   a first SYN from an admitted source is marked and translated; whatever else comes to a
+             listen port is redirected to this machine itself, so that nobody else's rule takes it
+FORWARD      a forwarded flow passes while the rule set admits it, else its sender is told
+POSTROUTING  what we forward is masqueraded
+INPUT        what comes from outside to a listen port is answered by RST
+OUTPUT       the SYNs of tell.py are not tracked
+
+Each rule is written as iptables-save prints it, because what is read back is compared with it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Dict, List, Mapping, NamedTuple, Tuple
+
+from cachegate_agent.backend import FLOW_BIT, TELL_MARK
+from cachegate_agent.iptables_tree import Chains, Tree, grow, runs, singles
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Network
+
+    from cachegate_agent.rules import Target
+
+PREFIX = "CACHEGATE"
+TARGET, SELF, LIVE, LISTEN = (f"{PREFIX}-{tree}" for tree in ("TARGET", "SELF", "LIVE", "LISTEN"))
+IDENTITY = f"{PREFIX}-IDENTITY"  # no packet comes here: it bears the comment
+
+_OURS = f"{FLOW_BIT:#x}/{FLOW_BIT:#x}"
+_RST = "-j REJECT --reject-with tcp-reset"
+
+
+class Table(NamedTuple):
+    """Our part of one table: our chains, and the rule in each built-in one that jumps to them."""
+
+    chains: Chains
+    jumps: Mapping[str, str]
+
+
+class Content(NamedTuple):
+    """All that the rules depend on; the identity is text, empty where there is none."""
+
+    identity: str
+    sources: Tuple[IPv4Network, ...]
+    targets: Mapping[int, Tuple[Target, ...]]
+
+
+def tables(content: Content) -> Dict[str, Table]:
+    """Return what each table is to hold, in the order in which an empty kernel may receive them."""
+    return {"raw": _raw(), "filter": _filter(content), "nat": _nat(content)}
+
+
+def _raw() -> Table:
+    jump = f"-m mark --mark {TELL_MARK:#x} -j {PREFIX}-OUTPUT"
+    return Table({f"{PREFIX}-OUTPUT": ("-j CT --notrack",)}, {"OUTPUT": jump})
+
+
+def _nat(content: Content) -> Table:
+    def translate(low: int, _high: int) -> List[str]:
+        return _translate(low, content.targets[low])
+
+    def redirect(low: int, high: int) -> List[str]:
+        return [f"{_to_ports(low, high)} -j REDIRECT"]
+
+    chains = {
+        f"{PREFIX}-PREROUTING": (
+            # Only a SYN opens a flow. A packet from the middle of one that is not known (cut, or
+            # older than the last boot) is answered by RST, whether or not the target is alive.
+            *_from_sources(
+                content, f"-p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN -j {PREFIX}-ADMIT"
+            ),
+            f"-j {SELF}",
+        ),
+        # The mark is set before the port is known, so that each port takes one rule, and is taken
+        # off again where the port has no target: the flow is not yet visible to anybody then.
+        f"{PREFIX}-ADMIT": (
+            f"-j CONNMARK --set-xmark {_OURS}",
+            f"-j {TARGET}",
+            f"-j CONNMARK --set-xmark 0x0/{FLOW_BIT:#x}",
+        ),
+        f"{PREFIX}-POSTROUTING": (f"-m connmark --mark {_OURS} -j MASQUERADE",),
+        **grow(Tree(TARGET, translate, _to_ports), singles(content.targets)),
+        **grow(Tree(SELF, redirect, _to_ports), runs(content.targets)),
+    }
+    jumps = {
+        # The address first: by the port alone we would take what passes through the NAT instance.
+        "PREROUTING": f"-p tcp -m addrtype --dst-type LOCAL -j {PREFIX}-PREROUTING",
+        "POSTROUTING": f"-p tcp -j {PREFIX}-POSTROUTING",
+    }
+    return Table(chains, jumps)
+
+
+def _filter(content: Content) -> Table:
+    def admit(low: int, _high: int) -> List[str]:
+        return _admit(low, content.targets[low])
+
+    def reject(low: int, high: int) -> List[str]:
+        return [f"{_to_ports(low, high)} {_RST}"]
+
+    chains = {
+        IDENTITY: (f'-m comment --comment "{content.identity}"',) if content.identity else (),
+        f"{PREFIX}-FORWARD": (
+            f"-m connmark ! --mark {_OURS} -j RETURN",
+            "-m conntrack --ctdir REPLY -j ACCEPT",
+            *_from_sources(content, f"-p tcp -j {LIVE}"),
+            "-m conntrack --ctstate RELATED -j ACCEPT",  # ICMP about a flow
+            # A new flow's SYN is sent again and then meets the new target; a RST would also leave
+            # an entry with the old target, which the client's next attempt from that port meets.
+            "-m conntrack --ctstate NEW -j DROP",
+            f"-p tcp {_RST}",
+        ),
+        # Answers to the instance's own connections may come to a port that is also a listen port.
+        f"{PREFIX}-INPUT": ("-m conntrack --ctdir REPLY -j RETURN", f"-j {LISTEN}"),
+        **grow(Tree(LIVE, admit, _from_ports), singles(content.targets)),
+        **grow(Tree(LISTEN, reject, _to_ports), runs(content.targets)),
+    }
+    jumps = {
+        "FORWARD": f"-j {PREFIX}-FORWARD",
+        "INPUT": f"! -i lo -p tcp -j {PREFIX}-INPUT",
+    }
+    return Table(chains, jumps)
+
+
+def _from_sources(content: Content, verdict: str) -> Tuple[str, ...]:
+    return tuple(
+        f"-s {source} {verdict}" if source.prefixlen else verdict for source in content.sources
+    )
+
+
+def _ports(low: int, high: int) -> str:
+    return str(low) if low == high else f"{low}:{high}"
+
+
+def _to_ports(low: int, high: int) -> str:
+    return f"-p tcp -m tcp --dport {_ports(low, high)}"
+
+
+def _from_ports(low: int, high: int) -> str:
+    """Match a forwarded flow by the port that its client asked for."""
+    return f"-p tcp -m conntrack --ctorigdstport {_ports(low, high)}"
+
+
+def _translate(listen: int, targets: Tuple[Target, ...]) -> List[str]:
+    """Send new connections to each target by turns: the first takes every n-th of n, and so on."""
+    port = f"-p tcp -m tcp --dport {listen}"
+    rules = []
+    for place, target in enumerate(targets):
+        left = len(targets) - place
+        turn = f" -m statistic --mode nth --every {left} --packet 0" if left > 1 else ""
+        rules.append(f"{port}{turn} -j DNAT --to-destination {target}")
+    return rules
+
+
+def _admit(listen: int, targets: Tuple[Target, ...]) -> List[str]:
+    # The cheap comparisons come first: most packets are another forward's, to another address.
+    return [
+        f"-d {target.address}/32 -p tcp -m tcp --dport {target.port}"
+        f" -m conntrack --ctorigdstport {listen} -j ACCEPT"
+        for target in targets
+    ]

@@ -1,0 +1,78 @@
+"""What the kernel's iptables chains mean: the way back from text to a rule set."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from ipaddress import IPv4Address, IPv4Network
+from typing import Dict, Iterator, List, Mapping, Optional, Tuple
+
+from cachegate_agent.backend import Live
+from cachegate_agent.iptables_chains import IDENTITY, LISTEN, PREFIX, TARGET, Content, tables
+from cachegate_agent.iptables_text import Found, jumps_in_place, nothing, same
+from cachegate_agent.rules import Identity, Target
+
+_COMMENT = re.compile(r'--comment "(.*)"')
+_REJECT = re.compile(r"--dport (\d+)(?::(\d+))? .*-j REJECT")
+_TRANSLATE = re.compile(r"--dport (\d+) .*--to-destination (\S+):(\d+)")
+_SOURCE = re.compile(r"(?:^| )-s (\S+)")
+
+
+def live(found: Mapping[str, Found]) -> Live:
+    """Return what the chains hold; whatever they do not say in our own words changes the shape."""
+    identity = _identity(found.get("filter", nothing()))
+    content = Content(str(identity or ""), _sources(found), _targets(found))
+    return Live(identity, content.sources, dict(content.targets), _shape(content, found))
+
+
+def _identity(table: Found) -> Optional[Identity]:
+    for rule in table.chains.get(IDENTITY, []):
+        comment = _COMMENT.search(rule)
+        try:
+            return Identity.parse(comment.group(1)) if comment else None
+        except ValueError:
+            return None
+    return None
+
+
+def _sources(found: Mapping[str, Found]) -> Tuple[IPv4Network, ...]:
+    rules = found.get("nat", nothing()).chains.get(f"{PREFIX}-PREROUTING", [])
+    sources = (_SOURCE.search(rule) for rule in rules if rule.endswith(f" {PREFIX}-ADMIT"))
+    return tuple(IPv4Network(match.group(1) if match else "0.0.0.0/0") for match in sources)
+
+
+def _targets(found: Mapping[str, Found]) -> Dict[int, Tuple[Target, ...]]:
+    """Return the targets of each listen port, ports at rest included."""
+    targets: Dict[int, List[Target]] = {}
+    for ports in _leaves(found.get("filter", nothing()), LISTEN, _REJECT):
+        low = int(ports.group(1))
+        targets.update((port, []) for port in range(low, int(ports.group(2) or low) + 1))
+    for leaf in _leaves(found.get("nat", nothing()), TARGET, _TRANSLATE):
+        target = Target(IPv4Address(leaf.group(2)), int(leaf.group(3)))
+        targets.setdefault(int(leaf.group(1)), []).append(target)
+    return {port: tuple(sorted(there)) for port, there in sorted(targets.items())}
+
+
+def _leaves(table: Found, root: str, pattern: re.Pattern[str]) -> Iterator[re.Match[str]]:
+    """Yield what the pattern finds in each chain of a tree."""
+    for chain, rules in table.chains.items():
+        if chain == root or chain.startswith(f"{root}-"):
+            yield from filter(None, map(pattern.search, rules))
+
+
+def _shape(content: Content, found: Mapping[str, Found]) -> str:
+    """Fingerprint whatever differs from the rules that we would write for this content.
+
+    Empty, which is never equal, where a jump is missing, doubled or not the first of its chain: no
+    packet may come to our rules then.
+    """
+    odd = hashlib.sha256()
+    for name, table in tables(content).items():
+        there = found.get(name, nothing())
+        if not jumps_in_place(table, there):
+            return ""
+        for chain in sorted({*table.chains, *there.chains}):
+            wanted, rules = table.chains.get(chain), there.chains.get(chain)
+            if wanted is None or rules is None or not same(wanted, rules):
+                odd.update(f"{name} {chain} {rules}\n".encode())
+    return odd.hexdigest()
