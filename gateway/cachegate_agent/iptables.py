@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from ipaddress import collapse_addresses
 from pathlib import Path
-from typing import TYPE_CHECKING, Dict, Iterable, List, Mapping, Optional, Sequence
+from typing import TYPE_CHECKING, Dict, Iterable, Optional, Sequence
 
 from cachegate_agent.errors import Failed
-from cachegate_agent.iptables_chains import Content, Table, tables
 from cachegate_agent.iptables_read import live
-from cachegate_agent.iptables_text import Found, as_found, nothing, parse, rewrite
+from cachegate_agent.iptables_swap import held, removal, steps
+from cachegate_agent.iptables_text import Found, parse
 
 if TYPE_CHECKING:
     from cachegate_agent.backend import Live
@@ -26,8 +25,6 @@ PROGRAM_TIMEOUT_S = 60
 
 # Names the tables that legacy iptables has loaded. Asking the program itself would load the module.
 LEGACY_TABLES = Path("/proc/net/ip_tables_names")
-
-_EMPTY = Table({}, {})
 
 
 class Iptables:
@@ -50,8 +47,7 @@ class Iptables:
 
     def render(self, rules: Rules) -> str:
         """Return the input of iptables-restore --noflush for an empty kernel."""
-        wanted = tables(_content(rules))
-        return _text(rewrite(name, table, nothing()) for name, table in wanted.items())
+        return _text(steps(rules, None, {}))
 
     def read(self) -> Optional[Live]:
         """Return what the kernel holds of ours, or None where it holds nothing."""
@@ -59,14 +55,10 @@ class Iptables:
         return live(found) if found else None
 
     def swap(self, rules: Rules, since: Optional[Live]) -> None:
-        """Make the kernel hold exactly these rules, without refusing or misleading any packet.
-
-        Each table changes in a transaction of its own. So the filter first admits both the flows of
-        the old rules and those of the new, then the translation changes, then the filter narrows.
-        """
-        found = _read("iptables-save") if since is None else _as_found(since)
-        before = (live(found) if found else None) if since is None else since
-        _restore("iptables-restore", _steps(rules, before, found))
+        """Make the kernel hold exactly these rules; without `since` it is read first."""
+        found = _read("iptables-save") if since is None else held(since)
+        before = live(found) if found and since is None else since
+        _restore("iptables-restore", steps(rules, before, found))
 
     def remove(self) -> bool:
         """Take away everything of ours, from both kinds of iptables where the system has both."""
@@ -75,43 +67,9 @@ class Iptables:
         return any(removed)
 
 
-def _content(rules: Rules) -> Content:
-    return Content(str(rules.identity), rules.admitted, rules.targets)
-
-
-def _as_found(since: Live) -> Dict[str, Found]:
-    content = Content(str(since.identity), since.sources, since.targets)
-    return {name: as_found(table) for name, table in tables(content).items()}
-
-
-def _steps(rules: Rules, before: Optional[Live], found: Mapping[str, Found]) -> List[List[str]]:
-    """Return the transactions that lead from what was found to the rules, in their order."""
-    wanted = tables(_content(rules))
-    wide = tables(_both(rules, before))["filter"] if before else wanted["filter"]
-    return [
-        rewrite("raw", wanted["raw"], found.get("raw", nothing())),
-        rewrite("filter", wide, found.get("filter", nothing())),
-        rewrite("nat", wanted["nat"], found.get("nat", nothing())),
-        rewrite("filter", wanted["filter"], as_found(wide)),
-    ]
-
-
-def _both(rules: Rules, before: Live) -> Content:
-    """Return what admits the flows of the old rules and of the new, under the old identity."""
-    targets = dict(before.targets)
-    for listen, added in rules.targets.items():
-        targets[listen] = tuple(sorted({*targets.get(listen, ()), *added}))
-    sources = tuple(collapse_addresses([*before.sources, *rules.admitted]))
-    return Content(str(before.identity or ""), sources, targets)
-
-
 def _remove(kind: str) -> bool:
-    """Take our chains away from one kind of iptables; first the translation, then the rest."""
     found = _read(f"{kind}-save")
-    steps = [
-        rewrite(name, _EMPTY, found[name]) for name in ("nat", "filter", "raw") if name in found
-    ]
-    _restore(f"{kind}-restore", steps)
+    _restore(f"{kind}-restore", removal(found))
     return bool(found)
 
 

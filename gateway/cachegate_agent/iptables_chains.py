@@ -49,7 +49,7 @@ class Content(NamedTuple):
 
 def tables(content: Content) -> Dict[str, Table]:
     """Return what each table is to hold, in the order in which an empty kernel may receive them."""
-    return {"raw": _raw(), "filter": _filter(content), "nat": _nat(content)}
+    return {"raw": _raw(), "filter": filter_table(content), "nat": _nat(content)}
 
 
 def _raw() -> Table:
@@ -92,7 +92,9 @@ def _nat(content: Content) -> Table:
     return Table(chains, jumps)
 
 
-def _filter(content: Content) -> Table:
+def filter_table(content: Content) -> Table:
+    """Return what the table filter is to hold."""
+
     def admit(low: int, _high: int) -> List[str]:
         return _admit(low, content.targets[low])
 

@@ -1,0 +1,162 @@
+"""The transactions of a swap, one by one, on an iptables in memory."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network
+from typing import TYPE_CHECKING
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cachegate_agent.iptables import Iptables
+from cachegate_agent.iptables_read import live
+from cachegate_agent.iptables_swap import Steps, steps
+from cachegate_agent.iptables_text import parse
+from tests.unit.gateway.iptables_machine import Machine, rule_set
+
+if TYPE_CHECKING:
+    from cachegate_agent.rules import Rules
+
+ADDRESSES = st.integers(1, 5).map(lambda last: f"10.0.1.{last}:6379")
+PORTS = st.one_of(st.integers(6379, 6420), st.integers(1, 65535))
+SOURCES = st.sets(
+    st.sampled_from(["0.0.0.0/0", "203.0.113.0/24", "203.0.113.7/32", "198.51.100.0/25"])
+)
+TARGETS = st.dictionaries(PORTS, st.lists(ADDRESSES, unique=True, max_size=3), max_size=60)
+
+
+@st.composite
+def rule_sets(draw: st.DrawFn, generation: int) -> Rules:
+    return rule_set(draw(TARGETS), sorted(draw(SOURCES)), generation)
+
+
+def holding(rules: Rules) -> Machine:
+    machine = Machine()
+    machine.restore(Iptables().render(rules).splitlines())
+    return machine
+
+
+def way(machine: Machine, rules: Rules) -> Steps:
+    found = parse(machine.save())
+    return steps(rules, live(found), found)
+
+
+def refused(machine: Machine) -> set[tuple[int, str, str]]:
+    """Return what the translation lets in (listen port, target, source) and the filter does not."""
+    translated, admitted = translation(machine), filters(machine)
+    return {
+        (listen, target, str(source))
+        for listen, target in translated[0]
+        for source in translated[1]
+        if (listen, target) not in admitted[0]
+        or not any(source.subnet_of(wider) for wider in admitted[1])
+    }
+
+
+def translation(machine: Machine) -> tuple[set[tuple[int, str]], set[IPv4Network]]:
+    found = live(parse(machine.save()))
+    pairs = {(listen, str(t)) for listen, targets in found.targets.items() for t in targets}
+    return pairs, set(found.sources)
+
+
+def filters(machine: Machine) -> tuple[set[tuple[int, str]], set[IPv4Network]]:
+    pairs, sources = set(), set()
+    for chain, rules in machine.tables["filter"].items():
+        for words in map(str.split, rules):
+            if chain == "CACHEGATE-FORWARD" and words[-1] == "CACHEGATE-LIVE":
+                source = words[words.index("-s") + 1] if "-s" in words else "0.0.0.0/0"
+                sources.add(IPv4Network(source))
+            elif chain.startswith("CACHEGATE-LIVE") and "ACCEPT" in words:
+                address = words[words.index("-d") + 1].removesuffix("/32")
+                port, listen = words[words.index("--dport") + 1], words[-3]
+                pairs.add((int(listen), f"{address}:{port}"))
+    return pairs, sources
+
+
+@given(rule_sets(1), rule_sets(2))
+@settings(max_examples=200)
+def test_a_swap_ends_in_exactly_the_new_rules(old: Rules, new: Rules) -> None:
+    machine = holding(old)
+
+    for step in way(machine, new):
+        machine.restore(step)
+
+    assert live(parse(machine.save())).holds(new)
+    assert machine.tables == {
+        table: {chain: unordered[chain] for chain in machine.tables[table]}
+        for table, unordered in holding(new).tables.items()
+    }
+
+
+@given(rule_sets(1), rule_sets(2))
+@settings(max_examples=200)
+def test_at_no_step_does_the_filter_refuse_what_the_translation_lets_in(
+    old: Rules, new: Rules
+) -> None:
+    machine = holding(old)
+
+    for step in way(machine, new):
+        machine.restore(step)
+        assert refused(machine) == set()
+
+
+@given(rule_sets(1))
+def test_what_was_written_reads_back(rules: Rules) -> None:
+    machine = holding(rules)
+
+    found = live(parse(machine.save()))
+
+    assert found.holds(rules)
+    assert found.shape == live(parse(holding(rule_set({})).save())).shape
+
+
+@given(rule_sets(1), st.data())
+@settings(max_examples=200)
+def test_a_rule_of_ours_that_is_lost_changes_what_is_read(
+    rules: Rules, data: st.DataObject
+) -> None:
+    machine = holding(rules)
+    whole = live(parse(machine.save()))
+    table = data.draw(st.sampled_from(sorted(machine.tables)))
+    chain = data.draw(st.sampled_from([c for c, kept in machine.tables[table].items() if kept]))
+    kept = machine.tables[table][chain]
+
+    kept.pop(data.draw(st.integers(0, len(kept) - 1)))
+
+    assert live(parse(machine.save())) != whole
+
+
+def test_a_jump_that_is_missing_is_never_the_shape_of_anything() -> None:
+    machine = holding(rule_set({6379: ["10.0.1.1:6379"]}))
+
+    machine.tables["filter"]["FORWARD"].clear()
+
+    assert live(parse(machine.save())).shape == ""
+
+
+def test_one_changed_target_among_5000_rewrites_no_more_than_four_chains() -> None:
+    targets = {6379 + place: [f"10.0.{place % 200}.9:6379"] for place in range(5000)}
+    old, new = rule_set(targets), rule_set(targets | {7000: ["10.0.250.1:6379"]}, generation=2)
+    machine = holding(old)
+
+    lines = [line for step in way(machine, new) for line in step]
+
+    # The widened guard, the translation, the narrowed guard, and the identity.
+    assert len([line for line in lines if line.startswith(":")]) == 4
+
+
+def test_a_new_generation_of_the_same_rules_rewrites_the_identity_alone() -> None:
+    old, new = (
+        rule_set({6379: ["10.0.1.1:6379"]}),
+        rule_set({6379: ["10.0.1.1:6379"]}, generation=2),
+    )
+    machine = holding(old)
+
+    assert [step for step in way(machine, new) if step] == [
+        [
+            "*filter",
+            ":CACHEGATE-IDENTITY - [0:0]",
+            f'-A CACHEGATE-IDENTITY -m comment --comment "{new.identity}"',
+            "COMMIT",
+        ]
+    ]
