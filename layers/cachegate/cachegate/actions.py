@@ -10,15 +10,15 @@ from cachegate.describe import (
     describe_problem,
     describe_vpc,
 )
-from cachegate.errors import CachegateError, InvocationError
+from cachegate.errors import CachegateError, InvocationError, LedgerConflictError
 from cachegate.observe import survey
 from cachegate.planning.explain import explain
 from cachegate.planning.release import release
 from cachegate.prepare import prepare
-from cachegate.sync import sync
+from cachegate.sync import TRIES, sync
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from cachegate.observe import Survey
     from cachegate.prepare import Prepared
@@ -35,6 +35,7 @@ class Actions:
 
     adapters: Adapters
     settings: SyncSettings
+    report: Callable[[SyncResult], None]  # where a pass is logged and counted
 
     def answer(self, event: Mapping[str, Any]) -> Answer:
         """Do what the event asks; an error of ours becomes an answer, any other one is raised."""
@@ -81,6 +82,7 @@ class Actions:
     def _sync(self, event: Mapping[str, Any]) -> Answer:
         force = _flag(event, "force")
         result = sync(self.adapters, self.settings, force=force, attach=True)
+        self.report(result)
         return sync_answer(result)
 
     def _describe(self, _event: Mapping[str, Any]) -> Answer:
@@ -192,12 +194,7 @@ def detach(adapters: Adapters, settings: SyncSettings) -> Answer:
     """
     ours = [i for i in adapters.network.nat_instances() if i.stack == settings.stack]
     running = {i.instance_id for i in ours if i.state == "running"}
-    known: set[str] = set()
-    for vpc_id in adapters.ledgers.vpc_ids():
-        record = adapters.ledgers.load(vpc_id)
-        if record is not None:
-            known |= set(record.ledger.nat_instances)
-            adapters.ledgers.save(replace(record.ledger, detached=True), record.version)
+    known = {i for vpc_id in adapters.ledgers.vpc_ids() for i in _mark_detached(adapters, vpc_id)}
     running |= adapters.network.running(known - running)
     replies = adapters.gateways.run(sorted(running), "remove") if running else {}
     failed = {i: reply.failure for i, reply in replies.items() if reply.failure is not None}
@@ -210,6 +207,20 @@ def detach(adapters: Adapters, settings: SyncSettings) -> Answer:
         message = f"the agent is still on {', '.join(sorted(failed))}"
         answer["error"] = {"code": "not_removed", "message": message}
     return answer
+
+
+def _mark_detached(adapters: Adapters, vpc_id: str) -> tuple[str, ...]:
+    """Write it into the ledger, and return the NAT instances that it knows."""
+    for _ in range(TRIES):
+        record = adapters.ledgers.load(vpc_id)
+        if record is None:
+            return ()
+        try:
+            adapters.ledgers.save(replace(record.ledger, detached=True), record.version)
+        except LedgerConflictError:
+            continue
+        return record.ledger.nat_instances
+    raise LedgerConflictError(f"passes keep writing the ledger of {vpc_id}: detach again")
 
 
 def _problems(seen: Survey, prepared: Mapping[str, Prepared]) -> list[Answer]:

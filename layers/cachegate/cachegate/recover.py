@@ -35,7 +35,14 @@ def recover(
     running = [i.instance_id for i in survey.instances_in(vpc_id) if i.state == "running"]
     reports = list(_inspect(adapters, running, force=force))
     owners = {settings.owner, settings.adopt_owner}
-    return rebuild(vpc_id, [r for r in reports if r.get("owner") in owners], survey.at)
+    ledger = rebuild(vpc_id, [r for r in reports if r.get("owner") in owners], survey.at)
+    taken_over = any(r.get("owner") == settings.adopt_owner for r in reports)
+    return _above(ledger) if taken_over else ledger
+
+
+def _above(former: Ledger) -> Ledger:
+    """Return it one generation on: at the old one the agents would see nothing to take over."""
+    return replace(former, generation=former.generation + 1)
 
 
 def _inspect(

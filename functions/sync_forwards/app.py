@@ -1,0 +1,177 @@
+"""Entry point: any trigger runs one sync pass; a direct invocation runs one action."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+from cachegate.actions import Actions, detach
+from cachegate.aws.caches import CacheInventory
+from cachegate.aws.clients import make_clients
+from cachegate.aws.dns import LambdaResolver
+from cachegate.aws.gateways import SsmGateways
+from cachegate.aws.instance_dns import InstanceResolver
+from cachegate.aws.ledgers import DynamoLedgers
+from cachegate.aws.network import Ec2Network
+from cachegate.aws.rechecks import SqsRechecks
+from cachegate.aws.stack_response import respond
+from cachegate.describe import describe_change, describe_problem
+from cachegate.domain.plan import ChangeKind
+from cachegate.protocols import Adapters
+from cachegate.push import InstanceState
+from cachegate.settings import SyncSettings
+from cachegate.triggers import Trigger, answer
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from cachegate.protocols import Resolver
+    from cachegate.sync import SyncResult
+
+RETRY_AFTER = 5  # seconds until a pass that was not verified is tried again
+
+logger = Logger()
+metrics = Metrics()
+settings = SyncSettings.from_env(os.environ)
+clients = make_clients()
+
+
+class Deadline:
+    """When Lambda ends this invocation; set anew by each."""
+
+    def __init__(self) -> None:
+        self._ends = 0.0
+
+    def set(self, context: LambdaContext) -> None:
+        """Read it from the context."""
+        self._ends = time.monotonic() + context.get_remaining_time_in_millis() / 1000
+
+    def remaining(self) -> float:
+        """Return the seconds that are left."""
+        return self._ends - time.monotonic()
+
+
+deadline = Deadline()
+gateways = SsmGateways(clients.ssm, settings.document, deadline.remaining)
+rechecks = SqsRechecks(clients.sqs, settings.queue_url)
+
+
+def resolver(instance_ids: tuple[str, ...]) -> Resolver:
+    """Return what resolves the names of one VPC's caches."""
+    if settings.resolve_on_instance:
+        return InstanceResolver(gateways, instance_ids)
+    return LambdaResolver(settings.resolve_deadline)
+
+
+adapters = Adapters(
+    inventory=CacheInventory(clients.elasticache, clients.tagging, clients.ec2),
+    network=Ec2Network(clients.ec2),
+    resolver=resolver,
+    ledgers=DynamoLedgers(clients.dynamodb, settings.table),
+    gateways=gateways,
+    rechecks=rechecks,
+    clock=time.time,
+    new_token=lambda: uuid.uuid4().hex,
+    former_ledgers=DynamoLedgers(clients.dynamodb, settings.adopt_table)
+    if settings.adopt_table
+    else None,
+)
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Tell the three callers apart: the queue, CloudFormation, a person."""
+    deadline.set(context)
+    if "Records" in event:
+        return on_triggers(event["Records"])
+    if "ResponseURL" in event:
+        return on_stack(event)
+    logger.info("direct invocation", action=event.get("action"))
+    return actions.answer(event)
+
+
+def on_triggers(records: list[dict[str, Any]]) -> dict[str, Any]:
+    """Run the one pass of a batch. Where it fails, one message stays for the retry in seconds."""
+    triggers = [Trigger.from_record(record) for record in records]
+    ended = False
+    try:
+        result = answer(triggers, adapters, settings)
+        ended = True
+    finally:
+        # Also when it raises: then Lambda hands back the whole batch.
+        if not ended:
+            retry_soon(triggers)
+    if result is None:
+        logger.info("needless triggers", count=len(triggers))
+        return {"batchItemFailures": []}
+    report(result)
+    if not result.failures:
+        return {"batchItemFailures": []}
+    retry_soon(triggers[:1])
+    return {"batchItemFailures": [{"itemIdentifier": triggers[0].message_id}]}
+
+
+def retry_soon(triggers: list[Trigger]) -> None:
+    """Shorten the wait for a redelivery, which is as long as the queue's visibility timeout."""
+    for trigger in triggers:
+        rechecks.retry_after(trigger.receipt, RETRY_AFTER)
+
+
+def on_stack(event: dict[str, Any]) -> dict[str, Any]:
+    """Answer CloudFormation: the first pass is asked for, or the agents are taken off.
+
+    The answer is success even where that failed: a stack must always be deletable, and a pass that
+    could not be asked for is made by the schedule. The error itself is raised and logged.
+    """
+    done = "it failed: the log of the function says why"
+    try:
+        if event["RequestType"] == "Delete":
+            answer_ = detach(adapters, settings)
+            done = "detached" if answer_["ok"] else answer_["error"]["message"]
+        else:
+            rechecks.look_again()
+            done = "a pass was asked for"
+    finally:
+        logger.info("stack event", request=event["RequestType"], outcome=done)
+        respond(event, reason=done)
+    return {"ok": True}
+
+
+def report(result: SyncResult) -> None:
+    """Log every decision and count what alarms and dashboards look at."""
+    for vpc in result.vpcs:
+        for change in vpc.plan.changes if vpc.plan else ():
+            logger.info("change", vpc=vpc.vpc_id, change=describe_change(change))
+        for instance in vpc.instances:
+            logger.info("nat instance", vpc=vpc.vpc_id, instance=asdict(instance))
+        if vpc.failure is not None:
+            logger.error("not verified", vpc=vpc.vpc_id, reason=str(vpc.failure))
+    for problem in result.all_problems:
+        logger.warning("not forwarded as asked", problem=describe_problem(problem))
+    instances = [instance for vpc in result.vpcs for instance in vpc.instances]
+    plans = [vpc.plan for vpc in result.vpcs if vpc.plan]
+    counts = {
+        "ForwardsChanged": sum(
+            change.kind is not ChangeKind.HOLD for plan in plans for change in plan.changes
+        ),
+        "ChangesHeld": sum(
+            change.kind is ChangeKind.HOLD for plan in plans for change in plan.changes
+        ),
+        "TargetsUnreachable": sum(len(instance.unreachable) for instance in instances),
+        "NatInstancesOffline": sum(i.state is InstanceState.OFFLINE for i in instances),
+        "FlowsTold": sum(instance.flows_told for instance in instances),
+    }
+    for name, count in counts.items():
+        metrics.add_metric(name, MetricUnit.Count, count)
+    oldest = min((vpc.verified_at for vpc in result.vpcs), default=time.time())
+    metrics.add_metric("VerifiedAge", MetricUnit.Seconds, max(0.0, time.time() - oldest))
+
+
+actions = Actions(adapters, settings, report)

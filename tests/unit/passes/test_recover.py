@@ -1,0 +1,124 @@
+"""A VPC without a ledger: no listen port moves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cachegate.domain.agent import Reply
+from cachegate.errors import TransientError
+from cachegate.sync import sync
+from tests.unit.passes.fakes import NAT, OWNER, VPC, FakeLedgers, FakeWorld
+
+if TYPE_CHECKING:
+    import pytest
+
+KEYS = ["a", "b", "c", "d", "e"]
+
+
+def run(world: FakeWorld, *, force: bool = False) -> tuple[Exception, ...]:
+    return sync(world.adapters, world.settings, force=force).failures
+
+
+def ports(world: FakeWorld) -> dict[str, int]:
+    return {f["key"]: f["listen"] for f in world.gateways.held[NAT]["forwards"]}
+
+
+def shuffled(world: FakeWorld) -> dict[str, int]:
+    """Expose caches so that their ports are not in the order of their names."""
+    for n, name in enumerate(reversed(KEYS)):
+        world.add_cluster(name, f"10.0.1.{n + 1}")
+        run(world)
+    return ports(world)
+
+
+def test_a_lost_ledger_is_rebuilt_from_the_nat_instance(world: FakeWorld) -> None:
+    before = shuffled(world)
+    world.ledgers.records.clear()
+
+    assert run(world) == ()
+
+    assert ports(world) == before
+    assert before["a/a/0001"] == 6383
+
+
+def test_a_lost_ledger_waits_for_an_instance_that_cannot_be_asked(world: FakeWorld) -> None:
+    before = shuffled(world)
+    world.ledgers.records.clear()
+    world.gateways.failing[NAT] = Reply(instance_id=NAT, failure="undelivered")
+
+    (failure,) = run(world)
+
+    assert isinstance(failure, TransientError)
+    assert NAT in str(failure)
+    assert world.ledgers.records == {}
+    assert ports(world) == before
+
+
+def test_force_goes_on_without_an_instance_that_cannot_be_asked(world: FakeWorld) -> None:
+    world.add_instance("i-broken", VPC)
+    before = shuffled(world)
+    world.ledgers.records.clear()
+    world.gateways.failing["i-broken"] = Reply(instance_id="i-broken", failure="undelivered")
+
+    run(world, force=True)
+
+    assert ports(world) == before
+
+
+def test_rules_of_another_owner_are_not_taken_for_ours(world: FakeWorld) -> None:
+    shuffled(world)
+    world.ledgers.records.clear()
+    world.gateways.held[NAT]["owner"] = "another stack"
+    world.gateways.held[NAT]["generation"] = 0
+
+    run(world)
+
+    assert ports(world)["a/a/0001"] == 6379
+
+
+def former_stack(world: FakeWorld) -> FakeLedgers:
+    """Make what the world holds the work of a stack that is gone."""
+    former = FakeLedgers(records=dict(world.ledgers.records))
+    world.ledgers.records.clear()
+    world.gateways.held[NAT]["owner"] = "old"
+    return former
+
+
+def test_a_former_stacks_ledger_is_taken_over_with_a_higher_generation(world: FakeWorld) -> None:
+    before = shuffled(world)
+    generation = world.gateways.held[NAT]["generation"]
+    world.former(former_stack(world), "old")
+
+    assert run(world) == ()
+
+    assert ports(world) == before
+    held = world.gateways.held[NAT]
+    assert held["generation"] > generation
+    assert (held["owner"], held["adopt"]) == (OWNER, "old")
+
+
+def test_without_its_ledger_a_former_stack_is_taken_over_from_the_nat_instance(
+    world: FakeWorld,
+) -> None:
+    before = shuffled(world)
+    generation = world.gateways.held[NAT]["generation"]
+    former_stack(world)
+    world.former(FakeLedgers(), "old")
+
+    assert run(world) == ()
+
+    assert ports(world) == before
+    assert world.gateways.held[NAT]["generation"] > generation
+
+
+def test_pages_of_inspect_that_never_end_are_bounded(
+    world: FakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cachegate.recover.MOST_PAGES", 3)
+    world.gateways.failing[NAT] = Reply(
+        instance_id=NAT, report={"owner": "", "generation": 0, "forwards": [], "next": 1}
+    )
+
+    run(world)
+
+    assert [action for _, action in world.gateways.calls].count("inspect") == 3
