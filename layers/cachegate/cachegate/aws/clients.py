@@ -1,0 +1,51 @@
+"""Make the AWS clients of sync_forwards, all with the same patience."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_elasticache import ElastiCacheClient
+    from mypy_boto3_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_ssm import SSMClient
+
+# Four tries with pauses of up to 1, 2 and 4 s outlast a burst of throttling, and a dead endpoint
+# costs well under the function's time. The pool has room for one thread for each NAT instance.
+CONFIG = Config(
+    retries={"mode": "standard", "total_max_attempts": 4},
+    connect_timeout=3,
+    read_timeout=10,
+    max_pool_connections=20,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clients:
+    """One client for each service that the function uses."""
+
+    dynamodb: DynamoDBClient
+    ec2: EC2Client
+    elasticache: ElastiCacheClient
+    sqs: SQSClient
+    ssm: SSMClient
+    tagging: ResourceGroupsTaggingAPIClient
+
+
+def make_clients() -> Clients:
+    """Make them from the environment that Lambda gives: credentials, Region, endpoints."""
+    session = boto3.session.Session()
+    return Clients(
+        dynamodb=session.client("dynamodb", config=CONFIG),
+        ec2=session.client("ec2", config=CONFIG),
+        elasticache=session.client("elasticache", config=CONFIG),
+        sqs=session.client("sqs", config=CONFIG),
+        ssm=session.client("ssm", config=CONFIG),
+        tagging=session.client("resourcegroupstaggingapi", config=CONFIG),
+    )

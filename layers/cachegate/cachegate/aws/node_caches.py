@@ -1,0 +1,81 @@
+"""Replication groups and clusters, as ElastiCache describes them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from cachegate.aws import shapes
+from cachegate.aws.look import Look
+from cachegate.aws.tags import CacheName
+from cachegate.domain.cache import CacheKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mypy_boto3_elasticache import ElastiCacheClient
+    from mypy_boto3_elasticache.type_defs import CacheClusterTypeDef, ReplicationGroupTypeDef
+
+    from cachegate.aws.tags import CacheTags
+    from cachegate.domain.cache import Cache
+
+
+class NodeCaches:
+    """Whole listings: the number of calls grows by page, not by cache."""
+
+    def __init__(self, elasticache: ElastiCacheClient) -> None:
+        self._elasticache = elasticache
+
+    def look(self, tagged: Mapping[CacheName, CacheTags]) -> Look:
+        """Return those of the tagged caches that AWS describes now."""
+        look = Look()
+        groups = look.ask(self._groups) or []
+        clusters = look.ask(self._clusters) or {}
+        vpcs = (look.ask(self._vpcs) if clusters else None) or {}
+        for group in groups:
+            ids = group.get("MemberClusters", [])
+            look.members |= {CacheName(CacheKind.CLUSTER, each) for each in ids}
+            name = CacheName(CacheKind.REPLICATION_GROUP, group["ReplicationGroupId"])
+            if name in tagged:
+                members = {each: clusters[each] for each in ids if each in clusters}
+                vpc = _Vpc(members, vpcs)
+                cache = shapes.replication_group(group, members, tagged[name], vpc.vpc_id)
+                look.caches[name] = vpc.judged(cache)
+        for each in clusters.values():
+            name = CacheName(CacheKind.CLUSTER, each["CacheClusterId"])
+            if "ReplicationGroupId" in each:
+                look.members.add(name)
+            elif name in tagged:
+                vpc = _Vpc({name.name: each}, vpcs)
+                look.caches[name] = vpc.judged(shapes.cluster(each, tagged[name], vpc.vpc_id))
+        return look
+
+    def _groups(self) -> list[ReplicationGroupTypeDef]:
+        pages = self._elasticache.get_paginator("describe_replication_groups").paginate()
+        return [group for page in pages for group in page["ReplicationGroups"]]
+
+    def _clusters(self) -> dict[str, CacheClusterTypeDef]:
+        paginator = self._elasticache.get_paginator("describe_cache_clusters")
+        pages = paginator.paginate(ShowCacheNodeInfo=True)  # else there are no node endpoints
+        return {each["CacheClusterId"]: each for page in pages for each in page["CacheClusters"]}
+
+    def _vpcs(self) -> dict[str, str]:
+        """Return the VPC of every subnet group."""
+        pages = self._elasticache.get_paginator("describe_cache_subnet_groups").paginate()
+        groups = (group for page in pages for group in page["CacheSubnetGroups"])
+        return {group["CacheSubnetGroupName"]: group["VpcId"] for group in groups}
+
+
+class _Vpc:
+    """Where clusters of one cache live: only a cluster's subnet group tells."""
+
+    def __init__(
+        self, clusters: Mapping[str, CacheClusterTypeDef], vpcs: Mapping[str, str]
+    ) -> None:
+        names = {each.get("CacheSubnetGroupName", "") for each in clusters.values()} - {""}
+        self.vpc_id = next((vpcs[name] for name in sorted(names) if name in vpcs), None)
+        self._classic = bool(clusters) and not names  # no subnet group: outside any VPC
+
+    def judged(self, cache: Cache) -> Cache:
+        """Return the cache, not whole where its VPC is not known."""
+        return replace(cache, whole=cache.whole and (self._classic or self.vpc_id is not None))

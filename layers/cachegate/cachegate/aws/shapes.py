@@ -1,0 +1,156 @@
+"""Read caches from the shapes of ElastiCache's Describe answers; pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cachegate.domain.cache import Cache, CacheKind, CacheNode, Endpoint, NodeId, Role
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from mypy_boto3_elasticache.type_defs import (
+        CacheClusterTypeDef,
+        EndpointTypeDef,
+        NodeGroupTypeDef,
+        ReplicationGroupTypeDef,
+        ServerlessCacheTypeDef,
+    )
+
+    from cachegate.aws.tags import CacheName, CacheTags
+
+ONLY_NODE = "0001"  # a Redis OSS or Valkey cluster is one node, and this is its id
+_ROLES = {role.value: role for role in Role}
+
+
+def unknown(name: CacheName, tags: CacheTags) -> Cache:
+    """Return what the tag alone tells: the cache exists."""
+    return Cache(
+        name=name.name,
+        kind=name.kind,
+        engine="unknown",
+        status="unknown",
+        vpc_id=None,
+        expose=tags.expose,
+        pinned_port=tags.port,
+        plaintext_accepted=tags.plaintext_accepted,
+        whole=False,
+    )
+
+
+def cluster(shape: CacheClusterTypeDef, tags: CacheTags, vpc_id: str | None) -> Cache:
+    """Read a cluster that is no member of a replication group."""
+    nodes = tuple(
+        CacheNode(
+            id=NodeId(shape["CacheClusterId"], node["CacheNodeId"]),
+            endpoint=_endpoint(node.get("Endpoint")),
+        )
+        for node in sorted(shape.get("CacheNodes", []), key=lambda node: node["CacheNodeId"])
+    )
+    return Cache(
+        name=shape["CacheClusterId"],
+        kind=CacheKind.CLUSTER,
+        engine=shape.get("Engine", "unknown").lower(),
+        status=shape.get("CacheClusterStatus", "unknown").lower(),
+        vpc_id=vpc_id,
+        expose=tags.expose,
+        nodes=nodes,
+        endpoint=_endpoint(shape.get("ConfigurationEndpoint")),
+        tls=shape.get("TransitEncryptionEnabled", False),
+        auth=shape.get("AuthTokenEnabled", False),
+        network_type=shape.get("NetworkType", "ipv4"),
+        pinned_port=tags.port,
+        plaintext_accepted=tags.plaintext_accepted,
+        whole=bool(nodes),  # no cluster is without nodes: AWS hides them while it works on it
+    )
+
+
+def replication_group(
+    shape: ReplicationGroupTypeDef,
+    members: Mapping[str, CacheClusterTypeDef],
+    tags: CacheTags,
+    vpc_id: str | None,
+) -> Cache:
+    """Read a replication group; `members` are those of its clusters that AWS describes."""
+    shards = shape.get("NodeGroups", [])
+    cluster_mode = shape.get("ClusterEnabled", False)
+    first: NodeGroupTypeDef = shards[0] if shards and not cluster_mode else {}
+    nodes = tuple(_nodes(shape, members))
+    engines = [shape.get("Engine"), *(member.get("Engine") for member in members.values())]
+    return Cache(
+        name=shape["ReplicationGroupId"],
+        kind=CacheKind.REPLICATION_GROUP,
+        engine=next((engine.lower() for engine in engines if engine), "redis"),
+        status=shape.get("Status", "unknown").lower(),
+        vpc_id=vpc_id,
+        expose=tags.expose,
+        nodes=nodes,
+        primary_endpoint=_endpoint(first.get("PrimaryEndpoint")),
+        reader_endpoint=_endpoint(first.get("ReaderEndpoint")),
+        endpoint=_endpoint(shape.get("ConfigurationEndpoint")),
+        cluster_mode=cluster_mode,
+        tls=shape.get("TransitEncryptionEnabled", False),
+        auth=shape.get("AuthTokenEnabled", False) or bool(shape.get("UserGroupIds")),
+        network_type=shape.get("NetworkType", "ipv4"),
+        pinned_port=tags.port,
+        plaintext_accepted=tags.plaintext_accepted,
+        whole=bool(nodes and members),
+    )
+
+
+def _nodes(
+    shape: ReplicationGroupTypeDef, members: Mapping[str, CacheClusterTypeDef]
+) -> Iterator[CacheNode]:
+    """Yield every node that any of the three places knows: shards, member list, clusters.
+
+    With cluster mode enabled the shards carry neither roles nor ReadEndpoint
+    (https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_NodeGroupMember.html),
+    so the cluster's own node endpoint comes first, and it is the same with cluster mode disabled.
+    """
+    ids = {NodeId(cluster_id, ONLY_NODE) for cluster_id in shape.get("MemberClusters", [])}
+    shards, roles = {}, {}
+    endpoints: dict[NodeId, Endpoint | None] = {}
+    for shard in shape.get("NodeGroups", []):
+        for member in shard.get("NodeGroupMembers", []):
+            node_id = NodeId(member["CacheClusterId"], member.get("CacheNodeId", ONLY_NODE))
+            shards[node_id] = shard["NodeGroupId"]
+            roles[node_id] = _ROLES.get(member.get("CurrentRole", "").lower())
+            endpoints[node_id] = _endpoint(member.get("ReadEndpoint"))
+    for cluster_id, described in members.items():
+        for node in described.get("CacheNodes", []):
+            node_id = NodeId(cluster_id, node["CacheNodeId"])
+            endpoints[node_id] = _endpoint(node.get("Endpoint")) or endpoints.get(node_id)
+    for node_id in sorted(ids | shards.keys() | endpoints.keys()):
+        yield CacheNode(
+            id=node_id,
+            endpoint=endpoints.get(node_id),
+            shard=shards.get(node_id),
+            role=roles.get(node_id),
+        )
+
+
+def serverless(shape: ServerlessCacheTypeDef, tags: CacheTags, vpc_id: str | None) -> Cache:
+    """Read a serverless cache: endpoints without nodes, always with TLS."""
+    return Cache(
+        name=shape["ServerlessCacheName"],
+        kind=CacheKind.SERVERLESS,
+        engine=shape.get("Engine", "unknown").lower(),
+        status=shape.get("Status", "unknown").lower(),
+        vpc_id=vpc_id,
+        expose=tags.expose,
+        endpoint=_endpoint(shape.get("Endpoint")),
+        reader_endpoint=_endpoint(shape.get("ReaderEndpoint")),
+        cluster_mode=shape.get("Engine", "").lower() != "memcached",
+        tls=True,
+        auth=bool(shape.get("UserGroupId")),
+        network_type=shape.get("NetworkType", "ipv4"),
+        pinned_port=tags.port,
+        plaintext_accepted=tags.plaintext_accepted,
+    )
+
+
+def _endpoint(shape: EndpointTypeDef | None) -> Endpoint | None:
+    """Read an endpoint; AWS leaves it out, or its address, while it works on the node."""
+    if not shape or not shape.get("Address") or not shape.get("Port"):
+        return None
+    return Endpoint(shape["Address"], shape["Port"])
