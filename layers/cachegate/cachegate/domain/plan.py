@@ -38,11 +38,15 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """Why a cache, or one of its keys, is not forwarded: a person has to act or wait."""
+    """Why a cache, or one of its keys, is not forwarded: a person has to act or wait.
+
+    A warning (`forwarded`) is about a cache that is forwarded all the same.
+    """
 
     code: str  # a stable word, such as range_exhausted, pin_taken or no_nat_instance
     cache: str
     message: str
+    forwarded: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

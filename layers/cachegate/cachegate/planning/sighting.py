@@ -33,6 +33,7 @@ class Sighting:
     seen: Observation
     networks: tuple[IPv4Network, ...]
     caches: tuple[Cache, ...]  # by name
+    names: frozenset[str]
     wants: Mapping[str, Want]  # by key, neighbours next to each other
     silent: frozenset[str]  # caches that exist and whose nodes are unknown
 
@@ -40,19 +41,28 @@ class Sighting:
     def of(cls, seen: Observation, last_networks: tuple[IPv4Network, ...]) -> Sighting:
         """Read an observation. A VPC always has a CIDR: without any, the last ones stand."""
         caches = tuple(sorted(seen.caches, key=lambda cache: (cache.name, cache.kind)))
-        keys = {cache: wanted_keys(cache) for cache in caches}
+        keys = [(cache.name, wanted_keys(cache)) for cache in caches]
         return cls(
             seen=seen,
             networks=tuple(sorted(set(seen.vpc.networks))) or last_networks,
             caches=caches,
-            wants={want.key: want for wants in keys.values() for want in wants},
-            silent=frozenset(cache.name for cache, wants in keys.items() if not wants),
+            names=frozenset(name for name, _ in keys),
+            wants={want.key: want for _, wants in keys for want in wants},
+            silent=frozenset(name for name, wants in keys if not wants),
         )
 
     @property
     def at(self) -> float:
         """Return when the pass began to observe, in seconds since the epoch."""
         return self.seen.at
+
+    def unknown(self, cache: str) -> str | None:
+        """Say why a key of the cache that is not there may be there all the same."""
+        if cache in self.silent:
+            return f"AWS shows no nodes of {cache} in this pass"
+        if not self.seen.listed and cache not in self.names:
+            return "the list of tagged caches may not be whole in this pass"
+        return None
 
     def within(self, address: IPv4Address) -> bool:
         """Say whether a forward may lead to the address at all."""

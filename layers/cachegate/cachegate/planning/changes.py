@@ -1,0 +1,94 @@
+"""Say in words how the next ledger differs from the last one, and what is held back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cachegate.domain.plan import Change, ChangeKind
+from cachegate.planning.text import listing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from cachegate.domain.ledger import Lease, Ledger
+    from cachegate.planning.brake import Brake
+    from cachegate.planning.damping import Settled
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """The ledgers before and after a pass, and how each lease was settled."""
+
+    before: Ledger
+    after: Ledger
+    settled: Mapping[str, Settled]
+    brake: Brake
+
+    def changes(self) -> Iterator[Change]:
+        """Yield what changes and what is held, key by key; freed ports are told elsewhere."""
+        yield from self._frame()
+        for key, settled in self.settled.items():
+            before = self.before.leases.get(key)
+            yield from _of_lease(before, settled)
+            if before and key in self.brake.keys:
+                yield _hold(settled.lease, self.brake.reason)
+
+    def waits(self) -> Iterable[float]:
+        """Return in how many seconds each thing in motion can be decided."""
+        waits = [self.brake.wait, *(settled.wait for settled in self.settled.values())]
+        return [wait for wait in waits if wait is not None]
+
+    def _frame(self) -> Iterator[Change]:
+        if self.after.sources != self.before.sources:
+            reason = f"the trusted sources are {listing(self.after.sources)}"
+            yield Change(kind=ChangeKind.SOURCES, reason=reason)
+        if self.after.targets_within != self.before.targets_within:
+            reason = f"the VPC's networks are {listing(self.after.targets_within)}"
+            yield Change(kind=ChangeKind.NETWORKS, reason=reason)
+
+
+def in_order(changes: Iterable[Change]) -> tuple[Change, ...]:
+    """Sort changes by listen port; a port is freed before another key gets it."""
+    return tuple(sorted(changes, key=_order))
+
+
+def _order(change: Change) -> tuple[int, bool, str, str]:
+    free_first = change.kind is not ChangeKind.FREE
+    return change.listen or 0, free_first, change.kind.value, change.reason
+
+
+def _of_lease(before: Lease | None, settled: Settled) -> Iterator[Change]:
+    after = settled.lease
+    kind = _kind(before, after)
+    if kind is not None:
+        yield Change(
+            kind=kind,
+            reason=after.reason,
+            key=after.key,
+            listen=after.listen,
+            before=before.targets if before else (),
+            after=after.targets,
+        )
+    if settled.hold and kind not in {ChangeKind.ADD, ChangeKind.RETURN}:
+        yield _hold(after, settled.hold)
+
+
+def _kind(before: Lease | None, after: Lease) -> ChangeKind | None:
+    if before is None:
+        return ChangeKind.ADD
+    rested, rests = before.resting_since is not None, after.resting_since is not None
+    if rested != rests:
+        return ChangeKind.RETURN if rested else ChangeKind.REST
+    return ChangeKind.MOVE if before.targets != after.targets else None
+
+
+def _hold(lease: Lease, reason: str) -> Change:
+    return Change(
+        kind=ChangeKind.HOLD,
+        reason=reason,
+        key=lease.key,
+        listen=lease.listen,
+        before=lease.targets,
+        after=lease.targets,
+    )
