@@ -107,7 +107,7 @@ def use_resolver(folder: Path) -> None:
     """
     ours = folder / "resolv.conf"
     ours.write_text(f"nameserver {RESOLVER}\noptions timeout:1 attempts:2\n")
-    place = Path("/etc/resolv.conf").resolve()
+    place = _place()
     if not place.exists():
         # A plain user's sandbox covers /run, where the file may be a link to; that part is private.
         if Path("/run/netns").stat().st_dev == Path("/run").stat().st_dev:
@@ -116,3 +116,12 @@ def use_resolver(folder: Path) -> None:
         else:
             raise RuntimeError(f"/etc/resolv.conf leads to {place}, which does not exist")
     subprocess.run(["mount", "--bind", str(ours), str(place)], check=True)
+
+
+def release_resolver() -> None:
+    """Give /etc/resolv.conf back."""
+    subprocess.run(["umount", str(_place())], check=True)
+
+
+def _place() -> Path:
+    return Path("/etc/resolv.conf").resolve()

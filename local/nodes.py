@@ -96,21 +96,10 @@ def _command(engine: str, address: IPv4Address, port: int) -> list[str]:
     """Return the command line of a server that keeps nothing on disk."""
     if engine == "memcached":
         # Its own user does not exist in a plain user's namespace; root there is nobody outside.
-        return [
-            "memcached",
-            "-u",
-            "root",
-            "-l",
-            str(address),
-            "-p",
-            str(port),
-            "-U",
-            "0",
-            "-m",
-            "16",
-        ]
+        return f"memcached -u root -l {address} -p {port} -U 0 -m 16".split()
     return [
         "redis-server", "--port", str(port), "--bind", "*", "--protected-mode", "no",
+        "--replica-announce-ip", str(address),  # also how a client can ask which server it reached
         "--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0",
         "--repl-ping-replica-period", "1", "--io-threads", "1",
     ]  # fmt: skip

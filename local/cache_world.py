@@ -1,0 +1,183 @@
+"""Verbs of the embedded world: what AWS, a person or bad luck does to caches.
+
+What a verb says is true on the wire, in the APIs and in DNS, unless the resolver is told to lag.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from local.caches import Node, Options
+from local.network import SUBNET_GROUP, Network
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from ipaddress import IPv4Address
+
+    from local.aws_server import AwsServer
+    from local.nodes import Servers
+
+EXPOSED = {"cachegate:expose": "true"}
+
+
+@dataclass(slots=True)
+class CacheWorld:
+    """The caches, with their servers, interfaces and names."""
+
+    aws: AwsServer = field(init=False)
+    network: Network = field(init=False)
+    servers: Servers = field(init=False)
+
+    def node(self, cluster_id: str, node_id: str = "0001") -> Node:
+        """Return a node as AWS knows it."""
+        return self.aws.fleet.node(cluster_id, node_id)
+
+    # -- creation ---------------------------------------------------------------------------------
+
+    def _start_node(self, engine: str, port: int | None = None) -> IPv4Address:
+        address = self.network.take_address()
+        self.servers.start(address, engine, port)
+        return address
+
+    def _options(self, engine: str, tags: Mapping[str, str], more: Mapping[str, Any]) -> Options:
+        usual = {"security_groups": (self.network.cache_group,), "subnet_group": SUBNET_GROUP}
+        return Options(
+            engine=engine, tags=dict(tags),
+            **(usual | dict(more)),
+        )  # fmt: skip
+
+    def create_cluster(
+        self, name: str, engine: str = "redis", *, nodes: int = 1,
+        tags: Mapping[str, str] = EXPOSED, **options: Any,
+    ) -> None:  # fmt: skip
+        """Create a standalone cluster: one node of Redis or Valkey, or several of Memcached."""
+        addresses = [self._start_node(engine, options.get("port")) for _ in range(nodes)]
+        for address in addresses:
+            self.network.add_interface(address, name)
+        self.aws.fleet.create_cluster(name, addresses, self._options(engine, tags, options))
+
+    def create_memcached(self, name: str, *, nodes: int = 2, **options: Any) -> None:
+        """Create a Memcached cluster."""
+        self.create_cluster(name, "memcached", nodes=nodes, **options)
+
+    def create_replication_group(
+        self, name: str, *, replicas: int = 2, shards: int = 1, cluster_mode: bool = False,
+        engine: str = "redis", tags: Mapping[str, str] = EXPOSED, **options: Any,
+    ) -> None:  # fmt: skip
+        """Create a replication group whose replicas really follow their primary."""
+        made = self._options(engine, tags, options)
+        groups = [[self._start_node(engine, made.port) for _ in range(1 + replicas)]
+                  for _ in range(shards)]  # fmt: skip
+        for primary, *others in groups:
+            for address in others:
+                self.servers.replicate(address, primary, made.listens_on)
+        group = self.aws.fleet.create_group(name, groups, made, cluster_mode=cluster_mode)
+        for cluster_id in group.members:
+            self.network.add_interface(self.node(cluster_id).address, cluster_id)
+
+    def create_serverless(
+        self, name: str, *, engine: str = "valkey", tags: Mapping[str, str] = EXPOSED,
+        **options: Any,
+    ) -> None:  # fmt: skip
+        """Create a serverless cache with one interface."""
+        address = self._start_node(engine)
+        self.network.add_interface(address, name)
+        self.aws.fleet.create_serverless(
+            name, [address], self.network.cache_subnets, self._options(engine, tags, options)
+        )
+
+    # -- what happens to caches -------------------------------------------------------------------
+
+    def kill_node(self, cluster_id: str, node_id: str = "0001") -> None:
+        """Let a node's machine die: packets to it vanish, AWS has not noticed yet."""
+        self.servers.die(self.node(cluster_id, node_id).address)
+
+    def crash_node(self, cluster_id: str, node_id: str = "0001") -> None:
+        """Let a node's server end; its machine resets connections."""
+        self.servers.crash(self.node(cluster_id, node_id).address)
+
+    def replace_node(self, cluster_id: str, node_id: str = "0001") -> IPv4Address:
+        """Let AWS replace a node: a new machine and address under the old name.
+
+        A primary that has replicas fails over first, as on AWS.
+        """
+        fleet, node = self.aws.fleet, self.node(cluster_id, node_id)
+        cluster = fleet.clusters[cluster_id]
+        if cluster.group_id is not None:
+            self._move_primary_away(cluster.group_id, cluster_id)
+        old, new = node.address, self._start_node(cluster.options.engine, node.port)
+        self._follow_primary(cluster_id, new)
+        self.network.add_interface(new, cluster_id)
+        fleet.replace_node(cluster_id, node_id, new)
+        self.network.remove_interface(old)
+        if old in self.servers.vpc.hosts:
+            self.servers.die(old)
+        return new
+
+    def fail_over(self, group_id: str, to: str | None = None, shard: str = "0001") -> str:
+        """Promote a replica (the next one where none is named) and return its cluster id."""
+        fleet = self.aws.fleet
+        group = fleet.groups[group_id]
+        old = group.primaries[shard]
+        new = to or next(member for member in group.shards[shard] if member != old)
+        primary = self.node(new)
+        self.servers.replicate(primary.address, None, primary.port)
+        for member in group.shards[shard]:
+            address = self.node(member).address
+            if member != new and address in self.servers.running:
+                self.servers.replicate(address, primary.address, primary.port)
+        fleet.fail_over(group_id, new, shard)
+        return new
+
+    def add_node(self, name: str, shard: str = "0001") -> Node:
+        """Scale out by one node."""
+        fleet = self.aws.fleet
+        cache = fleet.groups.get(name) or fleet.clusters[name]
+        address = self._start_node(cache.options.engine, cache.options.port)
+        node = fleet.add_node(name, address, shard)
+        self._follow_primary(node.cluster_id, address)
+        self.network.add_interface(address, node.cluster_id)
+        return node
+
+    def remove_node(self, cluster_id: str, node_id: str = "0001") -> None:
+        """Scale in by this node."""
+        address = self.node(cluster_id, node_id).address
+        self.aws.fleet.remove_node(cluster_id, node_id)
+        self._forget([address])
+
+    def delete_cache(self, name: str) -> None:
+        """Delete a cache with all its nodes."""
+        fleet = self.aws.fleet
+        members = fleet.groups[name].members if name in fleet.groups else [name]
+        addresses = [
+            n.address for m in members if m in fleet.clusters for n in fleet.clusters[m].nodes
+        ]
+        if name in fleet.serverless:
+            addresses += fleet.serverless[name].addresses
+        fleet.delete(name)
+        self._forget(addresses)
+
+    def _forget(self, addresses: Sequence[IPv4Address]) -> None:
+        for address in addresses:
+            self.network.remove_interface(address)
+            if address in self.servers.vpc.hosts:
+                self.servers.die(address)
+
+    def _move_primary_away(self, group_id: str, cluster_id: str) -> None:
+        group = self.aws.fleet.groups[group_id]
+        for shard, members in group.shards.items():
+            if group.primaries[shard] == cluster_id and len(members) > 1:
+                self.fail_over(group_id, shard=shard)
+
+    def _follow_primary(self, cluster_id: str, address: IPv4Address) -> None:
+        """Make a new member's server a replica of its shard's primary."""
+        cluster = self.aws.fleet.clusters[cluster_id]
+        if cluster.group_id is None:
+            return
+        group = self.aws.fleet.groups[cluster.group_id]
+        shard = next(key for key, members in group.shards.items() if cluster_id in members)
+        primary = group.primaries[shard]
+        if primary != cluster_id:
+            leader = self.node(primary)
+            self.servers.replicate(address, leader.address, leader.port)

@@ -1,0 +1,115 @@
+"""What EC2 knows of the VPC: subnets, NAT instances and network interfaces, as AWS shows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network
+from typing import TYPE_CHECKING, Any
+
+from local.aws_server import backend
+from local.vpc import CIDR, NODE_SUBNETS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from local.aws_server import AwsServer
+
+PUBLIC_SUBNET = IPv4Network("10.0.0.0/24")
+SUBNET_GROUP = "caches"
+_FIRST = IPv4Address("10.0.1.230")  # the first node of AWS's old guide
+
+
+@dataclass(slots=True)
+class Network:
+    """The VPC in EC2's words."""
+
+    aws: AwsServer
+    vpc_id: str = ""
+    subnets: dict[IPv4Network, str] = field(default_factory=dict)
+    nat_group: str = ""
+    cache_group: str = ""
+    interfaces: dict[IPv4Address, str] = field(default_factory=dict)
+    _free: Iterator[IPv4Address] = field(init=False)
+
+    def create(self) -> None:
+        """Create the VPC with a public subnet, two of caches, and the security groups."""
+        ec2 = self.aws.client("ec2")
+        self.vpc_id = ec2.create_vpc(CidrBlock=str(CIDR))["Vpc"]["VpcId"]
+        for cidr in (PUBLIC_SUBNET, *NODE_SUBNETS):
+            subnet = ec2.create_subnet(VpcId=self.vpc_id, CidrBlock=str(cidr))["Subnet"]
+            self.subnets[cidr] = subnet["SubnetId"]
+        self.nat_group = self._group(ec2, "nat")
+        self.cache_group = self._group(ec2, "caches")
+        self.aws.client("elasticache").create_cache_subnet_group(
+            CacheSubnetGroupName=SUBNET_GROUP,
+            CacheSubnetGroupDescription=SUBNET_GROUP,
+            SubnetIds=self.cache_subnets,
+        )
+        self._free = (
+            address
+            for cidr in NODE_SUBNETS
+            for address in list(cidr.hosts())[3:]  # AWS keeps the first ones
+            if cidr != NODE_SUBNETS[0] or address >= _FIRST
+        )
+
+    @property
+    def cache_subnets(self) -> list[str]:
+        """The ids of the subnets where caches live."""
+        return [self.subnets[cidr] for cidr in NODE_SUBNETS]
+
+    def _group(self, ec2: Any, name: str) -> str:
+        group = ec2.create_security_group(GroupName=name, Description=name, VpcId=self.vpc_id)
+        return str(group["GroupId"])
+
+    def take_address(self) -> IPv4Address:
+        """Return the next address that nobody has had."""
+        return next(self._free)
+
+    def add_interface(self, address: IPv4Address, cluster_id: str) -> None:
+        """Add the network interface that ElastiCache makes for a node.
+
+        The description's exact text is not documented; what is matched by others is its beginning.
+        """
+        subnet = next(each for cidr, each in self.subnets.items() if address in cidr)
+        ec2 = backend("ec2")
+        interface = ec2.create_network_interface(
+            subnet,
+            str(address),
+            group_ids=[self.cache_group],
+            description=f"ElastiCache {cluster_id}",
+        )
+        interface.requester_id, interface.requester_managed = "amazon-elasticache", True
+        self.interfaces[address] = interface.id
+
+    def remove_interface(self, address: IPv4Address) -> None:
+        """Remove it again, as with its node."""
+        backend("ec2").delete_network_interface(self.interfaces.pop(address))
+
+    def run_instance(
+        self, private: IPv4Address, public: IPv4Address, tags: Mapping[str, str]
+    ) -> str:
+        """Run an instance in the public subnet with an Elastic IP, and return its id."""
+        ec2 = self.aws.client("ec2")
+        instance_id = ec2.run_instances(
+            ImageId=ec2.describe_images()["Images"][0]["ImageId"],
+            MinCount=1,
+            MaxCount=1,
+            SubnetId=self.subnets[PUBLIC_SUBNET],
+            PrivateIpAddress=str(private),
+            SecurityGroupIds=[self.nat_group],
+        )["Instances"][0]["InstanceId"]
+        address = ec2.allocate_address(Domain="vpc", Address=str(public))
+        ec2.associate_address(InstanceId=instance_id, AllocationId=address["AllocationId"])
+        ec2.modify_instance_attribute(InstanceId=instance_id, SourceDestCheck={"Value": False})
+        self.tag(instance_id, tags)
+        return str(instance_id)
+
+    def tag(self, resource: str, tags: Mapping[str, str]) -> None:
+        """Put tags on a resource of EC2."""
+        pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
+        self.aws.client("ec2").create_tags(Resources=[resource], Tags=pairs)
+
+    def untag(self, resource: str, *keys: str) -> None:
+        """Take tags off a resource of EC2."""
+        pairs = [{"Key": key} for key in keys]
+        self.aws.client("ec2").delete_tags(Resources=[resource], Tags=pairs)

@@ -1,0 +1,136 @@
+"""Our template as CloudFormation receives it: includes expanded, translated, moto's gaps named."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from samtranslator.translator.transform import transform
+from samtranslator.yaml_helper import yaml_parse
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BUCKET, KEY = "cachegate-artefacts", "code.zip"  # what sam deploy would have uploaded
+# moto creates none of these, and would warn. What that hides stands in docs/fidelity.md.
+LEFT_OUT = frozenset({"AWS::CloudWatch::Alarm", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy"})
+
+
+class TemplateError(RuntimeError):
+    """The template asks for something that the embedded world cannot make."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """Where a function's or a layer's code lies, as the template says."""
+
+    folder: str
+    handler: str = ""
+    layers: tuple[str, ...] = ()
+
+
+@dataclass(slots=True, kw_only=True)
+class Template:
+    """A translated template, and what was taken out of it on the way."""
+
+    body: dict[str, Any]
+    functions: dict[str, Code] = field(default_factory=dict)  # by logical id
+    layers: dict[str, Code] = field(default_factory=dict)
+    custom: dict[str, dict[str, Any]] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)  # logical id -> type
+
+
+class _NoManagedPolicies:
+    """SAM asks for AWS's managed policies by name; our roles are written out in the template."""
+
+    def load(self) -> dict[str, str]:
+        return {}
+
+
+def read(path: Path, stack: str) -> Template:
+    """Read, expand and translate a SAM template file for a stack of this name."""
+    source = _expand(yaml_parse(path.read_text()), path.parent)
+    functions, layers = _code(source["Resources"])
+    body = transform(source, {}, _NoManagedPolicies())
+    template = Template(body=body, functions=functions, layers=layers)
+    _take_out(template)
+    for parameter in body.get("Parameters", {}).values():
+        # Values of parameters are text, also where YAML reads a number.
+        if "Default" in parameter:
+            parameter["Default"] = str(parameter["Default"])
+    for logical_id, resource in body["Resources"].items():
+        if resource["Type"] == "AWS::SSM::Document":
+            _complete_document(resource["Properties"], f"{stack}-{logical_id}")
+    return template
+
+
+def _expand(value: Any, folder: Path) -> Any:
+    """Put the named file's content in place of every AWS::Include."""
+    if isinstance(value, list):
+        return [_expand(each, folder) for each in value]
+    if not isinstance(value, dict):
+        return value
+    include = value.get("Fn::Transform")
+    if include is not None and include["Name"] == "AWS::Include":
+        included = yaml_parse((folder / include["Parameters"]["Location"]).read_text())
+        rest = {key: each for key, each in value.items() if key != "Fn::Transform"}
+        return _expand(rest | included, folder)
+    return {key: _expand(each, folder) for key, each in value.items()}
+
+
+def _code(resources: dict[str, Any]) -> tuple[dict[str, Code], dict[str, Code]]:
+    """Note where all code lies, and point the resources at one uploaded artefact."""
+    functions, layers, uploaded = {}, {}, {"Bucket": BUCKET, "Key": KEY}
+    for logical_id, resource in resources.items():
+        properties = resource.get("Properties", {})
+        if resource["Type"] == "AWS::Serverless::Function":
+            used = tuple(layer["Ref"] for layer in properties.get("Layers", []))
+            functions[logical_id] = Code(
+                folder=properties["CodeUri"], handler=properties["Handler"], layers=used
+            )
+            properties["CodeUri"] = uploaded
+        elif resource["Type"] == "AWS::Serverless::LayerVersion":
+            layers[logical_id] = Code(folder=properties["ContentUri"])
+            properties["ContentUri"] = uploaded
+    return functions, layers
+
+
+def _take_out(template: Template) -> None:
+    """Take out what moto cannot create, and custom resources, which `Stack` runs itself."""
+    resources = template.body["Resources"]
+    for logical_id, resource in list(resources.items()):
+        kind = resource["Type"]
+        if kind.startswith("Custom::") or kind == "AWS::CloudFormation::CustomResource":
+            template.custom[logical_id] = resources.pop(logical_id)
+        elif kind in LEFT_OUT:
+            template.left_out[logical_id] = kind
+            del resources[logical_id]
+    for resource in resources.values():
+        needs = resource.get("DependsOn", [])
+        needs = [needs] if isinstance(needs, str) else needs
+        resource["DependsOn"] = [each for each in needs if each in resources]
+
+
+def _complete_document(properties: dict[str, Any], prefix: str) -> None:
+    """Add what CloudFormation fills in and moto does not: the format, and a name of its own."""
+    properties.setdefault("DocumentFormat", "JSON")
+    properties.setdefault("Name", f"{prefix}-{uuid.uuid4().hex[:12].upper()}")
+    if not isinstance(properties["Content"], str):
+        properties["Content"] = json.dumps(properties["Content"])
+
+
+def resolve(value: Any, known: dict[str, str]) -> Any:
+    """Resolve a custom resource's properties: Ref and GetAtt by what the stack knows."""
+    if isinstance(value, list):
+        return [resolve(each, known) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if set(value) == {"Ref"}:
+        return known[value["Ref"]]
+    if set(value) == {"Fn::GetAtt"}:
+        return known[".".join(value["Fn::GetAtt"])]
+    if any(key.startswith("Fn::") for key in value):
+        raise TemplateError(f"cannot resolve {json.dumps(value)} in a custom resource")
+    return {key: resolve(each, known) for key, each in value.items()}

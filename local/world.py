@@ -1,0 +1,189 @@
+"""The embedded world: AWS, a VPC and its caches on one machine, for the demo and the system tests.
+
+Everything lives inside `python -m local.sandbox`. What happens to the caches is in cache_world.py.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import moto.ssm.urls
+
+from local import artefacts, deploy, ssm
+from local.aws_server import AwsServer, extend
+from local.cache_world import CacheWorld
+from local.deploy import Stack
+from local.dns import Resolver, release_resolver, use_resolver
+from local.metadata import Metadata
+from local.namespaces import Host, Lab
+from local.network import Network
+from local.nodes import Servers
+from local.schedule import Schedules
+from local.ssm_agent import ManagedInstance
+from local.vpc import CLIENT, Vpc
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+
+PARAMETERS = {"TrustedCidrs": f"{CLIENT}/32"}
+# The waits of the template's own defaults are minutes; here the same steps take seconds.
+SETTINGS = {
+    "CACHEGATE_AGREEMENT": "1",
+    "CACHEGATE_BRAKE_AGREEMENT": "3",
+    "CACHEGATE_REVISIT": "2",
+    "CACHEGATE_DISAGREEMENT_RECHECK": "1",
+    "CACHEGATE_RECHECK": "1",
+}
+
+
+class WorldError(RuntimeError):
+    """Something that was waited for or invoked did not come true."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NatInstance:
+    """A NAT instance: its machine, its addresses, and its SSM agent."""
+
+    instance_id: str
+    host: Host
+    private_address: IPv4Address
+    public_address: IPv4Address
+    managed: ManagedInstance
+
+
+@dataclass(slots=True)
+class World(CacheWorld):
+    """Enter it, deploy, create caches, and let things happen to them."""
+
+    settings: Mapping[str, str] = field(default_factory=lambda: dict(SETTINGS))
+    stack: Stack | None = None
+    nats: list[NatInstance] = field(default_factory=list)
+    folder: Path = field(init=False)
+    vpc: Vpc = field(init=False)
+    resolver: Resolver = field(init=False)
+    metadata: Metadata = field(init=False)
+    commands: ssm.RunCommand = field(default_factory=ssm.RunCommand)
+    _open: ExitStack = field(default_factory=ExitStack)
+
+    def __enter__(self) -> Self:
+        with ExitStack() as opening:
+            self.folder = Path(opening.enter_context(tempfile.TemporaryDirectory(prefix="world-")))
+            self.vpc = opening.enter_context(Vpc(Lab("world")))
+            self.servers = Servers(self.vpc, self.folder)
+            opening.callback(self.servers.close)
+            deploy.register()
+            ssm.Responses.run_command = self.commands
+            extend(moto.ssm.urls, ssm.Responses)
+            self.aws = opening.enter_context(AwsServer())
+            self.resolver = opening.enter_context(Resolver(self.aws.fleet))
+            use_resolver(self.folder)
+            opening.callback(release_resolver)
+            self.metadata = opening.enter_context(Metadata())
+            self.network = Network(self.aws)
+            self.network.create()
+            opening.callback(self._stop_stack)
+            self._open = opening.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._open.close()
+
+    def _stop_stack(self) -> None:
+        if self.stack is not None:
+            self.stack.stop()
+
+    # -- who is there -----------------------------------------------------------------------------
+
+    @property
+    def client(self) -> Host:
+        """The trusted machine outside."""
+        return self.vpc.client
+
+    @property
+    def nat(self) -> NatInstance:
+        """The first NAT instance."""
+        return self.nats[0]
+
+    # -- the stack --------------------------------------------------------------------------------
+
+    def deploy(
+        self,
+        name: str = "cachegate",
+        parameters: Mapping[str, str] | None = None,
+        found: artefacts.Artefacts | None = None,
+    ) -> Stack:
+        """Deploy the template; the NAT instance of the same name is there already, or comes now."""
+        if not self.nats:
+            self.add_nat_instance({"cachegate:nat": name})
+        self.stack = Stack(
+            aws=self.aws, artefacts=found or artefacts.find(), folder=self.folder, name=name,
+            parameters=PARAMETERS | dict(parameters or {}), settings=self.settings,
+        )  # fmt: skip
+        self.stack.create()
+        return self.stack
+
+    def add_nat_instance(self, tags: Mapping[str, str]) -> NatInstance:
+        """Run a NAT instance whose SSM agent is online."""
+        number = len(self.nats)
+        private = IPv4Address("10.0.0.10") + number
+        public = IPv4Address("203.0.113.73") + number
+        instance_id = self.network.run_instance(private, public, tags)
+        host = self.vpc.add_nat_instance(f"nat{number}", private, public)
+        state = self.folder / instance_id
+        environment = {"PATH": os.environ["PATH"], "CACHEGATE_STATE_DIR": str(state)}
+        managed = ManagedInstance(instance_id, host, environment)
+        self.commands.instances[instance_id] = managed
+        self.metadata.instances[private] = instance_id
+        nat = NatInstance(
+            instance_id=instance_id, host=host, private_address=private, public_address=public,
+            managed=managed,
+        )  # fmt: skip
+        self.nats.append(nat)
+        return nat
+
+    def invoke(self, payload: Mapping[str, Any], function: str = "SyncForwards") -> Any:
+        """Invoke a function by its logical id and return its result; raise where it failed."""
+        if self.stack is None:
+            raise WorldError("nothing is deployed")
+        answer = self.aws.client("lambda").invoke(
+            FunctionName=self.stack.functions[function].name,
+            Payload=json.dumps(payload).encode(),
+        )
+        result = json.loads(answer["Payload"].read())
+        if "FunctionError" in answer:
+            raise WorldError(f"{function} failed: {result}")
+        return result
+
+    def tick(self) -> int:
+        """Fire every schedule once."""
+        return Schedules(self.aws.client("events"), self.aws.client("sqs")).tick()
+
+    def trigger(self, body: str = "{}") -> None:
+        """Send the stack's queue a message: look again."""
+        if self.stack is None:
+            raise WorldError("nothing is deployed")
+        url = self.stack.outputs["SyncQueueUrl"]
+        self.aws.client("sqs").send_message(QueueUrl=url, MessageBody=body)
+
+    def wait_until(self, true: Callable[[], Any], within_s: float = 20, what: str = "") -> Any:
+        """Ask until the answer is true and return it; raise WorldError when time is up."""
+        deadline = time.monotonic() + within_s
+        while not (answer := true()):
+            if time.monotonic() > deadline:
+                raise WorldError(f"not within {within_s} s: {what or true}")
+            time.sleep(0.05)
+        return answer
