@@ -71,7 +71,9 @@ def brake(
 def _doubtful(before: Lease, after: Lease, sighting: Sighting) -> bool:
     if after.resting_since is not None:
         return True
-    added = set(after.targets) - set(before.targets) if before.targets else set()
+    if not before.targets or after.targets == before.targets:
+        return False
+    added = set(after.targets).difference(before.targets)
     return any(sighting.evidence(t.address) is not Evidence.PRESENT for t in added)
 
 

@@ -11,6 +11,7 @@ from cachegate.planning.absence import attend
 from cachegate.planning.allocation import allocate
 from cachegate.planning.brake import Brake, brake
 from cachegate.planning.changes import Differences, in_order
+from cachegate.planning.generation import next_generation
 from cachegate.planning.sighting import Sighting
 from cachegate.planning.targets import Decision
 
@@ -61,12 +62,6 @@ def make_plan(ledger: Ledger, seen: Observation, policy: Policy, *, force: bool 
         problems=tuple(sorted(problems, key=_by_cache)),
         recheck_after=min(waits, default=None),
     )
-
-
-def next_generation(before: Ledger, after: Ledger) -> Ledger:
-    """Count one generation further where what is pushed differs."""
-    same = before.rule_set == after.rule_set and before.targets_within == after.targets_within
-    return after if same else replace(after, generation=before.generation + 1)
 
 
 def _warnings(sighting: Sighting) -> Iterator[Problem]:

@@ -1,0 +1,68 @@
+"""Tell a person where a listen port leads, since when, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cachegate.planning.holder import holder
+from cachegate.planning.text import listing, moment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cachegate.domain.forward import ForwardKind, Target
+    from cachegate.domain.ledger import Lease, Ledger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """All that the ledger knows of a listen port. Times are seconds since the epoch."""
+
+    listen: int
+    key: str
+    cache: str
+    kind: ForwardKind
+    state: str  # forwarding, waiting (no target yet) or at_rest
+    targets: tuple[Target, ...]
+    leased_at: float  # the key has the port since then
+    since: float  # it leads there since then
+    seconds: float  # as long as that
+    why: str
+    pending: tuple[str, ...]  # what is seen but does not count yet
+
+
+def explain(ledger: Ledger, listen: int, at: float) -> Explanation:
+    """Explain a listen port; raise InvocationError where no key has it."""
+    lease = holder(ledger, listen)
+    return Explanation(
+        listen=listen,
+        key=lease.key,
+        cache=lease.cache,
+        kind=lease.kind,
+        state=_state(lease),
+        targets=lease.targets,
+        leased_at=lease.leased_at,
+        since=lease.changed_at,
+        seconds=max(0.0, at - lease.changed_at),
+        why=lease.reason,
+        pending=tuple(_pending(ledger, lease)),
+    )
+
+
+def _state(lease: Lease) -> str:
+    if lease.resting_since is not None:
+        return "at_rest"
+    return "forwarding" if lease.targets else "waiting"
+
+
+def _pending(ledger: Ledger, lease: Lease) -> Iterator[str]:
+    if lease.resting_since is not None:
+        return
+    if lease.missing_since is not None:
+        yield f"its key was not seen since {moment(lease.missing_since)}: a later pass must agree"
+    if lease.candidate is not None and lease.candidate_since is not None:
+        since = moment(lease.candidate_since)
+        yield f"{listing(lease.candidate)} was left lately and seen again at {since}"
+    if ledger.braked_since is not None:
+        yield f"the VPC's mass-change brake holds since {moment(ledger.braked_since)}"

@@ -1,0 +1,105 @@
+"""Which caches the NAT instances of which VPC forward to, and why others are not forwarded."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cachegate.domain.plan import Problem
+from cachegate.planning.text import listing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from cachegate.domain.cache import Cache, NatInstance
+
+ANY_STACK = "true"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Every VPC with a NAT instance of ours and its caches, by name; and what is left out.
+
+    A VPC without one is not planned at all: nothing says that its caches are gone.
+    """
+
+    caches: Mapping[str, tuple[Cache, ...]]
+    problems: tuple[Problem, ...]
+
+
+def select(
+    caches: Iterable[Cache],
+    instances: Iterable[NatInstance],
+    stack: str,
+    peered: Mapping[str, str],
+) -> Selection:
+    """Sort tagged caches to the VPCs of their NAT instances.
+
+    `instances` are those of any stack, in any state; `peered` names for a cache's VPC the one of
+    the NAT instances. A cache that names another stack is none of ours and left out silently.
+    One whose VPC could not be learned this time goes to every VPC, as one whose nodes are
+    unknown, so that none of them takes it for gone.
+    """
+    chooser = _Chooser(instances, stack, peered)
+    chosen: dict[str, list[Cache]] = {vpc_id: [] for vpc_id in sorted(chooser.ours)}
+    problems = []
+    for cache in sorted(caches, key=lambda cache: (cache.name, cache.kind)):
+        if cache.expose not in {ANY_STACK, stack}:
+            continue
+        problem = chooser.refuse(cache)
+        if problem is not None:
+            problems.append(problem)
+        for vpc_id in chooser.homes(cache) if problem is None or _unknown(cache) else ():
+            chosen[vpc_id].append(cache)
+    return Selection(
+        caches={vpc_id: tuple(found) for vpc_id, found in chosen.items()},
+        problems=tuple(problems),
+    )
+
+
+def _unknown(cache: Cache) -> bool:
+    return cache.vpc_id is None and not cache.whole
+
+
+class _Chooser:
+    def __init__(
+        self, instances: Iterable[NatInstance], stack: str, peered: Mapping[str, str]
+    ) -> None:
+        self.stacks: dict[str, set[str]] = defaultdict(set)
+        for instance in instances:
+            self.stacks[instance.vpc_id].add(instance.stack)
+        self.ours = {vpc_id for vpc_id, stacks in self.stacks.items() if stack in stacks}
+        self.peered = peered
+
+    def homes(self, cache: Cache) -> Iterable[str]:
+        """Return the VPCs of ours whose observation the cache is part of."""
+        return sorted(self.ours) if cache.vpc_id is None else (self._home(cache.vpc_id),)
+
+    def refuse(self, cache: Cache) -> Problem | None:
+        """Say why a cache is not forwarded, if so."""
+        if _unknown(cache):
+            return _problem("no_answer", cache, "AWS did not answer for it in this pass")
+        if cache.vpc_id is None:
+            return _problem("no_vpc", cache, "it is in no VPC (EC2-Classic: no subnet group)")
+        if cache.network_type == "ipv6":
+            return _problem("ipv6_only", cache, "it has IPv6 addresses only; forwards are IPv4")
+        home = self._home(cache.vpc_id)
+        if home not in self.ours:
+            message = f"there is no NAT instance of this stack in {home}"
+            return _problem("no_nat_instance", cache, message)
+        stacks = self.stacks[home]
+        if len(stacks) > 1 and cache.expose == ANY_STACK:
+            message = (
+                f"{home} has NAT instances of several stacks ({listing(sorted(stacks))}): "
+                f"let the tag cachegate:expose name one of them"
+            )
+            return _problem("two_stacks", cache, message)
+        return None
+
+    def _home(self, vpc_id: str) -> str:
+        return self.peered.get(vpc_id, vpc_id)
+
+
+def _problem(code: str, cache: Cache, why: str) -> Problem:
+    return Problem(code=code, cache=cache.name, message=f"{cache.name}: {why}")
