@@ -121,26 +121,23 @@ def on_triggers(records: list[dict[str, Any]]) -> dict[str, Any]:
 def retry_soon(triggers: list[Trigger]) -> None:
     """Shorten the wait for a redelivery, which is as long as the queue's visibility timeout."""
     for trigger in triggers:
-        rechecks.retry_after(trigger.receipt, RETRY_AFTER)
+        rechecks.retry(trigger.receipt, RETRY_AFTER)
 
 
 def on_stack(event: dict[str, Any]) -> dict[str, Any]:
-    """Answer CloudFormation: the first pass is asked for, or the agents are taken off.
+    """Answer CloudFormation: a first pass is asked for, or the agents are taken off.
 
     The answer is success even where that failed: a stack must always be deletable, and a pass that
-    could not be asked for is made by the schedule. The error itself is raised and logged.
+    could not be asked for is made by the schedule. The error itself is raised all the same.
     """
-    done = "it failed: the log of the function says why"
+    request = event["RequestType"]
     try:
-        if event["RequestType"] == "Delete":
-            answer_ = detach(adapters, settings)
-            done = "detached" if answer_["ok"] else answer_["error"]["message"]
+        if request == "Delete":
+            logger.info("stack is being deleted", detached=detach(adapters, settings))
         else:
-            rechecks.look_again()
-            done = "a pass was asked for"
+            rechecks.ask(f"stack event {request}")
     finally:
-        logger.info("stack event", request=event["RequestType"], outcome=done)
-        respond(event, reason=done)
+        respond(event)
     return {"ok": True}
 
 
