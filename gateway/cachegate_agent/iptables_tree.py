@@ -76,8 +76,13 @@ def _grow(chains: Chains, tree: Tree, chain: str, entries: Sequence[Range], size
 def _split(entries: Sequence[Range], size: int) -> Dict[int, List[Range]]:
     """Cut the entries at multiples of size, and group them by the lowest port of their block."""
     found: Dict[int, List[Range]] = {}
-    for low, high in entries:
-        for block in range(low - low % size, high + 1, size):
+    for entry in entries:
+        low, high = entry
+        first = low - low % size
+        if high < first + size:
+            found.setdefault(first, []).append(entry)
+            continue
+        for block in range(first, high + 1, size):
             part = Range(max(low, block), min(high, block + size - 1))
             found.setdefault(block, []).append(part)
     return found
