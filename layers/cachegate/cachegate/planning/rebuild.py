@@ -11,38 +11,30 @@ from cachegate.errors import ConfigurationError, TransientError
 from cachegate.planning.keys import OWNERS, cache_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from cachegate.domain.forward import Target
 
 REASON = "rebuilt from what a NAT instance holds"
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class _Held:
-    """What one agent has: the newest generation sorts first."""
-
-    age: int
-    digest: str
+    generation: int
     forwards: tuple[Forward, ...]
 
 
-def rebuild(
-    vpc_id: str,
-    reports: Iterable[Mapping[str, Any]],
-    at: float,
-    owners: Collection[str],
-) -> Ledger:
-    """Return a ledger with every forward that an agent's `inspect` reports, pages joined.
+def rebuild(vpc_id: str, reports: Iterable[Mapping[str, Any]], at: float) -> Ledger:
+    """Return a ledger with every forward that the agents' `inspect` reports, pages joined.
 
-    Only rule sets of the given owners count: this stack, and one that it adopts from. Where two
-    NAT instances disagree, the newer generation keeps its port, key and target, and what only
-    the older one has is added. The generation is one above the highest, since an agent refuses
-    other content under a generation that it has. A listen port without a target is at rest from
-    now on: its key, if it lives, has it back with the next plan. Raise TransientError where a
-    report cannot be read: half a ledger would give ports away that others hold.
+    The caller leaves out rule sets of foreign owners. Where two NAT instances disagree, the
+    newer generation keeps its port, key and target, and what only the older one has is added.
+    The generation is the highest one; the first plan always makes a newer one of it, since no
+    report tells the networks. A listen port without a target is at rest from now on: its key,
+    if it lives, has it back with that plan. Raise TransientError where a report cannot be read:
+    half a ledger would give ports away that others hold.
     """
-    held = sorted(_read(report) for report in reports if report.get("owner") in owners)
+    held = sorted(map(_read, reports), key=_newest)
     leases: dict[str, Lease] = {}
     listens: set[int] = set()
     targets: set[Target] = set()
@@ -56,8 +48,8 @@ def rebuild(
         listens.add(lease.listen)
         if lease.kind in OWNERS:
             targets.update(lease.targets)
-    highest = max((-agent.age for agent in held), default=-1)
-    return Ledger(vpc_id=vpc_id, generation=highest + 1, leases=leases)
+    highest = max((agent.generation for agent in held), default=0)
+    return Ledger(vpc_id=vpc_id, generation=highest, leases=leases)
 
 
 def _lease(forward: Forward, targets: tuple[Target, ...], at: float) -> Lease:
@@ -77,6 +69,11 @@ def _lease(forward: Forward, targets: tuple[Target, ...], at: float) -> Lease:
 def _read(report: Mapping[str, Any]) -> _Held:
     try:
         forwards = tuple(Forward.from_json(forward) for forward in report["forwards"])
-        return _Held(-int(report["generation"]), str(report["digest"]), forwards)
+        return _Held(int(report["generation"]), forwards)
     except (ConfigurationError, KeyError, TypeError, ValueError) as error:
         raise TransientError(f"a NAT instance's report cannot be read: {error!r}") from error
+
+
+def _newest(held: _Held) -> tuple[int, str]:
+    """Sort by generation; between equal ones by content, so that no order decides."""
+    return -held.generation, repr(held.forwards)

@@ -15,16 +15,14 @@ if TYPE_CHECKING:
     from cachegate.domain.cache import Cache, NatInstance
 
 ANY_STACK = "true"
+KEPT = frozenset({"no_answer", "no_nat_instance"})  # problems of caches that are not gone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Every VPC with a NAT instance of ours and its caches, by name; and what is left out.
+    """The caches by the VPC of their NAT instances, and why some are not forwarded."""
 
-    A VPC without one is not planned at all: nothing says that its caches are gone.
-    """
-
-    caches: Mapping[str, tuple[Cache, ...]]
+    by_vpc: Mapping[str, tuple[Cache, ...]]
     problems: tuple[Problem, ...]
 
 
@@ -34,15 +32,18 @@ def select(
     stack: str,
     peered: Mapping[str, str],
 ) -> Selection:
-    """Sort tagged caches to the VPCs of their NAT instances.
+    """Sort tagged caches to VPCs.
 
     `instances` are those of any stack, in any state; `peered` names for a cache's VPC the one of
     the NAT instances. A cache that names another stack is none of ours and left out silently.
-    One whose VPC could not be learned this time goes to every VPC, as one whose nodes are
-    unknown, so that none of them takes it for gone.
+
+    Two kinds of caches have a problem and are in a VPC all the same, so that it does not take
+    them for gone: where the VPC lost its last NAT instance, they keep their listen ports until
+    there is one again; and a cache whose VPC could not be learned this time goes to every VPC,
+    as one whose nodes are unknown.
     """
     chooser = _Chooser(instances, stack, peered)
-    chosen: dict[str, list[Cache]] = {vpc_id: [] for vpc_id in sorted(chooser.ours)}
+    by_vpc: dict[str, list[Cache]] = {vpc_id: [] for vpc_id in sorted(chooser.ours)}
     problems = []
     for cache in sorted(caches, key=lambda cache: (cache.name, cache.kind)):
         if cache.expose not in {ANY_STACK, stack}:
@@ -50,16 +51,13 @@ def select(
         problem = chooser.refuse(cache)
         if problem is not None:
             problems.append(problem)
-        for vpc_id in chooser.homes(cache) if problem is None or _unknown(cache) else ():
-            chosen[vpc_id].append(cache)
+        if problem is None or problem.code in KEPT:
+            for vpc_id in chooser.homes(cache):
+                by_vpc.setdefault(vpc_id, []).append(cache)
     return Selection(
-        caches={vpc_id: tuple(found) for vpc_id, found in chosen.items()},
+        by_vpc={vpc_id: tuple(found) for vpc_id, found in by_vpc.items()},
         problems=tuple(problems),
     )
-
-
-def _unknown(cache: Cache) -> bool:
-    return cache.vpc_id is None and not cache.whole
 
 
 class _Chooser:
@@ -73,12 +71,12 @@ class _Chooser:
         self.peered = peered
 
     def homes(self, cache: Cache) -> Iterable[str]:
-        """Return the VPCs of ours whose observation the cache is part of."""
+        """Return the VPCs whose observation the cache is part of."""
         return sorted(self.ours) if cache.vpc_id is None else (self._home(cache.vpc_id),)
 
     def refuse(self, cache: Cache) -> Problem | None:
         """Say why a cache is not forwarded, if so."""
-        if _unknown(cache):
+        if cache.vpc_id is None and not cache.whole:
             return _problem("no_answer", cache, "AWS did not answer for it in this pass")
         if cache.vpc_id is None:
             return _problem("no_vpc", cache, "it is in no VPC (EC2-Classic: no subnet group)")
