@@ -1,0 +1,224 @@
+"""Put a rule set into force: swap, cut, tell, read back, save."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional
+
+from cachegate_agent import conntrack, flows, instance, preflight
+from cachegate_agent.errors import AgentError, Failed, Refused
+from cachegate_agent.rules import fingerprint
+from cachegate_agent.state import Saved, State
+from cachegate_agent.tell import tell
+
+if TYPE_CHECKING:
+    from cachegate_agent.backend import Backend, Live
+    from cachegate_agent.rules import Rules
+
+
+class Order(NamedTuple):
+    """A checked rule set, and the form in which it came."""
+
+    rules: Rules
+    document: Dict[str, Any]
+
+    @property
+    def adopted(self) -> Optional[str]:
+        """The owner whose rule set is to be taken over, None where there is none."""
+        return self.document.get("adopt")
+
+
+class Outcome(NamedTuple):
+    """What putting a rule set into force did."""
+
+    rules: Rules
+    backend: str
+    changed: bool
+    stale: int
+    told: int
+    warnings: List[str]
+    elapsed: float  # seconds
+
+    def report(self) -> Dict[str, Any]:
+        """Return the report of the contract, as far as it is known without a probe."""
+        return {
+            "generation": self.rules.generation,
+            "digest": self.rules.digest,
+            "backend": self.backend,
+            "changed": self.changed,
+            "forwards": len(self.rules.forwards),
+            "flows_stale": self.stale,
+            "flows_told": self.told,
+            "unreachable": [],
+            "warnings": self.warnings,
+            "elapsed_ms": round(self.elapsed * 1000),
+        }
+
+
+class Cut(NamedTuple):
+    """How many flows were stale, and how many of their clients were told."""
+
+    stale: int
+    told: int
+
+
+def put(order: Order, state: State) -> Outcome:
+    """Accept and put into force a rule set that came from outside."""
+    started = time.monotonic()
+    warnings: List[str] = []
+    try:
+        saved = state.load()
+    except Failed as error:
+        # The kernel still knows whose rules it holds, and the file is about to be written anew.
+        saved = None
+        warnings.append(error.message)
+    choice = preflight.choose()
+    live = choice.backend.read()
+    _accept(order, saved, live or choice.other.read())
+    return _Swap(order, state, saved, choice).run(live, warnings, started)
+
+
+def renew(state: State, saved: Saved) -> Outcome:
+    """Put the saved rule set into force again where the kernel differs."""
+    started = time.monotonic()
+    choice = preflight.choose()
+    order = Order(saved.rules, saved.document)
+    return _Swap(order, state, saved, choice).run(choice.backend.read(), [], started)
+
+
+def cut(rules: Rules, suspects: flows.Suspects) -> Cut:
+    """Delete the stale flows among the suspects from the kernel, and tell their ends."""
+    if suspects.ports is not None and not suspects.ports:
+        return Cut(0, 0)
+    admission = flows.Admission(rules)
+    stale = [flow for flow in conntrack.flows(suspects.ports) if admission.is_stale(flow)]
+    conntrack.delete(stale)
+    return Cut(sum(flow.is_open for flow in stale), tell(stale))
+
+
+def _accept(order: Order, saved: Optional[Saved], live: Optional[Live]) -> None:
+    """Raise Refused where the order may not follow what is in force."""
+    rules = order.rules
+    known = [live.identity] if live and live.identity else []
+    if saved:
+        known.append(saved.rules.identity)
+    allowed = {fingerprint(rules.owner)}
+    if order.adopted is not None:
+        allowed.add(fingerprint(order.adopted))
+    for held in known:
+        if held.owner not in allowed:
+            owner = saved.rules.owner if saved else held.owner
+            raise Refused("foreign_owner", f"owner: the rule set in force belongs to {owner}")
+        if rules.generation < held.generation:
+            raise Refused(
+                "stale_generation", f"generation: {rules.generation} came after {held.generation}"
+            )
+        if rules.generation == held.generation and rules.digest != held.digest:
+            raise Refused(
+                "stale_generation",
+                f"digest: generation {held.generation} is in force with {held.digest}",
+            )
+
+
+class _Swap:
+    """One change of the kernel, and the way back from it."""
+
+    def __init__(
+        self, order: Order, state: State, saved: Optional[Saved], choice: preflight.Choice
+    ) -> None:
+        self._order, self._state, self._saved = order, state, saved
+        self._backend, self._other = choice.backend, choice.other
+        self._warnings = choice.warnings
+
+    def run(self, live: Optional[Live], warnings: List[str], started: float) -> Outcome:
+        rules = self._order.rules
+        intact = live if self._is_intact(live) else None
+        holds = intact is not None and intact.holds(rules)
+        known = self._saved.rules.identity if self._saved else None
+        settled = holds and known == rules.identity
+        done = Cut(0, 0) if settled else self._force(intact, swap=not holds)
+        return Outcome(
+            rules=rules,
+            backend=self._backend.name,
+            changed=not settled,
+            stale=done.stale,
+            told=done.told,
+            warnings=[*warnings, *self._warnings, *preflight.warnings(rules)],
+            elapsed=time.monotonic() - started,
+        )
+
+    def _is_intact(self, live: Optional[Live]) -> bool:
+        """Tell whether the kernel holds what some run of ours left there, content aside."""
+        return (
+            live is not None
+            and self._saved is not None
+            and self._saved.backend == self._backend.name
+            and bool(live.shape)
+            and live.shape == self._saved.shape
+        )
+
+    def _force(self, intact: Optional[Live], *, swap: bool) -> Cut:
+        rules = self._order.rules
+        # Only where the kernel held exactly what was saved is it known where stale flows can be.
+        before = intact if intact and self._saved and intact.holds(self._saved.rules) else None
+        if swap:
+            self._backend.swap(rules, intact)
+        try:
+            done = cut(rules, flows.suspects(before, rules))
+            if self._saved is None or self._saved.backend != self._backend.name:
+                self._other.remove()
+            self._state.save(self._verified(intact))
+        except (AgentError, OSError) as error:
+            self._go_back(error)
+        return done
+
+    def _verified(self, intact: Optional[Live]) -> Saved:
+        """Read the kernel back and return what to save; raise Failed where it differs."""
+        rules = self._order.rules
+        seen = self._backend.read()
+        if seen is None or not seen.holds(rules) or not seen.shape:
+            raise Failed("kernel_refused", "the kernel does not hold what was written to it")
+        if intact is not None and seen.shape != intact.shape:
+            raise Failed("kernel_refused", "somebody else changes our rules at the same time")
+        known = self._saved
+        return Saved(
+            document=self._order.document,
+            rules=rules,
+            backend=self._backend.name,
+            shape=seen.shape,
+            instance=known.instance if known else "",
+            boot=known.boot if known else "",
+        )
+
+    def _go_back(self, error: Exception) -> None:
+        """Put the last good rule set back, then raise the error."""
+        message = error.message if isinstance(error, AgentError) else str(error)
+        code = error.code if isinstance(error, AgentError) else "state_unusable"
+        try:
+            if self._saved is None:
+                self._backend.remove()
+            else:
+                good = _backend_named(self._saved.backend, self._backend, self._other)
+                good.swap(self._saved.rules, None)
+                if good is not self._backend:
+                    self._backend.remove()
+        except Failed as second:
+            message += f"; the last good rule set could not be put back: {second.message}"
+        raise Failed(code, message) from error
+
+
+def _backend_named(name: str, *backends: Backend) -> Backend:
+    return next(backend for backend in backends if backend.name == name)
+
+
+def learn_instance(state: State) -> None:
+    """Save the EC2 instance id with the rule set, where it is not known to be right."""
+    saved = state.load()
+    if saved is None:
+        return
+    boot = instance.boot_id()
+    if saved.boot == boot and not saved.instance:
+        return  # asked since the last boot: there is no metadata service here
+    found = instance.instance_id()
+    if (found, boot) != (saved.instance, saved.boot):
+        state.save(saved._replace(instance=found, boot=boot))

@@ -1,0 +1,147 @@
+"""The connections that the kernel tracks: list those that we forward, delete some.
+
+The program `conntrack` is not on most NAT images, so this speaks ctnetlink itself. Numbers are
+those of linux/netfilter/nfnetlink_conntrack.h.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import struct
+from ipaddress import IPv4Address
+from typing import Iterable, Iterator, List, NamedTuple, Optional
+
+from cachegate_agent.backend import FLOW_BIT
+from cachegate_agent.errors import Failed
+from cachegate_agent.netlink import Attributes, Netlink, attribute, attributes, nested
+from cachegate_agent.rules import Target
+
+GET, DELETE = 0x101, 0x102  # subsystem 1
+ORIGINAL, REPLY, PROTOCOL_INFO, MARK, ID, MARK_MASK, FILTER = 1, 2, 4, 8, 12, 21, 25
+TUPLE_IP, TUPLE_PROTOCOL = 1, 2
+SOURCE_IP, DESTINATION_IP = 1, 2
+NUMBER, SOURCE_PORT, DESTINATION_PORT = 1, 2, 3
+FILTER_ORIGINAL_FLAGS = 1
+BY_NUMBER, BY_DESTINATION_PORT = 1 << 3, 1 << 5
+INFO_TCP, TCP_STATE = 1, 1
+
+# From the handshake's end to the second FIN: what both ends may believe to be open.
+ESTABLISHED, FIN_WAIT, CLOSE_WAIT = 3, 4, 5
+OPEN = {ESTABLISHED, FIN_WAIT, CLOSE_WAIT}
+
+BATCH = 128  # deletions in one message to the kernel
+FEW_PORTS = 8  # up to here the kernel is asked port by port, and picks them out itself
+
+_FAMILY = struct.pack("=BBH", socket.AF_INET, 0, 0)
+
+
+class End(NamedTuple):
+    """One end of a connection."""
+
+    address: IPv4Address
+    port: int
+
+
+class Flow(NamedTuple):
+    """A tracked TCP connection that we forward, or did."""
+
+    client: End
+    listen: End  # the instance's address and port that the client knows
+    target: Target  # where it leads
+    masked: End  # the instance's address and port that the target knows
+    state: int
+    key: bytes  # what deletes it and nothing else
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether somebody still waits at either end."""
+        return self.state in OPEN
+
+
+def flows(ports: Optional[Iterable[int]] = None) -> Iterator[Flow]:
+    """Yield the flows of these listen ports, or of all.
+
+    The kernel picks them by their mark, and by port too where there are few ports: kernels before
+    5.8 ignore that, so the port is looked at here again.
+    """
+    with Netlink() as kernel:
+        wanted = None if ports is None else frozenset(ports)
+        if wanted is None or len(wanted) > FEW_PORTS:
+            found = map(_flow, kernel.dump(GET, _FAMILY + _by_mark()))
+            yield from (f for f in found if f and (wanted is None or f.listen.port in wanted))
+            return
+        for port in sorted(wanted):
+            found = map(_flow, kernel.dump(GET, _FAMILY + _by_mark() + _by_port(port)))
+            yield from (f for f in found if f and f.listen.port == port)
+
+
+def delete(some: List[Flow]) -> None:
+    """Delete entries; one that is gone already, or is another flow by now, is left alone."""
+    if not some:
+        return
+    with Netlink() as kernel:
+        for start in range(0, len(some), BATCH):
+            bodies = [_FAMILY + flow.key for flow in some[start : start + BATCH]]
+            for code in kernel.request(DELETE, bodies):
+                if code not in (0, errno.ENOENT):
+                    raise Failed("kernel_refused", f"conntrack: deletion: {errno.errorcode[code]}")
+
+
+def _by_mark() -> bytes:
+    bit = struct.pack("!I", FLOW_BIT)
+    return attribute(MARK, bit) + attribute(MARK_MASK, bit)
+
+
+def _by_port(port: int) -> bytes:
+    return nested(
+        ORIGINAL,
+        nested(
+            TUPLE_PROTOCOL,
+            attribute(NUMBER, bytes([socket.IPPROTO_TCP])),
+            attribute(DESTINATION_PORT, struct.pack("!H", port)),
+        ),
+    ) + nested(
+        FILTER,
+        attribute(FILTER_ORIGINAL_FLAGS, struct.pack("=I", BY_NUMBER | BY_DESTINATION_PORT)),
+    )
+
+
+def _flow(message: bytes) -> Optional[Flow]:
+    """Read one entry; None where it is not a TCP connection that we translated."""
+    parts = attributes(message, len(_FAMILY))
+    original, reply = _ends(parts[ORIGINAL]), _ends(parts[REPLY])
+    mark = int.from_bytes(parts.get(MARK, b""), "big")
+    if original is None or reply is None or not mark & FLOW_BIT:
+        return None
+    client, listen = original
+    target, masked = reply
+    if target == listen:  # marked, but then refused by us: never translated
+        return None
+    key = attribute(ORIGINAL | 0x8000, parts[ORIGINAL]) + attribute(ID, parts[ID])
+    return Flow(client, listen, Target(*target), masked, _state(parts), key)
+
+
+class _Ends(NamedTuple):
+    source: End
+    destination: End
+
+
+def _ends(data: bytes) -> Optional[_Ends]:
+    parts = attributes(data)
+    protocol = attributes(parts[TUPLE_PROTOCOL])
+    addresses = attributes(parts[TUPLE_IP])
+    if protocol[NUMBER][0] != socket.IPPROTO_TCP or SOURCE_IP not in addresses:
+        return None
+    return _Ends(
+        End(IPv4Address(addresses[SOURCE_IP]), int.from_bytes(protocol[SOURCE_PORT], "big")),
+        End(
+            IPv4Address(addresses[DESTINATION_IP]),
+            int.from_bytes(protocol[DESTINATION_PORT], "big"),
+        ),
+    )
+
+
+def _state(parts: Attributes) -> int:
+    info = attributes(parts.get(PROTOCOL_INFO, b""))
+    return attributes(info.get(INFO_TCP, b"")).get(TCP_STATE, b"\0")[0]

@@ -1,0 +1,243 @@
+"""The rule set in nft's language: the whole table, and the least change from one to another.
+
+Two nft traps show in these texts: `fwd` is a reserved word, and `elements = { }` is a syntax error.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Dict, Iterable, List, NamedTuple, Tuple
+
+from cachegate_agent.backend import FLOW_BIT, TELL_MARK
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Network
+
+    from cachegate_agent.rules import Rules, Target
+
+TABLE = "ip cachegate"
+READERS = "readers-"  # and the listen port: the chain that shares out one port's connections
+
+SETS = {
+    "sources": ("set", "type ipv4_addr; flags interval;"),
+    "listens": ("set", "type inet_service;"),
+    "live": ("set", "type inet_service . ipv4_addr . inet_service;"),
+    "forwards": ("map", "type inet_service : ipv4_addr . inet_service;"),
+    "readers": ("map", "type inet_service : verdict;"),
+}
+
+
+class Chain(NamedTuple):
+    """One chain whose rules never change."""
+
+    name: str
+    hook: str  # "" where it hangs on no hook
+    rules: Tuple[str, ...]
+
+
+_FLOW = "ct original proto-dst . ip daddr . tcp dport"
+_OURS = f"ct mark & {FLOW_BIT:#x} == {FLOW_BIT:#x} ct status dnat"
+
+# Each hook comes one step before the usual priority, so that nobody else decides about our ports
+# first. A chain that is jumped to stands before the chain that jumps.
+CHAINS = (
+    Chain(
+        "translate",
+        "",
+        (
+            # Redirect means: to this machine itself, where the input chain answers RST. It also
+            # keeps later NAT rules, another program's on the same port, from taking the packet.
+            "ip saddr != @sources redirect",
+            # Only a SYN opens a flow. A packet from the middle of a flow that is not known (cut, or
+            # older than the last boot) is answered by RST, whether or not the target is alive.
+            "tcp flags & (fin | syn | rst | ack) != syn redirect",
+            f"ct mark set ct mark | {FLOW_BIT:#x}",
+            "dnat ip to tcp dport map @forwards",
+            "tcp dport vmap @readers",
+            "redirect",
+        ),
+    ),
+    Chain(
+        "prerouting",
+        "type nat hook prerouting priority -101; policy accept;",
+        # The address first: by the port alone we would take what passes through the NAT instance.
+        ("fib daddr type local tcp dport @listens goto translate",),
+    ),
+    Chain(
+        "input",
+        "type filter hook input priority -10; policy accept;",
+        # Not in reply direction: a connection of the instance itself may use such a local port.
+        ('iifname != "lo" tcp dport @listens ct direction original reject with tcp reset',),
+    ),
+    Chain(
+        "guard",
+        "",
+        (
+            f"meta l4proto tcp ip saddr @sources {_FLOW} @live accept",
+            # A first packet that was translated by the rules before these: it will be sent again.
+            "ct state new drop",
+            "meta l4proto tcp reject with tcp reset",
+        ),
+    ),
+    Chain(
+        "forward",
+        "type filter hook forward priority -10; policy accept;",
+        (f"{_OURS} ct direction original goto guard",),
+    ),
+    Chain(
+        "postrouting",
+        "type nat hook postrouting priority 99; policy accept;",
+        (f"{_OURS} masquerade",),
+    ),
+    Chain(
+        "output",
+        "type filter hook output priority -300; policy accept;",
+        (f"meta mark {TELL_MARK:#x} notrack",),
+    ),
+)
+
+Targets = Dict[int, Tuple["Target", ...]]
+
+
+class Content(NamedTuple):
+    """What changes from one rule set to the next, beside the identity."""
+
+    sources: Tuple[IPv4Network, ...]
+    targets: Targets
+
+    @property
+    def shared(self) -> Targets:
+        """The listen ports whose connections are shared out among several targets."""
+        return {listen: targets for listen, targets in self.targets.items() if len(targets) > 1}
+
+    def without(self, other: Content) -> Content:
+        """Leave out the listen ports that the other one has with the same targets."""
+        return self._replace(
+            targets={
+                listen: targets
+                for listen, targets in self.targets.items()
+                if other.targets.get(listen) != targets
+            }
+        )
+
+    def elements(self) -> Dict[str, List[str]]:
+        """Return the elements of every set and map, in nft's words."""
+        single = {
+            listen: targets[0] for listen, targets in self.targets.items() if len(targets) == 1
+        }
+        return {
+            "sources": [str(network) for network in self.sources],
+            "listens": [str(listen) for listen in self.targets],
+            "live": [
+                f"{listen} . {target.address} . {target.port}"
+                for listen, targets in self.targets.items()
+                for target in targets
+            ],
+            "forwards": [
+                f"{listen} : {target.address} . {target.port}" for listen, target in single.items()
+            ],
+            "readers": [f"{listen} : goto {READERS}{listen}" for listen in self.shared],
+        }
+
+
+def content_of(rules: Rules) -> Content:
+    """Return the part of a rule set that is held as elements."""
+    return Content(rules.admitted, dict(sorted(rules.targets.items())))
+
+
+def whole(rules: Rules) -> str:
+    """Return the table for a kernel that holds none."""
+    content = content_of(rules)
+    elements = content.elements()
+    lines = [f"table {TABLE} {{"]
+    for name, (word, declaration) in SETS.items():
+        lines.append(f"\t{word} {name} {{ {declaration} {_list(elements[name])}}}")
+    lines += _chain("identity", "", (_identity(rules),))
+    for listen, targets in content.shared.items():
+        lines += _chain(f"{READERS}{listen}", "", (_share(targets),))
+    for chain in CHAINS:
+        lines += _chain(chain.name, chain.hook, chain.rules)
+    return "\n".join([*lines, "}", ""])
+
+
+def afresh(rules: Rules) -> str:
+    """Return the change that empties the table's known parts and fills them anew.
+
+    Base chains stay where they are. A table that is deleted and made again within one transaction
+    takes the hooks away for a moment, and the packets of that moment meet no rules.
+    """
+    content = content_of(rules)
+    lines = [f"add table {TABLE}"]
+    for name, (word, declaration) in SETS.items():
+        lines.append(f"add {word} {TABLE} {name} {{ {declaration} }}")
+    lines += [
+        f"add chain {TABLE} {chain.name}" + (f" {{ {chain.hook} }}" if chain.hook else "")
+        for chain in CHAINS
+    ]
+    lines += [f"flush chain {TABLE} {chain.name}" for chain in CHAINS]
+    lines += [f"flush {word} {TABLE} {name}" for name, (word, _) in SETS.items()]
+    lines += _share_out(content.shared)
+    for name, elements in content.elements().items():
+        lines += _change("add", name, elements)
+    for chain in CHAINS:
+        lines += [f"add rule {TABLE} {chain.name} {rule}" for rule in chain.rules]
+    return "\n".join([*lines, *_identify(rules), ""])
+
+
+def change(before: Content, rules: Rules) -> str:
+    """Return the change that deletes and adds only the elements that differ."""
+    after = content_of(rules)
+    before, after = before.without(after), after.without(before)
+    old, new = before.elements(), after.elements()
+    lines = []
+    for name in SETS:
+        # Order is kept for the reader of a log; sets make it fast.
+        kept = set(new[name])
+        lines += _change("delete", name, [item for item in old[name] if item not in kept])
+    lines += _share_out(after.shared)
+    for name in SETS:
+        known = set(old[name])
+        lines += _change("add", name, [item for item in new[name] if item not in known])
+    return "\n".join([*lines, *_identify(rules), ""])
+
+
+def _list(elements: List[str]) -> str:
+    return f"elements = {{ {', '.join(elements)} }}; " if elements else ""
+
+
+def _chain(name: str, hook: str, rules: Iterable[str]) -> List[str]:
+    head = [f"\t\t{hook}"] if hook else []
+    return [f"\tchain {name} {{", *head, *(f"\t\t{rule}" for rule in rules), "\t}"]
+
+
+def _change(verb: str, name: str, elements: List[str]) -> List[str]:
+    return [f"{verb} element {TABLE} {name} {{ {', '.join(elements)} }}"] if elements else []
+
+
+def _share_out(shared: Targets) -> List[str]:
+    lines = []
+    for listen, targets in shared.items():
+        chain = f"{TABLE} {READERS}{listen}"
+        lines += [
+            f"add chain {chain}",
+            f"flush chain {chain}",
+            f"add rule {chain} {_share(targets)}",
+        ]
+    return lines
+
+
+def _share(targets: Tuple[Target, ...]) -> str:
+    """Give each new connection the next target in turn."""
+    places = ", ".join(
+        f"{index} : {target.address} . {target.port}" for index, target in enumerate(targets)
+    )
+    return f"meta l4proto tcp dnat ip to numgen inc mod {len(targets)} map {{ {places} }}"
+
+
+def _identify(rules: Rules) -> List[str]:
+    chain = f"{TABLE} identity"
+    return [f"add chain {chain}", f"flush chain {chain}", f"add rule {chain} {_identity(rules)}"]
+
+
+def _identity(rules: Rules) -> str:
+    # A rule that no packet meets: its comment changes in the same transaction as the rules.
+    return f'return comment "{rules.identity}"'

@@ -1,0 +1,95 @@
+"""Choose the back-end, and look for what would make forwarding fail."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, List, NamedTuple, Tuple
+
+from cachegate_agent import foreign
+from cachegate_agent.errors import Refused
+from cachegate_agent.iptables import Iptables
+from cachegate_agent.nftables import Nftables
+
+if TYPE_CHECKING:
+    from cachegate_agent.backend import Backend
+    from cachegate_agent.rules import Rules
+
+# Below this an instance of half a gigabyte stops at some 30 new connections a second: every ended
+# one keeps its entry for two minutes.
+FEW_FLOWS = 16384
+NEARLY_FULL = 0.9
+
+
+class Choice(NamedTuple):
+    """The back-end to use, the one not to use, and what a person should know."""
+
+    backend: Backend
+    other: Backend
+    warnings: List[str]
+
+
+def choose() -> Choice:
+    """Choose by CACHEGATE_BACKEND, else by what is installed and what other tables would do."""
+    nftables, iptables = Nftables(), Iptables()
+    named = os.environ.get("CACHEGATE_BACKEND", "")
+    stopping = foreign.verdicts()
+    warnings = [f"{chain} may stop what we forward" for chain in stopping.others]
+    if named:
+        backend, other = _named(named, nftables, iptables)
+        problem = backend.why_not()
+        if problem:
+            raise Refused("backend_unavailable", f"{named}: {problem}")
+        if backend is nftables:
+            warnings += [f"{rule} stops what we forward" for rule in stopping.iptables]
+        return Choice(backend, other, warnings)
+    without_nftables, without_iptables = nftables.why_not(), iptables.why_not()
+    if not without_nftables and (without_iptables or not stopping.iptables):
+        warnings += [f"{rule} stops what we forward" for rule in stopping.iptables]
+        return Choice(nftables, iptables, warnings)
+    if not without_iptables:
+        return Choice(iptables, nftables, warnings)
+    raise Refused(
+        "backend_unavailable", f"nftables: {without_nftables}; iptables: {without_iptables}"
+    )
+
+
+def choose_unprivileged() -> Backend:
+    """Choose for render, which must not need root: what is stopped by others is not known."""
+    nftables, iptables = Nftables(), Iptables()
+    named = os.environ.get("CACHEGATE_BACKEND", "")
+    if named:
+        return _named(named, nftables, iptables)[0]
+    return iptables if nftables.why_not() and not iptables.why_not() else nftables
+
+
+def _named(name: str, nftables: Nftables, iptables: Iptables) -> Tuple[Backend, Backend]:
+    if name == nftables.name:
+        return nftables, iptables
+    if name == iptables.name:
+        return iptables, nftables
+    raise Refused("backend_unavailable", f"CACHEGATE_BACKEND: {name[:40]} is no back-end")
+
+
+def warnings(rules: Rules) -> List[str]:
+    """Return what would make forwarding fail, or surprise somebody."""
+    found = []
+    if _setting("ip_forward") == 0:
+        found.append("net.ipv4.ip_forward is 0: this instance forwards nothing")
+    most, now = _setting("netfilter/nf_conntrack_max"), _setting("netfilter/nf_conntrack_count")
+    if 0 < most < FEW_FLOWS:
+        found.append(f"net.netfilter.nf_conntrack_max is {most}: set at least {FEW_FLOWS}")
+    if most > 0 and now > most * NEARLY_FULL:
+        found.append(f"{now} of {most} connection tracking entries are in use")
+    taken = foreign.redirected(set(rules.targets))
+    found += [f"port {port} is ours; passed over: {rule}" for port, rule in sorted(taken.items())]
+    return found[:20]
+
+
+def _setting(name: str) -> int:
+    """Read a kernel setting; -1 where this kernel has none (connection tracking not loaded yet)."""
+    for folder in ("net/ipv4", "net"):
+        path = Path("/proc/sys", folder, name)
+        if path.exists():
+            return int(path.read_text(encoding="ascii"))
+    return -1

@@ -1,0 +1,92 @@
+"""Traffic from a client, counted: `traffic.py HOST SECONDS BUSY_PORTS NEW_PORTS`.
+
+Two long-lived connections a busy port ask without pause, one thread a new port opens a connection
+about every 3 ms, asks once and closes. Prints one JSON object with what went wrong.
+"""
+
+from __future__ import annotations
+
+import collections
+import json
+import socket
+import sys
+import threading
+import time
+
+PAUSE = 0.003  # seconds between two new connections of one thread
+BUSY_PAUSE = 0.01
+
+
+class Counter:
+    """Counts by name, from many threads."""
+
+    def __init__(self) -> None:
+        self._counts: collections.Counter[str] = collections.Counter()
+        self._lock = threading.Lock()
+
+    def add(self, name: str) -> None:
+        with self._lock:
+            self._counts[name] += 1
+
+    def result(self) -> dict[str, int]:
+        return dict(self._counts)
+
+
+def busy(address: tuple[str, int], end: float, counter: Counter) -> None:
+    """Ask on one connection for as long as it lasts."""
+    with socket.create_connection(address, 5) as connection:
+        try:
+            while time.monotonic() < end:
+                connection.sendall(b"PING\r\n")
+                if not connection.recv(64):
+                    counter.add("broken")
+                    return
+                counter.add("busy_answers")
+                time.sleep(BUSY_PAUSE)
+        except OSError as error:
+            counter.add("broken")
+            counter.add(f"broken: {error}")
+
+
+def fresh(address: tuple[str, int], end: float, counter: Counter) -> None:
+    """Open connection after connection."""
+    while time.monotonic() < end:
+        try:
+            connection = socket.create_connection(address, 5)
+        except ConnectionRefusedError:
+            counter.add("refused")
+            continue
+        except OSError as error:
+            counter.add(f"not connected: {error}")
+            continue
+        with connection:
+            try:
+                connection.sendall(b"PING\r\n")
+                counter.add("new_answers" if connection.recv(64) else "closed early")
+            except OSError:
+                counter.add("cut")  # was connected, to a target that the port has left since
+        time.sleep(PAUSE)
+
+
+def main(host: str, seconds: float, busy_ports: list[int], new_ports: list[int]) -> None:
+    """Run all threads for the given time and print the counts."""
+    counter, end = Counter(), time.monotonic() + seconds
+    work = [(busy, port) for port in busy_ports for _ in range(2)]
+    work += [(fresh, port) for port in new_ports]
+    threads = [
+        threading.Thread(target=what, args=((host, port), end, counter)) for what, port in work
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    print(json.dumps(counter.result()))
+
+
+if __name__ == "__main__":
+    main(
+        sys.argv[1],
+        float(sys.argv[2]),
+        [int(port) for port in sys.argv[3].split(",")],
+        [int(port) for port in sys.argv[4].split(",")],
+    )
