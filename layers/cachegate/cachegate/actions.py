@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cachegate.describe import (
     describe_change,
+    describe_explanation,
     describe_problem,
     describe_vpc,
 )
@@ -107,32 +108,22 @@ class Actions:
     def _explain(self, event: Mapping[str, Any]) -> Answer:
         listen = _listen(event)
         at = self.adapters.clock()
-        found = {
-            vpc_id: explain(record.ledger, listen, at)
-            for vpc_id, record in self._records(event).items()
-            if any(lease.listen == listen for lease in record.ledger.leases.values())
-        }
-        if not found:
-            raise InvocationError(f"no key has or had the listen port {listen}")
+        found = self._holding(listen, event.get("vpc"))
         return {
             "ok": True,
             "listen": listen,
             "forwards": [
-                {"vpc": vpc_id} | asdict(explanation) for vpc_id, explanation in found.items()
+                describe_explanation(vpc_id, explain(record.ledger, listen, at))
+                for vpc_id, record in found.items()
             ],
         }
 
     def _release(self, event: Mapping[str, Any]) -> Answer:
         listen = _listen(event)
-        held = {
-            vpc_id: record
-            for vpc_id, record in self._records(event).items()
-            if any(lease.listen == listen for lease in record.ledger.leases.values())
-        }
-        if len(held) != 1:
-            where = f"in {', '.join(held)}: name one as vpc" if held else "at rest in no VPC"
-            raise InvocationError(f"the listen port {listen} is {where}")
-        ((vpc_id, record),) = held.items()
+        found = self._holding(listen, event.get("vpc"))
+        if len(found) > 1:
+            raise InvocationError(f"{', '.join(found)} all have {listen}: name one as vpc")
+        ((vpc_id, record),) = found.items()
         released = release(record.ledger, listen, self.adapters.clock())
         self.adapters.ledgers.save(released, record.version)
         return {"ok": True, "vpc": vpc_id, "listen": listen, "generation": released.generation}
@@ -140,14 +131,17 @@ class Actions:
     def _detach(self, _event: Mapping[str, Any]) -> Answer:
         return detach(self.adapters, self.settings)
 
-    def _records(self, event: Mapping[str, Any]) -> dict[str, Record]:
-        asked = event.get("vpc")
-        records = {}
+    def _holding(self, listen: int, vpc: str | None) -> dict[str, Record]:
+        """Return the ledgers in which a key has the listen port; raise where none has it."""
+        found = {}
         for vpc_id in sorted(self.adapters.ledgers.vpc_ids()):
-            record = self.adapters.ledgers.load(vpc_id) if asked in (None, vpc_id) else None
-            if record is not None:
-                records[vpc_id] = record
-        return records
+            record = self.adapters.ledgers.load(vpc_id) if vpc in (None, vpc_id) else None
+            leases = record.ledger.leases.values() if record else ()
+            if record and any(lease.listen == listen for lease in leases):
+                found[vpc_id] = record
+        if not found:
+            raise InvocationError(f"no key has the listen port {listen}")
+        return found
 
     def _prepare(self, seen: Survey, *, force: bool = False) -> dict[str, Prepared]:
         return {

@@ -9,11 +9,12 @@ from cachegate.domain.forward import ForwardKind
 from cachegate.domain.plan import ChangeKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from cachegate.domain.cache import Cache, CacheNode, NatInstance, Observation
     from cachegate.domain.ledger import Lease
     from cachegate.domain.plan import Change, Plan, Problem
+    from cachegate.planning.explain import Explanation
     from cachegate.protocols import Heartbeat
 
 
@@ -106,15 +107,20 @@ def _role(lease: Lease, node: CacheNode | None, plan: Plan) -> str | None:
 
 def _state(lease: Lease) -> str:
     if lease.resting_since is not None:
-        return "at rest"
+        return "at_rest"
     if not lease.targets:
         return "waiting"
     return "leaving" if lease.missing_since is not None else "forwarding"
 
 
 def describe_problem(problem: Problem) -> dict[str, Any]:
-    """Return why a cache is not forwarded, or not as asked."""
-    return {"cache": problem.cache, "code": problem.code, "message": problem.message}
+    """Return why a cache is not forwarded, or what is wrong with one that is."""
+    return {
+        "cache": problem.cache,
+        "code": problem.code,
+        "message": problem.message,
+        "forwarded": problem.forwarded,
+    }
 
 
 def describe_change(change: Change) -> dict[str, Any]:
@@ -129,10 +135,19 @@ def describe_change(change: Change) -> dict[str, Any]:
     }
 
 
-def describe_changes(plans: Mapping[str, Plan]) -> list[dict[str, Any]]:
-    """Return the changes of several VPCs in one list."""
-    return [
-        {"vpc": vpc_id} | describe_change(change)
-        for vpc_id, plan in plans.items()
-        for change in plan.changes
-    ]
+def describe_explanation(vpc_id: str, explanation: Explanation) -> dict[str, Any]:
+    """Return where a listen port leads, since when and why."""
+    return {
+        "vpc": vpc_id,
+        "listen": explanation.listen,
+        "key": explanation.key,
+        "cache": explanation.cache,
+        "kind": explanation.kind.value,
+        "state": explanation.state,
+        "targets": [str(target) for target in explanation.targets],
+        "leased_at": explanation.leased_at,
+        "since": explanation.since,
+        "seconds": explanation.seconds,
+        "why": explanation.why,
+        "pending": list(explanation.pending),
+    }

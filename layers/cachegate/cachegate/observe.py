@@ -41,6 +41,7 @@ def survey(
     ours = tuple(i for i in everyone if i.stack == settings.stack)
     listing = adapters.inventory.listing()
     selection = select(listing.caches, everyone, stack=settings.stack, peered=settings.peered)
+    # Also where the last NAT instance is gone: its listen ports are kept until there is a new one.
     vpc_ids = {i.vpc_id for i in ours} | adapters.ledgers.vpc_ids()
     if only is not None:
         vpc_ids &= only

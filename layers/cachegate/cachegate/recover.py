@@ -34,15 +34,8 @@ def recover(
             return replace(former.ledger, generation=former.ledger.generation + 1, detached=False)
     running = [i.instance_id for i in survey.instances_in(vpc_id) if i.state == "running"]
     reports = list(_inspect(adapters, running, force=force))
-    owners = {settings.owner, settings.adopt_owner}
-    ledger = rebuild(vpc_id, [r for r in reports if r.get("owner") in owners], survey.at)
-    taken_over = any(r.get("owner") == settings.adopt_owner for r in reports)
-    return _above(ledger) if taken_over else ledger
-
-
-def _above(former: Ledger) -> Ledger:
-    """Return it one generation on: at the old one the agents would see nothing to take over."""
-    return replace(former, generation=former.generation + 1)
+    owners = {settings.owner} | ({settings.adopt_owner} if settings.adopt_owner else set())
+    return rebuild(vpc_id, [r for r in reports if r.get("owner") in owners], survey.at)
 
 
 def _inspect(

@@ -55,7 +55,7 @@ class FakeNetwork:
         return tuple(self.instances.values())
 
     def running(self, instance_ids: Iterable[str]) -> frozenset[str]:
-        return self.runs & frozenset(instance_ids)
+        return frozenset(self.runs) & frozenset(instance_ids)
 
     def networks(self, vpc_ids: Iterable[str]) -> Mapping[str, tuple[IPv4Network, ...]]:
         return {vpc_id: self.vpcs[vpc_id] for vpc_id in vpc_ids if vpc_id in self.vpcs}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cachegate.domain.agent import Reply
+from cachegate.domain.ledger import Ledger
 from cachegate.errors import LedgerConflictError, NotVerifiedError, RuleSetTooLargeError
 from cachegate.push import InstanceState
 from cachegate.sync import ALL_VPCS, SyncResult, sync
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from tests.unit.passes.fakes import FakeWorld
 
 
-def run(world: FakeWorld, **how: bool) -> SyncResult:
-    return sync(world.adapters, world.settings, **how)
+def run(world: FakeWorld, *, attach: bool = False) -> SyncResult:
+    return sync(world.adapters, world.settings, attach=attach)
 
 
 def forwards(world: FakeWorld, instance: str = NAT) -> dict[int, list[list[object]]]:
@@ -88,7 +89,7 @@ def test_what_is_pushed_is_what_the_ledger_holds(world: FakeWorld) -> None:
 def test_a_push_that_is_not_proved_is_a_failure(world: FakeWorld, reply: Reply) -> None:
     world.add_cluster("cart", "10.0.1.5")
     world.gateways.failing[NAT] = reply
-    world.ledgers.save(_empty(), None)  # so that the ledger is not taken for lost
+    world.ledgers.save(Ledger(vpc_id=VPC), None)  # so that the ledger is not taken for lost
 
     result = run(world)
 
@@ -162,7 +163,7 @@ def test_a_ledger_that_never_holds_still_is_a_failure(world: FakeWorld) -> None:
 
 
 def test_an_instance_that_ssm_does_not_know_yet_is_looked_at_again(world: FakeWorld) -> None:
-    world.ledgers.save(_empty(), None)
+    world.ledgers.save(Ledger(vpc_id=VPC), None)
     world.gateways.failing[NAT] = Reply(instance_id=NAT, registering=True, failure="unknown")
 
     result = run(world)
@@ -174,7 +175,7 @@ def test_an_instance_that_ssm_does_not_know_yet_is_looked_at_again(world: FakeWo
 
 
 def test_rechecks_are_bounded_and_then_left_to_the_schedule(world: FakeWorld) -> None:
-    world.ledgers.save(_empty(), None)
+    world.ledgers.save(Ledger(vpc_id=VPC), None)
     world.settings = replace(world.settings, most_rechecks=3)
     world.gateways.failing[NAT] = Reply(instance_id=NAT, registering=True, failure="unknown")
 
@@ -276,7 +277,14 @@ def test_a_detached_vpc_is_planned_and_not_pushed_until_a_direct_sync(world: Fak
     assert not world.ledgers.records[VPC].ledger.detached
 
 
-def _empty():  # type: ignore[no-untyped-def]  # noqa: ANN202
-    from cachegate.domain.ledger import Ledger
+def test_a_vpc_whose_only_instance_lost_its_tag_is_reported_as_still_open(
+    world: FakeWorld,
+) -> None:
+    world.add_cluster("cart", "10.0.1.5")
+    run(world)
+    world.network.instances.clear()
 
-    return Ledger(vpc_id=VPC)
+    (vpc,) = run(world).vpcs
+
+    assert [(i.instance_id, i.state) for i in vpc.instances] == [(NAT, InstanceState.UNTAGGED)]
+    assert forwards(world) == {6379: [["10.0.1.5", 6379]]}
