@@ -85,7 +85,6 @@ adapters = Adapters(
 
 
 @logger.inject_lambda_context
-@metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Tell the three callers apart: the queue, CloudFormation, a person."""
     deadline.set(context)
@@ -169,6 +168,7 @@ def report(result: SyncResult) -> None:
         metrics.add_metric(name, MetricUnit.Count, count)
     oldest = min((vpc.verified_at for vpc in result.vpcs), default=time.time())
     metrics.add_metric("VerifiedAge", MetricUnit.Seconds, max(0.0, time.time() - oldest))
+    metrics.flush_metrics()
 
 
 actions = Actions(adapters, settings, report)

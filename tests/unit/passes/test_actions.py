@@ -1,0 +1,220 @@
+"""Direct invocations: what each answers, and that only those that say so change something."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from cachegate.actions import Actions
+from cachegate.domain.agent import Reply
+from tests.unit.passes.fakes import NAT, STACK, VPC
+
+if TYPE_CHECKING:
+    from cachegate.sync import SyncResult
+    from tests.unit.passes.fakes import FakeWorld
+
+
+def ask(world: FakeWorld, action: str, **fields: Any) -> dict[str, Any]:
+    reported: list[SyncResult] = []
+    actions = Actions(world.adapters, world.settings, reported.append)
+    answer = actions.answer({"action": action, **fields})
+    assert len(reported) == (action == "sync" and not _refused(answer))
+    return json.loads(json.dumps(answer))  # type: ignore[no-any-return]
+
+
+def _refused(answer: dict[str, Any]) -> bool:
+    return bool(answer.get("error", {}).get("code") == "bad_request")
+
+
+@pytest.mark.parametrize(
+    ("event", "says"),
+    [
+        ({"action": "destroy"}, "unknown action 'destroy': one of plan, sync, describe"),
+        ({"action": ["sync"]}, "unknown action"),
+        ({}, "unknown action None"),
+        ({"action": "sync", "forse": True}, "sync takes no field forse"),
+        ({"action": "sync", "force": "yes"}, "force is true or false"),
+        ({"action": "plan", "force": 1}, "force is true or false"),
+        ({"action": "explain"}, "listen is a port"),
+        ({"action": "explain", "listen": "6379"}, "listen is a port"),
+        ({"action": "explain", "listen": True}, "listen is a port"),
+        ({"action": "release", "listen": 70000}, "listen is a port"),
+        ({"action": "explain", "listen": 6379}, "no key has the listen port 6379"),
+        ({"action": "release", "listen": 6379}, "no key has the listen port 6379"),
+    ],
+)
+def test_a_wrong_invocation_is_told_what_is_wrong(
+    world: FakeWorld, event: dict[str, Any], says: str
+) -> None:
+    answer = Actions(world.adapters, world.settings, lambda _: None).answer(event)
+
+    assert not answer["ok"]
+    assert answer["error"]["code"] == "bad_request"
+    assert says in answer["error"]["message"]
+
+
+def test_plan_shows_what_a_pass_would_do_and_changes_nothing(world: FakeWorld) -> None:
+    world.add_cluster("cart", "10.0.1.5")
+
+    answer = ask(world, "plan")
+
+    assert answer["ok"]
+    adds = [c for c in answer["vpcs"][0]["changes"] if c["change"] == "add"]
+    assert [(c["key"], c["listen"], c["after"]) for c in adds] == [
+        ("cart/cart/0001", 6379, ["10.0.1.5:6379"])
+    ]
+    assert adds[0]["reason"]
+    assert world.ledgers.records == {}
+    assert world.gateways.held == {}
+    assert world.ledgers.heartbeats == {}
+
+
+def test_sync_says_what_was_verified(world: FakeWorld) -> None:
+    world.add_cluster("cart", "10.0.1.5")
+
+    answer = ask(world, "sync")
+
+    assert answer["ok"]
+    (vpc,) = answer["vpcs"]
+    assert (vpc["vpc"], vpc["verified"], vpc["forwards"]) == (VPC, True, 1)
+    assert vpc["nat_instances"][0]["state"] == "verified"
+
+
+def test_sync_that_was_not_verified_is_no_success(world: FakeWorld) -> None:
+    ask(world, "sync")
+    world.gateways.failing[NAT] = Reply(instance_id=NAT, failure="timed out on the instance")
+
+    answer = ask(world, "sync")
+
+    assert not answer["ok"]
+    assert answer["error"]["code"] == "not_verified"
+    assert "timed out on the instance" in answer["error"]["message"]
+
+
+def test_describe_names_every_forward_and_every_cache_without_one(world: FakeWorld) -> None:
+    world.add_cluster("cart", "10.0.1.5")
+    world.add_cluster("far", "10.9.1.5", vpc_id="vpc-far")
+    ask(world, "sync")
+
+    answer = ask(world, "describe")
+
+    assert answer["stack"] == STACK
+    (vpc,) = answer["vpcs"]
+    (forward,) = vpc["forwards"]
+    assert forward["listen"] == 6379
+    assert forward["public_addresses"] == ["203.0.113.73"]
+    assert forward["cache"] == "cart"
+    assert forward["node"] == "cart/0001"
+    assert forward["server_name"] == "cart.cache"
+    assert forward["targets"] == ["10.0.1.5:6379"]
+    assert forward["state"] == "forwarding"
+    assert forward["tls"] is True
+    assert vpc["verified_at"] == world.now
+    assert [(p["cache"], p["code"]) for p in answer["not_forwarded"]] == [
+        ("far", "no_nat_instance")
+    ]
+
+
+def test_explain_says_where_a_port_leads_since_when_and_why(world: FakeWorld) -> None:
+    world.add_cluster("cart", "10.0.1.5")
+    ask(world, "sync")
+    first = world.now
+    world.now += 50
+
+    (forward,) = ask(world, "explain", listen=6379)["forwards"]
+
+    assert forward["vpc"] == VPC
+    assert forward["key"] == "cart/cart/0001"
+    assert forward["targets"] == ["10.0.1.5:6379"]
+    assert (forward["since"], forward["seconds"]) == (first, 50)
+    assert forward["why"]
+
+
+def rest(world: FakeWorld) -> None:
+    """Bring a cache's port to rest: its tag is gone, and two passes agree."""
+    world.add_cluster("cart", "10.0.1.5")
+    ask(world, "sync")
+    world.inventory.caches.clear()
+    ask(world, "sync")
+    world.now += world.settings.policy.agreement
+    ask(world, "sync")
+
+
+def test_release_ends_the_quarantine_of_a_port_at_rest(world: FakeWorld) -> None:
+    rest(world)
+    assert ask(world, "explain", listen=6379)["forwards"][0]["state"] == "at_rest"
+
+    assert ask(world, "release", listen=6379)["ok"]
+
+    world.add_cluster("other", "10.0.1.6")
+    ask(world, "sync")
+    assert ask(world, "explain", listen=6379)["forwards"][0]["cache"] == "other"
+
+
+def test_without_release_a_port_at_rest_goes_to_nobody_else(world: FakeWorld) -> None:
+    rest(world)
+    world.add_cluster("other", "10.0.1.6")
+    ask(world, "sync")
+
+    assert ask(world, "explain", listen=6380)["forwards"][0]["cache"] == "other"
+
+
+def test_release_of_a_port_in_use_is_refused(world: FakeWorld) -> None:
+    world.add_cluster("cart", "10.0.1.5")
+    ask(world, "sync")
+
+    answer = ask(world, "release", listen=6379)
+
+    assert answer["error"]["code"] == "bad_request"
+    assert "not at rest" in answer["error"]["message"]
+
+
+def test_release_asks_which_vpc_where_two_have_the_port(world: FakeWorld) -> None:
+    world.add_vpc("vpc-2", "10.1.0.0/16")
+    world.add_instance("i-second", "vpc-2")
+    world.add_cluster("cart", "10.0.1.5")
+    world.add_cluster("users", "10.1.1.5", vpc_id="vpc-2")
+    ask(world, "sync")
+
+    assert "name one as vpc" in ask(world, "release", listen=6379)["error"]["message"]
+    assert "not at rest" in ask(world, "release", listen=6379, vpc=VPC)["error"]["message"]
+    assert len(ask(world, "explain", listen=6379)["forwards"]) == 2
+
+
+def test_detach_takes_the_agent_off_and_passes_push_nothing_until_a_sync(
+    world: FakeWorld,
+) -> None:
+    world.add_instance("i-second", VPC)
+    world.add_cluster("cart", "10.0.1.5")
+    ask(world, "sync")
+    del world.network.instances["i-second"]  # it lost its tag, and still forwards
+
+    answer = ask(world, "detach")
+
+    assert answer == {"ok": True, "removed": [NAT, "i-second"], "still_there": []}
+    assert world.gateways.held == {}
+    assert ask(world, "plan")["vpcs"][0]["detached"]
+    assert ask(world, "sync")["ok"]
+    assert world.gateways.held[NAT]["forwards"]
+
+
+def test_detach_names_the_instances_that_could_not_be_reached(world: FakeWorld) -> None:
+    world.add_instance("i-second", VPC)
+    ask(world, "sync")
+    world.gateways.failing["i-second"] = Reply(instance_id="i-second", failure="undelivered")
+
+    answer = ask(world, "detach")
+
+    assert answer["removed"] == [NAT]
+    assert answer["still_there"] == [{"instance": "i-second", "reason": "undelivered"}]
+    assert answer["error"]["code"] == "not_removed"
+
+
+def test_detach_outlasts_a_pass_that_writes_meanwhile(world: FakeWorld) -> None:
+    ask(world, "sync")
+    world.ledgers.conflicts = 2
+
+    assert ask(world, "detach")["ok"]
+    assert world.ledgers.records[VPC].ledger.detached

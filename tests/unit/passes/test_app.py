@@ -1,0 +1,155 @@
+"""The entry point: who called is told apart, and a failed pass comes back in seconds."""
+
+from __future__ import annotations
+
+import importlib
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from cachegate.actions import Actions
+from cachegate.domain.agent import Reply
+from tests.unit.passes.fakes import NAT
+from tests.unit.test_settings import COMPLETE
+
+if TYPE_CHECKING:
+    from tests.unit.passes.fakes import FakeWorld
+
+CONTEXT = SimpleNamespace(
+    function_name="sync",
+    memory_limit_in_mb=512,
+    invoked_function_arn="arn:aws:lambda:eu-west-1:123456789012:function:sync",
+    aws_request_id="request",
+    get_remaining_time_in_millis=lambda: 120_000,
+)
+
+
+class FakeQueue:
+    """Remembers what was asked of the queue."""
+
+    def __init__(self) -> None:
+        self.retried: list[tuple[str, float]] = []
+        self.asked: list[str] = []
+
+    def retry(self, receipt: str, delay: float) -> None:
+        self.retried.append((receipt, delay))
+
+    def ask(self, reason: str) -> None:
+        self.asked.append(reason)
+
+
+@pytest.fixture
+def app(world: FakeWorld, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return the module wired to the fakes."""
+    environment = COMPLETE | {
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_ACCESS_KEY_ID": "none",
+        "AWS_SECRET_ACCESS_KEY": "none",
+        "POWERTOOLS_METRICS_NAMESPACE": "Cachegate",
+        "POWERTOOLS_SERVICE_NAME": "gate",
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    module: Any = importlib.import_module("functions.sync_forwards.app")
+    monkeypatch.setattr(module, "adapters", world.adapters)
+    monkeypatch.setattr(module, "settings", world.settings)
+    monkeypatch.setattr(module, "rechecks", FakeQueue())
+    monkeypatch.setattr(module, "actions", Actions(world.adapters, world.settings, module.report))
+    module.answers = []
+    monkeypatch.setattr(module, "respond", module.answers.append)
+    return module
+
+
+def batch(world: FakeWorld, *ids: str) -> dict[str, Any]:
+    sent = str(int(world.now * 1000))
+    return {
+        "Records": [
+            {
+                "messageId": i,
+                "receiptHandle": f"receipt-{i}",
+                "body": "look",
+                "attributes": {"SentTimestamp": sent},
+            }
+            for i in ids
+        ]
+    }
+
+
+def test_a_batch_of_triggers_is_one_pass(app: Any, world: FakeWorld) -> None:
+    world.add_cluster("cart", "10.0.1.5")
+
+    answer = app.handler(batch(world, "a", "b", "c"), CONTEXT)
+
+    assert answer == {"batchItemFailures": []}
+    assert [action for _, action in world.gateways.calls] == ["inspect", "apply"]
+    assert app.rechecks.retried == []
+
+
+def test_a_failed_pass_hands_back_one_message_for_a_retry_in_seconds(
+    app: Any, world: FakeWorld
+) -> None:
+    app.handler(batch(world, "a"), CONTEXT)
+    world.gateways.failing[NAT] = Reply(instance_id=NAT, failure="timed out")
+
+    answer = app.handler(batch(world, "b", "c"), CONTEXT)
+
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "b"}]}
+    assert app.rechecks.retried == [("receipt-b", app.RETRY_AFTER)]
+
+
+def test_an_unexpected_error_is_raised_and_the_whole_batch_is_retried_in_seconds(
+    app: Any, world: FakeWorld
+) -> None:
+    world.network.nat_instances = None  # type: ignore[assignment, method-assign]
+
+    with pytest.raises(TypeError):
+        app.handler(batch(world, "a", "b"), CONTEXT)
+
+    assert [receipt for receipt, _ in app.rechecks.retried] == ["receipt-a", "receipt-b"]
+
+
+def test_needless_triggers_end_without_a_pass(app: Any, world: FakeWorld) -> None:
+    app.handler(batch(world, "a"), CONTEXT)
+    late = batch(world, "b")
+    world.now += 1000
+    app.handler(batch(world, "c"), CONTEXT)
+    before = len(world.gateways.calls)
+
+    assert app.handler(late, CONTEXT) == {"batchItemFailures": []}
+    assert len(world.gateways.calls) == before
+
+
+def test_a_direct_invocation_gets_its_answer(app: Any) -> None:
+    assert app.handler({"action": "describe"}, CONTEXT)["ok"]
+    assert not app.handler({"hello": 1}, CONTEXT)["ok"]
+
+
+def stack_event(request: str) -> dict[str, Any]:
+    return {"RequestType": request, "ResponseURL": "https://example.com/answer"}
+
+
+@pytest.mark.parametrize("request_type", ["Create", "Update"])
+def test_a_new_stack_asks_for_a_pass(app: Any, request_type: str) -> None:
+    app.handler(stack_event(request_type), CONTEXT)
+
+    assert len(app.rechecks.asked) == 1
+    assert app.answers == [stack_event(request_type)]
+
+
+def test_a_deleted_stack_takes_its_agents_off(app: Any, world: FakeWorld) -> None:
+    app.handler(batch(world, "a"), CONTEXT)
+
+    app.handler(stack_event("Delete"), CONTEXT)
+
+    assert world.gateways.held == {}
+    assert app.answers == [stack_event("Delete")]
+
+
+def test_a_stack_can_be_deleted_also_where_detaching_breaks(app: Any, world: FakeWorld) -> None:
+    world.network.nat_instances = None  # type: ignore[assignment, method-assign]
+
+    with pytest.raises(TypeError):
+        app.handler(stack_event("Delete"), CONTEXT)
+
+    assert app.answers == [stack_event("Delete")]
