@@ -1,0 +1,180 @@
+"""The product end to end: our template, the built function, the agent, real kernel and caches."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from tests.system.traffic import Traffic
+
+if TYPE_CHECKING:
+    from local.world import World
+
+ASK_REDIS = """
+import socket, sys
+s = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=2)
+s.sendall(b"CONFIG GET replica-announce-ip\\r\\n")
+print(s.recv(200).decode().split("\\r\\n")[-2])
+"""
+ASK_MEMCACHED = """
+import socket, sys
+s = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=2)
+s.sendall(b"version\\r\\n")
+print(s.recv(200).decode().split()[0])
+"""
+
+
+def ask(world: World, script: str, port: int, host: Any = None) -> str:
+    """Connect from outside to a listen port and return what answers there."""
+    done = (host or world.client).run(
+        sys.executable, "-c", script, str(world.nat.public_address), str(port), check=False
+    )
+    return str(done.stdout.strip() or done.stderr.strip().splitlines()[-1])
+
+
+def listens(world: World) -> dict[str, int]:
+    """Return every listen port by key, as `describe` tells it."""
+    described = world.invoke({"action": "describe"})
+    assert described["ok"], described
+    return {f["key"]: f["listen"] for vpc in described["vpcs"] for f in vpc["forwards"]}
+
+
+def three_caches(world: World) -> dict[str, int]:
+    world.create_replication_group("sessions", replicas=2)
+    world.create_cluster("cart", engine="valkey")
+    world.create_memcached("pages", nodes=2)
+    world.deploy()
+    synced = world.invoke({"action": "sync"})
+    assert synced["ok"], synced
+    return listens(world)
+
+
+def test_every_node_is_reached_at_its_own_port_and_a_replaced_one_at_its_old_port(
+    world: World,
+) -> None:
+    ports = three_caches(world)
+
+    assert len(set(ports.values())) == len(ports) == 3 + 2 + 1 + 2
+    for member in ("sessions-001", "sessions-002", "sessions-003"):
+        port = ports[f"sessions/{member}/0001"]
+        assert ask(world, ASK_REDIS, port) == str(world.node(member).address)
+    assert ask(world, ASK_REDIS, ports["cart/cart/0001"]) == str(world.node("cart").address)
+    for node_id in ("0001", "0002"):
+        assert ask(world, ASK_MEMCACHED, ports[f"pages/pages/{node_id}"]) == "VERSION"
+
+    replaced = ports["sessions/sessions-002/0001"]
+    others = [ports["sessions/sessions-001/0001"], ports["sessions/sessions-003/0001"],
+              ports["cart/cart/0001"]]  # fmt: skip
+    with Traffic(world.client, world.nat.public_address, others) as traffic:
+        before = world.node("sessions-002").address
+        after = world.replace_node("sessions-002")
+        world.trigger()
+        world.wait_until(
+            lambda: ask(world, ASK_REDIS, replaced) == str(after), what="the new node answers"
+        )
+
+    assert after != before
+    assert listens(world) == ports
+    for port in others:
+        assert traffic.report[port]["errors"] == []
+        assert traffic.report[port]["answered"] > 20
+
+
+def test_the_role_ports_follow_a_failover(world: World) -> None:
+    ports = three_caches(world)
+    old = world.node("sessions-001").address
+    assert ask(world, ASK_REDIS, ports["sessions/primary"]) == str(old)
+
+    new = world.fail_over("sessions")
+    assert world.invoke({"action": "sync"})["ok"]
+
+    assert ask(world, ASK_REDIS, ports["sessions/primary"]) == str(world.node(new).address)
+    replicas = {str(world.node(m).address) for m in ("sessions-001", "sessions-003")}
+    answers = {ask(world, ASK_REDIS, ports["sessions/readers"]) for _ in range(12)}
+    assert answers == replicas
+
+
+def test_a_stranger_is_not_admitted(world: World) -> None:
+    ports = three_caches(world)
+
+    answer = ask(world, ASK_REDIS, ports["cart/cart/0001"], world.vpc.stranger)
+
+    assert "refused" in answer or "timed out" in answer
+
+
+def test_a_lost_ledger_moves_no_port(world: World) -> None:
+    world.create_cluster("zebra")
+    world.deploy()
+    world.invoke({"action": "sync"})
+    world.create_cluster("ape")
+    world.invoke({"action": "sync"})
+    before = listens(world)
+    assert before["zebra/zebra/0001"] < before["ape/ape/0001"]
+    assert world.stack is not None
+    table, db = world.stack.outputs["LedgerTableName"], world.aws.client("dynamodb")
+    for item in db.scan(TableName=table)["Items"]:
+        db.delete_item(TableName=table, Key={key: item[key] for key in ("vpc", "part")})
+
+    assert world.invoke({"action": "sync"})["ok"]
+
+    assert listens(world) == before
+    assert ask(world, ASK_REDIS, before["ape/ape/0001"]) == str(world.node("ape").address)
+
+
+def test_a_lost_command_is_a_failed_pass_that_is_tried_again_by_itself(world: World) -> None:
+    ports = three_caches(world)
+    after = world.replace_node("cart")
+    world.nat.managed.delivery.lost = 1
+
+    world.trigger()
+
+    world.wait_until(
+        lambda: ask(world, ASK_REDIS, ports["cart/cart/0001"]) == str(after),
+        within_s=90,
+        what="the retry reached the NAT instance",
+    )
+
+
+def test_detach_leaves_no_rule_and_a_direct_sync_brings_them_back(world: World) -> None:
+    ports = three_caches(world)
+    cart = ports["cart/cart/0001"]
+    rules = "nft list ruleset; iptables-save"
+
+    assert world.invoke({"action": "detach"})["ok"]
+    assert "cachegate" not in world.nat.host.run("sh", "-c", rules).stdout.lower()
+    world.trigger()
+    assert "refused" in ask(world, ASK_REDIS, cart)
+
+    assert world.invoke({"action": "sync"})["ok"]
+    assert ask(world, ASK_REDIS, cart) == str(world.node("cart").address)
+
+
+def test_deleting_the_stack_takes_the_agents_off_and_keeps_the_ledger(world: World) -> None:
+    three_caches(world)
+    assert world.stack is not None
+
+    world.stack.delete()
+
+    rules = world.nat.host.run("sh", "-c", "nft list ruleset; iptables-save").stdout.lower()
+    assert "cachegate" not in rules
+
+
+def test_a_new_stack_adopts_the_ports_of_a_former_one(world: World) -> None:
+    world.create_cluster("zebra")
+    world.deploy()
+    world.invoke({"action": "sync"})
+    world.create_cluster("ape")
+    world.invoke({"action": "sync"})
+    before = listens(world)
+    former = world.stack
+    assert former is not None
+    former.stop()  # it is gone without a word: its rules still stand on the NAT instance
+
+    world.deploy("second", {"AdoptFrom": former.stack_id})
+    world.aws.client("ec2").create_tags(
+        Resources=[world.nat.instance_id], Tags=[{"Key": "cachegate:nat", "Value": "second"}]
+    )
+    synced = world.invoke({"action": "sync"})
+
+    assert synced["ok"], synced
+    assert listens(world) == before
