@@ -31,17 +31,20 @@ class Artefacts:
 
     def function(self, code: Code) -> Path:
         """Return a function's folder."""
-        return (self.template.parent / code.folder).resolve()
+        return self._folder(code)
 
     def path(self, template: Template, code: Code, folder: Path) -> tuple[Path, ...]:
         """Return where a function finds its layers and the runtime's own libraries.
 
         From sources, a layer's libraries come from this Python's own site-packages.
         """
-        layers = [(self.template.parent / template.layers[each].folder) for each in code.layers]
+        layers = [self._folder(template.layers[each]) for each in code.layers]
         if self.built:
             return (*(layer / "python" for layer in layers), runtime_libraries(folder))
         return (*layers, SITE)
+
+    def _folder(self, code: Code) -> Path:
+        return (self.template.parent / code.folder).resolve()
 
 
 def find(root: Path = ROOT) -> Artefacts:

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from local.lambda_runtime import Function
+    from local.lambda_runtime import Function, Outcome
 
 
 class CustomResourceError(RuntimeError):
@@ -50,7 +50,7 @@ class CustomResource:
             event["OldResourceProperties"] = self.properties
         try:
             outcome = self.function.invoke(json.dumps(event).encode())
-            answer = self._answer(answers, timeout_s if not outcome.failed else 0, outcome.log)
+            answer = self._answer(answers, timeout_s, outcome)
         finally:
             server.shutdown()
             server.server_close()
@@ -59,12 +59,13 @@ class CustomResource:
         self.physical_id, self.properties = answer["PhysicalResourceId"], properties
 
     def _answer(
-        self, answers: queue.SimpleQueue[dict[str, Any]], timeout_s: float, log: str
+        self, answers: queue.SimpleQueue[dict[str, Any]], timeout_s: float, outcome: Outcome
     ) -> dict[str, Any]:
         try:
-            return answers.get(timeout=max(timeout_s, 0.1))
+            return answers.get(timeout=0.1 if outcome.failed else timeout_s)
         except queue.Empty:
-            message = f"{self.logical_id}: the function never answered: {log}"
+            said = f"{outcome.payload.decode()} {outcome.log}"
+            message = f"{self.logical_id}: the function never answered: {said}"
             raise CustomResourceError(message) from None
 
 

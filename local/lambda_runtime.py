@@ -95,6 +95,7 @@ class Environment:
         self.work: queue.SimpleQueue[tuple[str, bytes, float]] = queue.SimpleQueue()
         self.outcomes: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
         self.init_error: bytes | None = None
+        self.ready = threading.Event()  # initialised, or ended before that
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.server.daemon_threads = True
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
@@ -116,6 +117,7 @@ class Environment:
         """Hand the process one event and wait; a time-out ends the process, as on AWS."""
         function, request_id = self.function, str(uuid.uuid4())
         before = self.log.stat().st_size
+        self.ready.wait(INIT_WITHIN_S)  # the time limit counts from here, as on AWS
         self.work.put((request_id, payload, time.time() + function.timeout_s))
         try:
             outcome = self.outcomes.get(timeout=function.timeout_s)
@@ -141,6 +143,7 @@ class Environment:
 
     def _await_end(self) -> None:
         self.process.wait()
+        self.ready.set()
         self.outcomes.put(None)
 
     def _environment(self) -> dict[str, str]:
@@ -178,11 +181,14 @@ def _handler(environment: Environment) -> type[BaseHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             """Answer `next`: wait for work."""
+            environment.ready.set()
             request_id, payload, deadline = environment.work.get()
             self.send_response(200)
             self.send_header("Lambda-Runtime-Aws-Request-Id", request_id)
             self.send_header("Lambda-Runtime-Deadline-Ms", str(int(deadline * 1000)))
             self.send_header("Lambda-Runtime-Invoked-Function-Arn", environment.function.arn)
+            self.send_header("Lambda-Runtime-Trace-Id", f"Root=1-{int(time.time()):x}-{'0' * 24}")
+            self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(payload)))
             self.end_headers()
             self.wfile.write(payload)

@@ -7,15 +7,26 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from samtranslator.translator.transform import transform
+import boto3
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
+
+from local.caches import REGION
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 BUCKET, KEY = "cachegate-artefacts", "code.zip"  # what sam deploy would have uploaded
-# moto creates none of these, and would warn. What that hides stands in docs/fidelity.md.
-LEFT_OUT = frozenset({"AWS::CloudWatch::Alarm", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy"})
+# moto cannot create these, and would warn. What that hides stands in docs/fidelity.md.
+LEFT_OUT = frozenset(
+    {
+        "AWS::CloudWatch::Alarm",
+        "AWS::Lambda::LayerVersion",  # created, but a function that has one cannot be updated
+        "AWS::SNS::TopicPolicy",
+        "AWS::SQS::QueuePolicy",
+    }
+)
 
 
 class TemplateError(RuntimeError):
@@ -42,18 +53,13 @@ class Template:
     left_out: dict[str, str] = field(default_factory=dict)  # logical id -> type
 
 
-class _NoManagedPolicies:
-    """SAM asks for AWS's managed policies by name; our roles are written out in the template."""
-
-    def load(self) -> dict[str, str]:
-        return {}
-
-
 def read(path: Path, stack: str) -> Template:
     """Read, expand and translate a SAM template file for a stack of this name."""
     source = _expand(yaml_parse(path.read_text()), path.parent)
     functions, layers = _code(source["Resources"])
-    body = transform(source, {}, _NoManagedPolicies())
+    # No managed policies by name: the roles are written out in the template.
+    translator = Translator({}, Parser(), boto_session=boto3.Session(region_name=REGION))
+    body = translator.translate(source, parameter_values={})
     template = Template(body=body, functions=functions, layers=layers)
     _take_out(template)
     for parameter in body.get("Parameters", {}).values():
@@ -111,6 +117,8 @@ def _take_out(template: Template) -> None:
         needs = resource.get("DependsOn", [])
         needs = [needs] if isinstance(needs, str) else needs
         resource["DependsOn"] = [each for each in needs if each in resources]
+        if resource["Type"] == "AWS::Lambda::Function":
+            resource["Properties"].pop("Layers", None)
 
 
 def _complete_document(properties: dict[str, Any], prefix: str) -> None:

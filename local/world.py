@@ -118,12 +118,17 @@ class World(CacheWorld):
         """The first NAT instance."""
         return self.nats[0]
 
+    @property
+    def stranger(self) -> Host:
+        """A machine outside that nobody trusts."""
+        return self.vpc.stranger
+
     # -- the stack --------------------------------------------------------------------------------
 
     def deploy(
         self,
         name: str = "cachegate",
-        parameters: Mapping[str, str] | None = None,
+        parameters: Mapping[str, str] = PARAMETERS,
         found: artefacts.Artefacts | None = None,
     ) -> Stack:
         """Deploy the template; the NAT instance of the same name is there already, or comes now."""
@@ -131,7 +136,7 @@ class World(CacheWorld):
             self.add_nat_instance({"cachegate:nat": name})
         self.stack = Stack(
             aws=self.aws, artefacts=found or artefacts.find(), folder=self.folder, name=name,
-            parameters=PARAMETERS | dict(parameters or {}), settings=self.settings,
+            parameters=parameters, settings=self.settings,
         )  # fmt: skip
         self.stack.create()
         return self.stack

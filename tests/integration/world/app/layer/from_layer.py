@@ -1,0 +1,3 @@
+"""Proof that the layer is on the path."""
+
+WHERE = "layer"
