@@ -1,0 +1,57 @@
+"""The layer that `make build` made by its own makefile."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.template.parsed import ROOT
+
+SOURCE = ROOT / "layers" / "cachegate"
+BUILT = ROOT / ".aws-sam" / "build" / "CachegateLayer"
+
+
+@pytest.fixture(scope="module")
+def layer() -> dict[str, bytes]:
+    """Return every file of the layer."""
+    if not BUILT.exists():
+        pytest.skip("there is no built layer: run `make build`")
+    return {
+        str(path.relative_to(BUILT)): path.read_bytes()
+        for path in sorted(BUILT.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_it_carries_the_package_and_powertools(layer: dict[str, bytes]) -> None:
+    for name in ("cachegate/sync.py", "cachegate/aws/clients.py", "aws_lambda_powertools/logging"):
+        assert (BUILT / "python" / name).exists()
+    assert {name.split("/")[0] for name in layer} == {"python"}
+
+
+def test_it_is_pure_python_of_less_than_8_mb_without_caches_tests_or_an_sdk(
+    layer: dict[str, bytes],
+) -> None:
+    assert sum(map(len, layer.values())) < 8_000_000
+    assert not [name for name in layer if name.endswith((".so", ".pyc"))]
+    assert not [name for name in layer if "boto" in name.split("/")[1] or "/tests/" in name]
+
+
+def test_nothing_in_it_tells_when_or_where_it_was_built(layer: dict[str, bytes]) -> None:
+    """So equal input gives an equal layer, and no needless deployment."""
+    ages = {(BUILT / name).stat().st_mtime for name in layer}
+    here = [str(ROOT).encode(), str(Path(sys.prefix)).encode()]
+
+    assert len(ages) == 1
+    assert not [name for name, text in layer.items() if any(path in text for path in here)]
+    assert not [name for name in layer if name.endswith("/RECORD") or name.startswith("python/bin")]
+
+
+def test_every_dependency_is_locked_by_hash() -> None:
+    text = (SOURCE / "requirements.txt").read_text().replace("\\\n", " ")
+    locked = [line for line in text.splitlines() if line.strip() and line.strip()[0] != "#"]
+
+    assert locked
+    assert [line for line in locked if "==" not in line or "--hash=sha256:" not in line] == []

@@ -1,0 +1,118 @@
+"""What the function may do, and nothing beyond."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.template.parsed import RESOURCES, TEXT, actions, properties, statements
+
+# Every call that the adapters and the Lambda service make in the function's name.
+NEEDED = {
+    "dynamodb:GetItem",
+    "dynamodb:PutItem",
+    "dynamodb:Scan",
+    "ec2:DescribeInstances",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:DescribeVpcs",
+    "elasticache:DescribeCacheClusters",
+    "elasticache:DescribeCacheSubnetGroups",
+    "elasticache:DescribeReplicationGroups",
+    "elasticache:DescribeServerlessCaches",
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+    "sqs:ChangeMessageVisibility",
+    "sqs:DeleteMessage",
+    "sqs:GetQueueAttributes",
+    "sqs:ReceiveMessage",
+    "sqs:SendMessage",
+    "ssm:DescribeInstanceInformation",
+    "ssm:GetCommandInvocation",
+    "ssm:SendCommand",
+    "tag:GetResources",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
+}
+# What only looks, or what AWS cannot narrow down: may stand on every resource.
+ON_EVERYTHING = re.compile(
+    r"(ec2|elasticache):Describe\w+|tag:GetResources"
+    r"|ssm:(DescribeInstanceInformation|GetCommandInvocation)|xray:Put\w+"
+)
+
+
+def test_the_function_may_do_exactly_what_it_does() -> None:
+    assert {action for statement in statements() for action in actions(statement)} == NEEDED
+
+
+def test_no_action_is_a_wildcard() -> None:
+    assert not [a for statement in statements() for a in actions(statement) if "*" in a]
+    assert "ManagedPolicyArns" not in properties("SyncForwardsRole")
+
+
+def test_every_statement_allows_and_says_what_for() -> None:
+    sids = [statement["Sid"] for statement in statements()]
+
+    assert len(sids) == len(set(sids))
+    assert {statement["Effect"] for statement in statements()} == {"Allow"}
+
+
+def test_only_looking_and_tracing_may_stand_on_every_resource() -> None:
+    on_everything = [statement for statement in statements() if statement["Resource"] == "*"]
+
+    assert on_everything
+    for statement in on_everything:
+        assert [a for a in actions(statement) if not ON_EVERYTHING.fullmatch(a)] == []
+
+
+def test_each_resource_wildcard_says_why() -> None:
+    lines = [line for line in TEXT.splitlines() if re.search(r'Resource: "\*"', line)]
+
+    assert lines
+    assert [line for line in lines if "#" not in line] == []
+
+
+def test_commands_go_to_our_document_and_to_instances_with_our_tag_only() -> None:
+    document, instances = [s for s in statements() if "ssm:SendCommand" in actions(s)]
+
+    assert document["Resource"]["Fn::Sub"].endswith(":document/${AWS::StackName}-AgentDocument-*")
+    assert "${AWS::AccountId}" in document["Resource"]["Fn::Sub"]
+    assert "AgentDocument" in RESOURCES
+    assert instances["Resource"]["Fn::Sub"].endswith(":${AWS::AccountId}:instance/*")
+    assert instances["Condition"] == {
+        "StringEquals": {"ssm:resourceTag/cachegate:nat": {"Ref": "AWS::StackName"}}
+    }
+
+
+@pytest.mark.parametrize("stack", ["cachegate", "AWS", "run"])
+def test_no_stack_name_makes_the_prefix_cover_a_document_of_aws(stack: str) -> None:
+    (document, _) = [s for s in statements() if "ssm:SendCommand" in actions(s)]
+    prefix = document["Resource"]["Fn::Sub"].rsplit("/", 1)[1].rstrip("*")
+
+    assert not "AWS-RunShellScript".startswith(prefix.replace("${AWS::StackName}", stack))
+
+
+def test_another_stacks_table_may_only_be_read_and_only_where_it_is_named() -> None:
+    policy = properties("SyncForwardsRole")["Policies"][1]["PolicyDocument"]["Statement"]
+    condition, statement, otherwise = policy[1]["Fn::If"]
+
+    assert (condition, otherwise) == ("HasAdoptTable", {"Ref": "AWS::NoValue"})
+    assert actions(statement) == ["dynamodb:GetItem"]
+    assert statement["Resource"]["Fn::Sub"].endswith(":table/${AdoptTable}")
+
+
+def test_only_the_schedule_may_send_triggers_from_outside() -> None:
+    (statement,) = properties("QueuePolicy")["PolicyDocument"]["Statement"]
+
+    assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+    assert statement["Action"] == "sqs:SendMessage"
+    assert statement["Condition"] == {
+        "ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": "Schedule.Arn"}}
+    }
+
+
+def test_the_role_is_for_lambda_alone() -> None:
+    (statement,) = properties("SyncForwardsRole")["AssumeRolePolicyDocument"]["Statement"]
+
+    assert statement["Principal"] == {"Service": "lambda.amazonaws.com"}
