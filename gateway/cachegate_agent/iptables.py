@@ -6,6 +6,7 @@ used, as every other program does.
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from cachegate_agent.backend import Live
     from cachegate_agent.rules import Rules
 
+PROGRAMS = ("iptables", "iptables-save", "iptables-restore")
 LOCK_WAIT_S = 10  # how long another program may hold the lock of legacy iptables
 PROGRAM_TIMEOUT_S = 60
 
@@ -34,11 +36,12 @@ class Iptables:
 
     def why_not(self) -> str:
         """Return why this back-end cannot be used here, or "" where it can."""
-        for program in ("iptables", "iptables-save", "iptables-restore"):
-            if shutil.which(program) is None:
-                return f"the program {program} is not installed"
-        other = _other_kind()
-        if other and _read(f"{other}-save"):
+        missing = [program for program in PROGRAMS if shutil.which(program) is None]
+        if missing:
+            return f"the program {missing[0]} is not installed"
+        # Only root may look into the other kind's chains; nobody else can change any.
+        other = _other_kind() if os.geteuid() == 0 else ""
+        if other:
             return (
                 f"our chains are in {other}, but iptables now is of the other kind:"
                 " the action remove takes them away"
@@ -51,6 +54,8 @@ class Iptables:
 
     def read(self) -> Optional[Live]:
         """Return what the kernel holds of ours, or None where it holds nothing."""
+        if not _is_installed():
+            return None
         found = _read("iptables-save")
         return live(found) if found else None
 
@@ -62,9 +67,14 @@ class Iptables:
 
     def remove(self) -> bool:
         """Take away everything of ours, from both kinds of iptables where the system has both."""
+        if not _is_installed():
+            return False
         kinds = ["iptables", *filter(None, [_other_kind()])]
-        removed = [_remove(kind) for kind in kinds]
-        return any(removed)
+        return sum(_remove(kind) for kind in kinds) > 0
+
+
+def _is_installed() -> bool:
+    return all(shutil.which(program) for program in PROGRAMS)
 
 
 def _remove(kind: str) -> bool:
@@ -74,12 +84,19 @@ def _remove(kind: str) -> bool:
 
 
 def _other_kind() -> str:
-    """Return the kind of iptables that `iptables` is not, or "" where that cannot hold anything."""
-    if "nf_tables" not in _run(["iptables", "--version"]):
-        return "iptables-nft" if shutil.which("iptables-nft-save") else ""
-    # A kernel without legacy tables has no such file, and one that has loaded none has it empty.
-    loaded = LEGACY_TABLES.exists() and LEGACY_TABLES.read_text()
-    return "iptables-legacy" if loaded and shutil.which("iptables-legacy-save") else ""
+    """Return the kind of iptables that `iptables` is not, where that holds anything of ours."""
+    if "nf_tables" in _run(["iptables", "--version"]):
+        # Absent from a kernel without legacy tables, and empty where none is loaded.
+        loaded = LEGACY_TABLES.exists() and LEGACY_TABLES.read_text(encoding="ascii")
+        other = "iptables-legacy" if loaded else ""
+    else:
+        other = "iptables-nft"
+    if not other or shutil.which(f"{other}-save") is None:
+        return ""
+    try:
+        return other if _read(f"{other}-save") else ""
+    except Failed:
+        return ""  # a kernel without nf_tables holds no chains of that kind
 
 
 def _read(program: str) -> Dict[str, Found]:

@@ -15,6 +15,7 @@ from cachegate_agent.rules import Identity, Target
 _COMMENT = re.compile(r'--comment "(.*)"')
 _REJECT = re.compile(r"--dport (\d+)(?::(\d+))? .*-j REJECT")
 _TRANSLATE = re.compile(r"--dport (\d+) .*--to-destination (\S+):(\d+)")
+_NUMBER = re.compile(r"\b[0-9A-F]{4}-[0-9A-F]{4}\b|\d+")
 _SOURCE = re.compile(r"(?:^| )-s (\S+)")
 
 
@@ -63,16 +64,19 @@ def _leaves(table: Found, root: str, pattern: re.Pattern[str]) -> Iterator[re.Ma
 def _shape(content: Content, found: Mapping[str, Found]) -> str:
     """Fingerprint whatever differs from the rules that we would write for this content.
 
-    Empty, which is never equal, where a jump is missing, doubled or not the first of its chain: no
-    packet may come to our rules then.
+    Numbers are left out of it, so that a version of iptables that prints some rule in other words
+    has one shape of its own, whatever the content. Empty, which is never equal, where a jump is
+    missing, doubled or not the first of its chain: no packet may come to our rules then.
     """
-    odd = hashlib.sha256()
+    odd = set()
     for name, table in tables(content).items():
         there = found.get(name, nothing())
         if not jumps_in_place(table, there):
             return ""
-        for chain in sorted({*table.chains, *there.chains}):
+        for chain in {*table.chains, *there.chains}:
             wanted, rules = table.chains.get(chain), there.chains.get(chain)
-            if wanted is None or rules is None or not same(wanted, rules):
-                odd.update(f"{name} {chain} {rules}\n".encode())
-    return odd.hexdigest()
+            if wanted is None or rules is None:
+                odd.add(f"{name} {chain} {rules}")
+            elif not same(wanted, rules):
+                odd.update(_NUMBER.sub("#", f"{name} {chain} {rule}") for rule in rules or [""])
+    return hashlib.sha256("\n".join(sorted(odd)).encode()).hexdigest()
