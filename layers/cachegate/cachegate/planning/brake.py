@@ -48,10 +48,12 @@ def brake(
         for key, lease in before.items()
         if _doubtful(lease, settled[key].lease, sighting)
     }
-    if len(before) < policy.brake_forwards or len(held) * 2 <= len(before):
-        return Brake()
+    # What is held stays held: forwards that were added since do not make it a smaller change.
     digest = _digest(held)
     same = ledger.braked_digest == digest
+    mass = len(before) >= policy.brake_forwards and len(held) * 2 > len(before)
+    if not held or not (mass or same):
+        return Brake()
     since = first_seen(ledger.braked_since if same else None, sighting.at)
     if agreed(since, sighting.at, policy.brake_agreement):
         return Brake()
