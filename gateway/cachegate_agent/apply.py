@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from cachegate_agent.rules import Rules
 
 
+# Seconds between finding stale flows and cutting them. A client that was just connecting when the
+# rules changed has its connection by then, and sees it reset rather than refused.
+SETTLE = 0.02
+
+
 class Order(NamedTuple):
     """A checked rule set, and the form in which it came."""
 
@@ -91,6 +96,9 @@ def cut(rules: Rules, suspects: flows.Suspects) -> Cut:
     if suspects.ports is not None and not suspects.ports:
         return Cut(0, 0)
     admission = flows.Admission(rules)
+    if not any(admission.is_stale(flow) for flow in conntrack.flows(suspects.ports)):
+        return Cut(0, 0)
+    time.sleep(SETTLE)
     stale = [flow for flow in conntrack.flows(suspects.ports) if admission.is_stale(flow)]
     conntrack.delete(stale)
     return Cut(sum(flow.is_open for flow in stale), tell(stale))

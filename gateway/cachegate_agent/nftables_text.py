@@ -75,6 +75,9 @@ CHAINS = (
             f"meta l4proto tcp ip saddr @sources {_FLOW} @live accept",
             # A first packet that was translated by the rules before these: it will be sent again.
             "ct state new drop",
+            # An acknowledgement without data may be the end of a handshake: the flow is refused
+            # at its first data, so that a client which is just connecting is not.
+            "tcp flags & (fin | syn | rst | psh | ack) == ack drop",
             "meta l4proto tcp reject with tcp reset",
         ),
     ),
