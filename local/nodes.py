@@ -48,7 +48,9 @@ class Servers:
         log = self.folder / f"node{self.count}.log"
         with log.open("w") as output:
             self.running[address] = host.start(
-                *_command(engine, address, port), stdout=output, stderr=subprocess.STDOUT
+                *_command(engine, address, port, self.folder),
+                stdout=output,
+                stderr=subprocess.STDOUT,
             )
         self._await(address, port, log)
 
@@ -92,14 +94,15 @@ class Servers:
             self.crash(address)
 
 
-def _command(engine: str, address: IPv4Address, port: int) -> list[str]:
-    """Return the command line of a server that keeps nothing on disk."""
+def _command(engine: str, address: IPv4Address, port: int, folder: Path) -> list[str]:
+    """Return the command line of a server that keeps nothing between two starts."""
     if engine == "memcached":
         # Its own user does not exist in a plain user's namespace; root there is nobody outside.
         return f"memcached -u root -l {address} -p {port} -U 0 -m 16".split()
     return [
         "redis-server", "--port", str(port), "--bind", "*", "--protected-mode", "no",
         "--replica-announce-ip", str(address),  # also how a client can ask which server it reached
+        "--dir", str(folder), "--dbfilename", f"{address}.rdb",  # what a replica receives
         "--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0",
         "--repl-ping-replica-period", "1", "--io-threads", "1",
     ]  # fmt: skip

@@ -71,7 +71,8 @@ class World(CacheWorld):
     vpc: Vpc = field(init=False)
     resolver: Resolver = field(init=False)
     metadata: Metadata = field(init=False)
-    commands: ssm.RunCommand = field(default_factory=ssm.RunCommand)
+    # A tenth of the time: the shortest delivery timeout that SSM takes, 30 s, passes in 3 s.
+    commands: ssm.RunCommand = field(default_factory=lambda: ssm.RunCommand(seconds=0.1))
     _open: ExitStack = field(default_factory=ExitStack)
 
     def __enter__(self) -> Self:
@@ -90,7 +91,6 @@ class World(CacheWorld):
             self.metadata = opening.enter_context(Metadata())
             self.network = Network(self.aws)
             self.network.create()
-            opening.callback(self._stop_stack)
             self._open = opening.pop_all()
         return self
 
@@ -101,10 +101,6 @@ class World(CacheWorld):
         trace: TracebackType | None,
     ) -> None:
         self._open.close()
-
-    def _stop_stack(self) -> None:
-        if self.stack is not None:
-            self.stack.stop()
 
     # -- who is there -----------------------------------------------------------------------------
 
@@ -128,16 +124,20 @@ class World(CacheWorld):
     def deploy(
         self,
         name: str = "cachegate",
-        parameters: Mapping[str, str] = PARAMETERS,
+        parameters: Mapping[str, str] | None = None,
         found: artefacts.Artefacts | None = None,
     ) -> Stack:
-        """Deploy the template; the NAT instance of the same name is there already, or comes now."""
+        """Deploy the template, with these parameters over the usual ones.
+
+        The first deployment brings a NAT instance with its tag where there is none yet.
+        """
         if not self.nats:
             self.add_nat_instance({"cachegate:nat": name})
         self.stack = Stack(
             aws=self.aws, artefacts=found or artefacts.find(), folder=self.folder, name=name,
-            parameters=parameters, settings=self.settings,
+            parameters=PARAMETERS | dict(parameters or {}), settings=self.settings,
         )  # fmt: skip
+        self._open.callback(self.stack.stop)
         self.stack.create()
         return self.stack
 

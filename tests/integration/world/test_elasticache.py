@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local.aws_server import AwsServer
+from local.aws_server import AwsServer, register
 from local.caches import Options
 from local.fleet import Fleet
 
@@ -19,10 +19,18 @@ FIRST = IPv4Address("10.0.1.230")
 EXPOSED = {"cachegate:expose": "true"}
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[AwsServer]:
+    with AwsServer() as server:
+        yield server
+
+
 @pytest.fixture
-def aws() -> Iterator[AwsServer]:
-    with AwsServer(Fleet()) as aws:
-        yield aws
+def aws(server: AwsServer) -> AwsServer:
+    """AWS without any cache."""
+    server.fleet = Fleet()
+    register(server.fleet)
+    return server
 
 
 def addresses(count: int) -> list[IPv4Address]:

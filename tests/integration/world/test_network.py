@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 CONNECT = """
 import socket, sys
 try:
-    with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=1) as s:
+    with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=0.5) as s:
         s.sendall(b"PING\\r\\n")
         print(s.recv(100).decode().strip())
 except OSError as error:

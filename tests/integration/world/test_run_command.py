@@ -63,7 +63,6 @@ def commands(world: World, stack: Stack) -> Iterator[Commands]:
     yield Commands(world, stack)
     managed = world.nat.managed
     managed.online = True
-    world.commands.seconds = 1.0
 
 
 def test_a_script_runs_on_the_instance_with_parameters_as_plain_text(
@@ -132,7 +131,7 @@ def test_a_pattern_that_only_the_agent_refuses_fails_on_the_instance() -> None:
 
 
 def test_a_lost_command_ends_as_undelivered(world: World, commands: Commands) -> None:
-    world.nat.managed.delivery.lost, world.commands.seconds = 1, 0.01
+    world.nat.managed.delivery.lost = 1
 
     result = commands.run()
 
