@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -16,7 +16,7 @@ from cachegate.domain.forward import ForwardKind
 from cachegate.domain.ledger import Lease, Ledger
 from cachegate.errors import ConfigurationError, LedgerConflictError, RuleSetTooLargeError
 from cachegate.protocols import Heartbeat, Record
-from tests.unit.aws.fake_client import client_error, failing, fake_client
+from tests.unit.aws.fake_client import Call, client_error, failing, fake_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -150,6 +150,19 @@ def test_the_vpcs_with_a_ledger_are_known(dynamodb: DynamoDBClient) -> None:
 def test_a_former_table_that_is_not_there_is_named(dynamodb: DynamoDBClient) -> None:
     with pytest.raises(ConfigurationError, match="there is no table former"):
         DynamoLedgers(dynamodb, "former").load("vpc-1")
+
+
+def test_every_read_is_consistent() -> None:
+    """A pass that reads what was true a moment ago would end in needless conflicts, or worse."""
+    calls: list[Call] = []
+    answers: dict[str, Any] = {"GetItem": lambda **_: {}, "Scan": lambda **_: {"Items": []}}
+    ledgers = DynamoLedgers(fake_client("dynamodb", answers, calls), TABLE)
+
+    ledgers.load("vpc-1")
+    ledgers.heartbeat("vpc-1")
+    ledgers.vpc_ids()
+
+    assert [parameters["ConsistentRead"] for _, parameters in calls] == [True, True, True]
 
 
 def test_any_other_error_of_the_table_rises_as_it_is() -> None:

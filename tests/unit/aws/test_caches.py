@@ -51,7 +51,7 @@ class World:
             if self.tags
             else lambda **_: {"ResourceTagMappingList": [], "PaginationToken": ""},
             "DescribeReplicationGroups": self._paged("ReplicationGroups", self.groups),
-            "DescribeCacheClusters": self._paged("CacheClusters", self.clusters),
+            "DescribeCacheClusters": self._clusters,
             "DescribeCacheSubnetGroups": self._paged(
                 "CacheSubnetGroups", [{"CacheSubnetGroupName": "subnets", "VpcId": "vpc-1"}]
             ),
@@ -74,6 +74,12 @@ class World:
     def only(self) -> Cache:
         (cache,) = self.listing().caches
         return cache
+
+    def _clusters(self, *, ShowCacheNodeInfo: bool = False, **more: Any) -> dict[str, Any]:  # noqa: N803
+        hidden = set() if ShowCacheNodeInfo else {"CacheNodes"}
+        shown = [{k: v for k, v in each.items() if k not in hidden} for each in self.clusters]
+        page: dict[str, Any] = self._paged("CacheClusters", shown)(**more)
+        return page
 
     @staticmethod
     def _paged(key: str, found: list[dict[str, Any]]) -> Callable[..., Any]:
@@ -226,13 +232,14 @@ def test_a_node_that_aws_shows_without_endpoint_falls_back_to_its_read_endpoint(
     assert world.only().nodes[0].endpoint == Endpoint("read.aws", 6379)
 
 
-@pytest.mark.parametrize("known", [True, False], ids=["clusters answer", "clusters fail"])
-def test_a_members_own_tag_does_not_count(known: bool) -> None:  # noqa: FBT001
+@pytest.mark.parametrize(
+    "failing_call", ["none of them", "DescribeCacheClusters", "DescribeReplicationGroups"]
+)
+def test_a_members_own_tag_does_not_count(failing_call: str) -> None:
     world = sessions()
     world.tags.clear()
     world.tag("cluster", "sessions-001")
-    if not known:
-        world.failing["DescribeCacheClusters"] = client_error("Throttling")
+    world.failing[failing_call] = client_error("Throttling")
 
     assert world.listing().caches == ()
 
@@ -375,6 +382,14 @@ def test_a_cluster_whose_nodes_aws_hides_is_not_whole_but_stays_in_its_vpc() -> 
 
     assert [(cache.vpc_id, cache.whole) for cache in listing.caches] == [("vpc-1", False)]
     assert listing.whole
+
+
+def test_a_group_that_is_only_being_created_is_not_whole() -> None:
+    world = sessions()
+    world.groups = [group([])]
+    world.clusters = []
+
+    assert not world.only().whole
 
 
 def test_tags_that_cannot_be_listed_fail_the_pass_for_now() -> None:

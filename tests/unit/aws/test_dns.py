@@ -86,7 +86,9 @@ class Agents:
         assert request["schema"] == 1
         self.asked.append((instance_id, len(request["names"])))
         if instance_id in self.offline:
-            return {instance_id: Reply(instance_id=instance_id, failure="undelivered")}
+            error = {"error": {"code": "failed", "message": "no resolver"}}
+            reply = Reply(instance_id=instance_id, report=error, failure="the agent failed")
+            return {instance_id: reply}
         known = {name: self.names[name] for name in request["names"] if name in self.names}
         return {instance_id: Reply(instance_id=instance_id, report={"addresses": known})}
 

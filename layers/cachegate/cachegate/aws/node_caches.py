@@ -77,5 +77,5 @@ class _Vpc:
         self._classic = bool(clusters) and not names  # no subnet group: outside any VPC
 
     def judged(self, cache: Cache) -> Cache:
-        """Return the cache, not whole where its VPC is not known."""
+        """Return the cache, not whole where its VPC is not known: none of its clusters was seen."""
         return replace(cache, whole=cache.whole and (self._classic or self.vpc_id is not None))

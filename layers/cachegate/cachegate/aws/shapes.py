@@ -94,7 +94,6 @@ def replication_group(
         network_type=shape.get("NetworkType", "ipv4"),
         pinned_port=tags.port,
         plaintext_accepted=tags.plaintext_accepted,
-        whole=bool(nodes and members),
     )
 
 
