@@ -1,0 +1,108 @@
+"""The inventory against the whole stand-in: servers, paging and statuses of the embedded world."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cachegate.aws.caches import CacheInventory
+from cachegate.domain.cache import CacheKind, Role
+from local.aws_server import AwsServer, register
+from local.caches import Options
+from local.fleet import Fleet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FIRST = IPv4Address("10.0.1.230")
+EXPOSED = {"cachegate:expose": "true"}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[AwsServer]:
+    with AwsServer() as server:
+        subnet = server.client("ec2").describe_subnets()["Subnets"][0]
+        server.client("elasticache").create_cache_subnet_group(
+            CacheSubnetGroupName="caches",
+            CacheSubnetGroupDescription="the group of every cache here",
+            SubnetIds=[subnet["SubnetId"]],
+        )
+        yield server
+
+
+@pytest.fixture
+def aws(server: AwsServer) -> AwsServer:
+    """AWS without any cache."""
+    server.fleet = Fleet()
+    register(server.fleet)
+    return server
+
+
+def inventory(aws: AwsServer) -> CacheInventory:
+    return CacheInventory(
+        aws.client("elasticache"), aws.client("resourcegroupstaggingapi"), aws.client("ec2")
+    )
+
+
+def addresses(count: int) -> list[IPv4Address]:
+    return [FIRST + i for i in range(count)]
+
+
+def test_every_kind_of_cache_is_seen_whole(aws: AwsServer) -> None:
+    subnet = aws.client("ec2").describe_subnets()["Subnets"][0]
+    aws.fleet.create_group("sessions", [addresses(3)], Options(tags=EXPOSED))
+    aws.fleet.create_group(
+        "sharded", [addresses(2), addresses(2)], Options(tags=EXPOSED), cluster_mode=True
+    )
+    aws.fleet.create_cluster("pages", addresses(2), Options(engine="memcached", tags=EXPOSED))
+    aws.fleet.create_cluster("hidden", addresses(1), Options())
+    aws.fleet.create_serverless("burst", addresses(1), [subnet["SubnetId"]], Options(tags=EXPOSED))
+
+    listing = inventory(aws).listing()
+
+    assert (listing.whole, listing.problems) == (True, ())
+    seen = {cache.name: cache for cache in listing.caches}
+    assert {name: (cache.kind, len(cache.nodes)) for name, cache in seen.items()} == {
+        "sessions": (CacheKind.REPLICATION_GROUP, 3),
+        "sharded": (CacheKind.REPLICATION_GROUP, 4),
+        "pages": (CacheKind.CLUSTER, 2),
+        "burst": (CacheKind.SERVERLESS, 0),
+    }
+    assert [node.role for node in seen["sessions"].nodes].count(Role.PRIMARY) == 1
+    assert all(node.endpoint for cache in seen.values() for node in cache.nodes)
+    assert {node.shard for node in seen["sharded"].nodes} == {"0001", "0002"}
+    assert seen["burst"].vpc_id == subnet["VpcId"]
+
+
+def test_more_caches_than_a_page_are_all_seen(aws: AwsServer) -> None:
+    for number in range(130):
+        aws.fleet.create_cluster(f"cache-{number}", addresses(1), Options(tags=EXPOSED))
+
+    listing = inventory(aws).listing()
+
+    assert len(listing.caches) == 130
+    assert listing.whole
+
+
+def test_a_failover_and_a_replacement_change_no_identity(aws: AwsServer) -> None:
+    aws.fleet.create_group("sessions", [addresses(3)], Options(tags=EXPOSED))
+    before = inventory(aws).listing().caches[0]
+
+    aws.fleet.fail_over("sessions", "sessions-002")
+    aws.fleet.replace_node("sessions-003", "0001", FIRST + 9)
+    after = inventory(aws).listing().caches[0]
+
+    assert [(n.id, n.endpoint) for n in after.nodes] == [(n.id, n.endpoint) for n in before.nodes]
+    roles = {node.id.cluster_id: node.role for node in after.nodes}
+    assert roles["sessions-002"] is Role.PRIMARY
+
+
+def test_a_cluster_that_is_being_made_is_unknown_not_empty(aws: AwsServer) -> None:
+    aws.fleet.create_cluster("pages", addresses(1), Options(engine="memcached", tags=EXPOSED))
+    aws.fleet.set_status("pages", "creating")
+
+    listing = inventory(aws).listing()
+
+    assert [(cache.status, cache.whole) for cache in listing.caches] == [("creating", False)]
