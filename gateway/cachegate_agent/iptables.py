@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Dict, Iterable, Optional, Sequence
 from cachegate_agent.errors import Failed
 from cachegate_agent.iptables_read import live
 from cachegate_agent.iptables_swap import held, removal, steps
-from cachegate_agent.iptables_text import Found, parse
+from cachegate_agent.iptables_text import Found, accepting_chains, parse
+from cachegate_agent.iptables_trace import delete_empty
 
 if TYPE_CHECKING:
     from cachegate_agent.backend import Live
@@ -80,12 +81,20 @@ def _is_installed() -> bool:
 def _remove(kind: str) -> bool:
     found = _read(f"{kind}-save")
     _restore(f"{kind}-restore", removal(found))
+    if found and _is_nf_tables(kind):
+        accepting = accepting_chains(_run([f"{kind}-save"]))
+        jumped = ((name, ref.chain) for name, table in found.items() for ref in table.references)
+        delete_empty(place for place in jumped if place in accepting)
     return bool(found)
+
+
+def _is_nf_tables(kind: str) -> bool:
+    return "nf_tables" in _run([kind, "--version"])
 
 
 def _other_kind() -> str:
     """Return the kind of iptables that `iptables` is not, where that holds anything of ours."""
-    if "nf_tables" in _run(["iptables", "--version"]):
+    if _is_nf_tables("iptables"):
         # Absent from a kernel without legacy tables, and empty where none is loaded.
         loaded = LEGACY_TABLES.exists() and LEGACY_TABLES.read_text(encoding="ascii")
         other = "iptables-legacy" if loaded else ""
