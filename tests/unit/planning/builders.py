@@ -31,7 +31,9 @@ SOURCES = (IPv4Network("203.0.113.0/24"),)
 POLICY = Policy(stack="dev", sources=SOURCES, first_port=6379, last_port=6478)
 
 
-def node(cluster: str, number: int = 1, role: Role | None = None, *, named: bool = True) -> CacheNode:
+def node(
+    cluster: str, number: int = 1, role: Role | None = None, *, named: bool = True
+) -> CacheNode:
     """A node whose name is <cluster>.<number>; AWS may not show its endpoint yet."""
     endpoint = Endpoint(f"{cluster}.{number:04}", 6379) if named else None
     return CacheNode(id=NodeId(cluster, f"{number:04}"), endpoint=endpoint, role=role)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from random import Random
 
 NAMES = ["a", "b", "c", "d"]
-SHORT = replace(POLICY, first_port=6379, last_port=6402, quarantine=1000.0)
+SHORT = replace(POLICY, first_port=6379, last_port=6402, quarantine=1000.0, brake_forwards=4)
 PLACES = st.integers(0, 7)
 STEPS = st.sampled_from([0.0, 1.0, 30.0, 60.0, 61.0, 301.0, 601.0, 1100.0, -5.0])
 
@@ -144,9 +144,7 @@ class Life(RuleBasedStateMachine):
         ledger = replace(self.ledger, leases=dict(leases))
         assert make_plan(ledger, replace(seen, caches=tuple(caches)), SHORT, force=force) == plan
 
-    def _a_second_look_changes_nothing(
-        self, plan: Plan, seen: Observation, *, force: bool
-    ) -> None:
+    def _a_second_look_changes_nothing(self, plan: Plan, seen: Observation, *, force: bool) -> None:
         again = make_plan(plan.ledger, seen, SHORT, force=force)
         assert again.ledger == plan.ledger
         assert {change.kind for change in again.changes} <= {ChangeKind.HOLD}

@@ -8,7 +8,7 @@ is taken away for safety: a target outside the VPC, or one that belongs to anoth
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cachegate.domain.cache import Evidence
@@ -16,18 +16,19 @@ from cachegate.planning.agreement import agreed, first_seen
 from cachegate.planning.text import moment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from cachegate.domain.ledger import Lease, Ledger
-    from cachegate.domain.policy import Policy
     from cachegate.planning.damping import Settled
     from cachegate.planning.sighting import Sighting
+    from cachegate.planning.targets import Decision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Brake:
-    """What the brake holds, since when, why and how long at least; nothing where it is open."""
+    """The leases as the brake lets them be; what it holds, since when, why, how long at least."""
 
+    settled: Mapping[str, Settled]
     keys: frozenset[str] = frozenset()
     since: float | None = None
     digest: str | None = None
@@ -35,50 +36,52 @@ class Brake:
     wait: float | None = None
 
 
-def brake(
-    ledger: Ledger,
-    settled: Mapping[str, Settled],
-    sighting: Sighting,
-    policy: Policy,
-) -> Brake:
-    """Judge the changes of a pass; the same ones again, late enough, are let through."""
+def brake(ledger: Ledger, decision: Decision) -> Brake:
+    """Settle the leases of a pass; the same mass change again, late enough, is let through."""
+    free = decision.settle()
     before = {k: lease for k, lease in ledger.leases.items() if lease.resting_since is None}
-    held = {
-        key: settled[key].lease
-        for key, lease in before.items()
-        if _doubtful(lease, settled[key].lease, sighting)
-    }
+    doubtful = {k for k, lease in before.items() if _doubtful(lease, free[k], decision.sighting)}
+    if decision.force or not doubtful:
+        return Brake(settled=free)
+    frozen = replace(decision, frozen=doubtful).settle()
+    # A role whose node had to leave its address follows it in any case: nothing to hold there.
+    held = frozenset(k for k in doubtful if _outcome(frozen[k]) != _outcome(free[k]))
     # What is held stays held: forwards that were added since do not make it a smaller change.
-    digest = _digest(held)
+    digest = _digest(held, free)
+    policy, at = decision.policy, decision.sighting.at
     same = ledger.braked_digest == digest
     mass = len(before) >= policy.brake_forwards and len(held) * 2 > len(before)
-    if not held or not (mass or same):
-        return Brake()
-    since = first_seen(ledger.braked_since if same else None, sighting.at)
-    if agreed(since, sighting.at, policy.brake_agreement):
-        return Brake()
-    reason = (
-        f"mass change: {len(held)} of {len(before)} forwards since {moment(since)}; held until a "
-        f"pass at least {policy.brake_agreement:g} s later agrees, or a sync with force"
-    )
+    since = first_seen(ledger.braked_since if same else None, at)
+    if not (mass or same) or agreed(since, at, policy.brake_agreement):
+        return Brake(settled=free)
     return Brake(
-        keys=frozenset(held),
+        settled=frozen,
+        keys=held,
         since=since,
         digest=digest,
-        reason=reason,
-        wait=since + policy.brake_agreement - sighting.at,
+        reason=(
+            f"mass change: {len(held)} of {len(before)} forwards since {moment(since)}; held "
+            f"until a pass at least {policy.brake_agreement:g} s later agrees, or a sync with force"
+        ),
+        wait=since + policy.brake_agreement - at,
     )
 
 
-def _doubtful(before: Lease, after: Lease, sighting: Sighting) -> bool:
+def _doubtful(before: Lease, settled: Settled, sighting: Sighting) -> bool:
+    """Say whether a lease rests or leaves a target that it might keep for an unproven one."""
+    after = settled.lease
     if after.resting_since is not None:
         return True
-    if not before.targets or after.targets == before.targets:
+    if not settled.kept or after.targets == before.targets:
         return False
     added = set(after.targets).difference(before.targets)
     return any(sighting.evidence(t.address) is not Evidence.PRESENT for t in added)
 
 
-def _digest(held: Mapping[str, Lease]) -> str:
-    lines = [f"{key} {' '.join(map(str, held[key].targets))}" for key in sorted(held)]
+def _outcome(settled: Settled) -> tuple[object, ...]:
+    return settled.lease.targets, settled.lease.resting_since
+
+
+def _digest(held: Iterable[str], free: Mapping[str, Settled]) -> str:
+    lines = [f"{key} {' '.join(map(str, free[key].lease.targets))}" for key in sorted(held)]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -9,7 +9,7 @@ from cachegate.domain.plan import Change, ChangeKind
 from cachegate.planning.text import listing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from cachegate.domain.ledger import Lease, Ledger
     from cachegate.planning.brake import Brake
@@ -18,17 +18,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Differences:
-    """The ledgers before and after a pass, and how each lease was settled."""
+    """The ledgers before and after a pass, and what the brake made of it."""
 
     before: Ledger
     after: Ledger
-    settled: Mapping[str, Settled]
     brake: Brake
 
     def changes(self) -> Iterator[Change]:
         """Yield what changes and what is held, key by key; freed ports are told elsewhere."""
         yield from self._frame()
-        for key, settled in self.settled.items():
+        for key, settled in self.brake.settled.items():
             before = self.before.leases.get(key)
             yield from _of_lease(before, settled)
             if before and key in self.brake.keys:
@@ -36,7 +35,7 @@ class Differences:
 
     def waits(self) -> Iterable[float]:
         """Return in how many seconds each thing in motion can be decided."""
-        waits = [self.brake.wait, *(settled.wait for settled in self.settled.values())]
+        waits = [self.brake.wait, *(settled.wait for settled in self.brake.settled.values())]
         return [wait for wait in waits if wait is not None]
 
     def _frame(self) -> Iterator[Change]:

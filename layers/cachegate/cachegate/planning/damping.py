@@ -19,9 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """The lease after this pass; what is not done yet, and in how many seconds it may be."""
+    """The lease after this pass; what is not done yet, and in how many seconds it may be.
+
+    `kept` is what it might have kept in safety.
+    """
 
     lease: Lease
+    kept: tuple[Target, ...] = ()
     hold: str = ""
     wait: float | None = None
 
@@ -30,14 +34,15 @@ def settle(lease: Lease, wish: Wish, at: float, policy: Policy, *, force: bool =
     """Give a lease its targets. `force` takes an address back without a second pass."""
     if wish.wanted is None:
         moved = _moved(lease, wish.kept, wish.loss or wish.hold, at, policy)
-        return Settled(lease=moved, hold=wish.hold, wait=policy.recheck if wish.hold else None)
+        wait = policy.recheck if wish.hold else None
+        return Settled(lease=moved, kept=wish.kept, hold=wish.hold, wait=wait)
     soon = policy.disagreement_recheck if wish.disagreement else None
     lately = {address for address, when in lease.left if at - when < policy.revisit}
     damped = tuple(t for t in wish.wanted if t not in wish.kept and t.address in lately)
     since = first_seen(lease.candidate_since if lease.candidate == damped else None, at)
     if not damped or wish.sure or force or agreed(since, at, policy.agreement):
         moved = _moved(_calm(lease), wish.wanted, wish.reason, at, policy)
-        return Settled(lease=moved, wait=soon)
+        return Settled(lease=moved, kept=wish.kept, wait=soon)
     waiting = replace(lease, candidate=damped, candidate_since=since)
     # Readers take what is not in doubt; a key with one target stays where it is.
     clear = tuple(target for target in wish.wanted if target not in damped)
@@ -49,6 +54,7 @@ def settle(lease: Lease, wish: Wish, at: float, policy: Policy, *, force: bool =
         lease=_moved(
             waiting, clear or wish.kept, wish.reason if clear else wish.loss or hold, at, policy
         ),
+        kept=wish.kept,
         hold=hold,
         wait=min(since + policy.agreement - at, policy.agreement if soon is None else soon),
     )

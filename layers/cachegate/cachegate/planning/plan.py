@@ -9,7 +9,7 @@ from cachegate.domain.cache import CacheKind
 from cachegate.domain.plan import Plan, Problem
 from cachegate.planning.absence import attend
 from cachegate.planning.allocation import allocate
-from cachegate.planning.brake import Brake, brake
+from cachegate.planning.brake import brake
 from cachegate.planning.changes import Differences, in_order
 from cachegate.planning.generation import next_generation
 from cachegate.planning.sighting import Sighting
@@ -41,19 +41,16 @@ def make_plan(ledger: Ledger, seen: Observation, policy: Policy, *, force: bool 
         gone=attendance.gone,
         force=force,
     )
-    settled = decision.settle()
-    held = Brake() if force else brake(ledger, settled, sighting, policy)
-    if held.keys:
-        settled = replace(decision, frozen=held.keys).settle()
+    held = brake(ledger, decision)
     after = replace(
         ledger,
-        leases={key: settled[key].lease for key in sorted(settled)},
+        leases={key: held.settled[key].lease for key in sorted(held.settled)},
         sources=tuple(sorted(set(policy.sources))),
         targets_within=sighting.networks,
         braked_since=held.since,
         braked_digest=held.digest,
     )
-    differences = Differences(ledger, after, settled, held)
+    differences = Differences(ledger, after, held)
     problems = [*allocation.problems, *_warnings(sighting), *_silent(sighting, ledger)]
     waits = [*attendance.waits, *differences.waits(), *(policy.recheck for _ in sighting.silent)]
     return Plan(
