@@ -6,6 +6,7 @@ import io
 import zipfile
 import zipimport
 from pathlib import Path
+from typing import Callable
 
 import cachegate_agent
 
@@ -20,13 +21,17 @@ def running() -> bytes:
     return pack(Path(next(iter(cachegate_agent.__path__))).parent)
 
 
-def pack(folder: Path) -> bytes:
-    """Pack gateway/ into an archive; stored, because it is compressed as a whole afterwards."""
+def pack(folder: Path, squeeze: Callable[[str], str] = str) -> bytes:
+    """Pack gateway/ into an archive; stored, because it is compressed as a whole afterwards.
+
+    `squeeze` may leave out of each file what Python does not need.
+    """
     files = {"__main__.py": folder / "agent.py"}
     for path in sorted((folder / "cachegate_agent").glob("*.py")):
         files[f"cachegate_agent/{path.name}"] = path
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, path in files.items():
-            archive.writestr(zipfile.ZipInfo(name, _EPOCH), path.read_bytes())
+            text = squeeze(path.read_text(encoding="utf-8"))
+            archive.writestr(zipfile.ZipInfo(name, _EPOCH), text)
     return buffer.getvalue()

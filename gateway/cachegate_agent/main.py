@@ -150,6 +150,9 @@ def _options(arguments: List[str]) -> argparse.Namespace:
 def main(arguments: List[str]) -> int:
     """Run one action and return the exit code."""
     compact = "--compact" in arguments
+    # Messages of the tools are read by us, and not every caller has the system folders in PATH.
+    os.environ["LC_ALL"] = "C"
+    os.environ["PATH"] = f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
     try:
         if sys.version_info < OLDEST_PYTHON:
             raise Refused("unsupported_platform", "Python 3.9 or later is needed")

@@ -76,7 +76,7 @@ def install(state: State) -> List[str]:
         return ["not installed: systemd does not run here, so nothing restores or repairs"]
     place = state.folder / "agent.pyz"
     changed = _write(place, carry.running())
-    for name, text in texts(f"{sys.executable} {place}").items():
+    for name, text in texts(f"{sys.executable} -I {place}").items():
         changed |= _write(UNITS / name, text.encode())
     if not changed:
         return []
