@@ -1,0 +1,169 @@
+"""`make demo`: a replaced cache node is reachable at its old address again.
+
+Deploys our own template into the embedded world, exposes three caches through one NAT instance,
+replaces a node while a client outside holds connections to all of them, and counts what it noticed.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from local import demo_plan, nodes, sandbox
+from local.client import Client
+from local.vpc import CLIENT
+from local.world import World
+
+REPLACED = "sessions-002"
+NODES = 6
+LOOK_S = 1.0  # how long the held connections run before and after the replacement
+
+
+@dataclass
+class Story:
+    """What is told, and since when."""
+
+    console: Console
+    began: float = field(default_factory=time.monotonic)
+    claims: list[tuple[str, bool]] = field(default_factory=list)
+
+    def tell(self, text: str) -> None:
+        """Say what has happened, with the seconds since the beginning."""
+        seconds = time.monotonic() - self.began
+        self.console.print(f"{seconds:5.1f} s  {text}", highlight=False, soft_wrap=True)
+
+    def claim(self, text: str, *, true: bool) -> None:
+        """Note something that the demo promises, and whether it came true."""
+        self.claims.append((text, true))
+
+    def end(self) -> int:
+        """Say how it ended and return the exit code."""
+        for text, true in self.claims:
+            mark = "[green]yes[/]" if true else "[bold red]NO[/]"
+            self.console.print(f"   {mark}  {text}", highlight=False, soft_wrap=True)
+        good = bool(self.claims) and all(true for _, true in self.claims)
+        seconds = time.monotonic() - self.began
+        word = "Done" if good else "[bold red]FAILED[/]"
+        self.console.print(f"{word} in {seconds:.0f} s; everything is cleaned up.", highlight=False)
+        return 0 if good else 1
+
+
+def play(world: World, story: Story) -> None:
+    """Play the story in a new world."""
+    world.create_replication_group("sessions", replicas=2)
+    world.create_cluster("cart", engine="valkey")
+    world.create_memcached("pages", nodes=2)
+    story.tell("three caches run in a VPC: sessions (Redis, 3 nodes), cart (Valkey, 1), "
+               "pages (Memcached, 2)")  # fmt: skip
+    stack = world.deploy()
+    forwards = world.wait_until(lambda: forwarded(world), what="a first verified pass")
+    public = world.nat.public_address
+    made = "as sam build made it" if stack.artefacts.built else "with its functions' sources"
+    story.tell(f"template.yaml is deployed {made}; its first pass is verified on the NAT instance")
+    nodes = {f["listen"]: engine_of(f) for f in forwards if f["kind"] == "node"}
+    answers = Client(
+        world.client, public, nodes | {f["listen"]: engine_of(f) for f in forwards}
+    ).who()
+    story.tell(f"a client at {CLIENT} asks who answers at each listen port of {public}:")
+    story.console.print(table_of(forwards, answers, public))
+    reached = [f["listen"] for f in forwards if answers[f["listen"]] in addresses_of(f)]
+    story.claim(
+        f"all {len(nodes)} nodes, the primary and the readers answer at listen ports of their own",
+        true=len(nodes) == NODES and len(reached) == len(forwards) == NODES + 2,
+    )
+    port = next(f["listen"] for f in forwards if f["node"] == f"{REPLACED}/0001")
+    replace(world, story, Client(world.client, public, nodes), port)
+
+
+def replace(world: World, story: Story, client: Client, port: int) -> None:
+    """Replace a node under held connections, and count what they noticed."""
+    public = world.nat.public_address
+    with client:
+        story.tell("the client holds a connection to every node, and sends a request every 20 ms")
+        time.sleep(LOOK_S)
+        old = world.node(REPLACED).address
+        new = str(world.replace_node(REPLACED))
+        replaced_at = time.monotonic()
+        story.tell(f"AWS replaces {REPLACED}: {old} is gone, the same name now leads to {new}")
+        world.tick()
+        story.tell("the schedule fires (on AWS every five minutes, here at once)")
+        world.wait_until(lambda: client.who()[port] == new, what=f"{new} at {public}:{port}")
+        story.tell(f"{public}:{port} leads to {new}")
+        time.sleep(LOOK_S)
+    held = client.report[port]
+    others = [row for each, row in client.report.items() if each != port]
+    errors = sum(len(row["errors"]) for row in others)
+    requests = sum(row["answered"] for row in others)
+    longest = max(row["longest_ms"] for row in others)
+    seconds = held["changed_at"] - replaced_at
+    kept = {f["key"]: f["listen"] for f in forwarded(world)}[f"sessions/{REPLACED}/0001"]
+    story.console.print()
+    story.claim(
+        f"the new node answers at the old address {public}:{port}, "
+        f"{seconds:.1f} s after the replacement",
+        true=held["last_by"] == new and kept == port,
+    )
+    story.claim(
+        f"the client's {len(others)} other connections never noticed: {requests} requests, "
+        f"{errors} errors, longest wait {longest:.0f} ms",
+        true=errors == 0 and requests > 0,
+    )
+
+
+def forwarded(world: World) -> list[dict[str, Any]]:
+    """Return all forwards once a pass is verified and each leads somewhere, else nothing."""
+    described = world.invoke({"action": "describe"})
+    vpcs = described.get("vpcs", [])
+    if not vpcs or not vpcs[0]["verified_at"]:
+        return []
+    forwards: list[dict[str, Any]] = vpcs[0]["forwards"]
+    return forwards if all(f["state"] == "forwarding" for f in forwards) else []
+
+
+def engine_of(forward: dict[str, Any]) -> str:
+    """Return which protocol the nodes of a forward speak."""
+    return "memcached" if forward["engine"] == "memcached" else "redis"
+
+
+def addresses_of(forward: dict[str, Any]) -> list[str]:
+    """Return the private addresses that a forward leads to."""
+    return [target.rsplit(":", 1)[0] for target in forward["targets"]]
+
+
+def table_of(forwards: list[dict[str, Any]], answers: dict[int, str], public: object) -> Table:
+    """Return every forward, and who answered there."""
+    table = Table("connect to", "cache", "which is", "answered by")
+    for forward in forwards:
+        listen, role = forward["listen"], forward["role"]
+        what = forward["node"] or f"its {forward['kind']}"
+        what += f", {role}" if role else ""
+        table.add_row(f"{public}:{listen}", forward["cache"], what, answers[listen])
+    return table
+
+
+def main() -> int:
+    """Play the demo in the sandbox; without one, show what would be done."""
+    console = Console()
+    if not sandbox.inside():
+        missing = nodes.missing()
+        reason = f"{' and '.join(missing)} not installed" if missing else sandbox.why_not()
+        if reason is None:
+            sandbox.enter([sys.executable, "-m", "local.demo"])
+        console.print(f"No traffic here: {reason}. This is what a first pass would do.")
+        demo_plan.show(console)
+        return 0
+    story = Story(console)
+    console.print("AWS and the VPC are stand-ins on this machine. The template, the function, the "
+                  "agent, the kernel and the caches are real.\n", highlight=False, soft_wrap=True)  # fmt: skip
+    with World() as world:
+        play(world, story)
+    return story.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
