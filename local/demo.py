@@ -158,8 +158,12 @@ def main() -> int:
         demo_plan.show(console)
         return 0
     story = Story(console)
-    console.print("AWS and the VPC are stand-ins on this machine. The template, the function, the "
-                  "agent, the kernel and the caches are real.\n", highlight=False, soft_wrap=True)  # fmt: skip
+    console.print(
+        "AWS and the VPC are stand-ins on this machine. The template, the function, the agent, the "
+        "kernel and the caches are real.\n",
+        highlight=False,
+        soft_wrap=True,
+    )
     with World() as world:
         play(world, story)
     return story.end()
