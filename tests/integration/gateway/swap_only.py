@@ -9,5 +9,6 @@ from cachegate_agent import payload
 from cachegate_agent.iptables import Iptables
 from cachegate_agent.nftables import Nftables
 
-backend = {"nftables": Nftables, "iptables": Iptables}[sys.argv[1]]()
-backend.swap(payload.rules_of(payload.decode(Path(sys.argv[2]).read_text())), backend.read())
+backend = Nftables() if sys.argv[1] == "nftables" else Iptables()
+rules = payload.rules_of(payload.decode(Path(sys.argv[2]).read_text()))
+backend.swap(rules, backend.read())

@@ -42,7 +42,7 @@ def spoilt(draw: st.DrawFn) -> str:
         return text[: draw(st.integers(0, len(text) - 1))]
     if how == "json":
         return base64.b64encode(gzip.compress(draw(st.binary(max_size=40)))).decode()
-    document = copy.deepcopy(GOOD)
+    document: Any = copy.deepcopy(GOOD)
     if how == "document":
         document = draw(anything)
     elif how == "field":

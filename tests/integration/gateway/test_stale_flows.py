@@ -21,7 +21,8 @@ from tests.integration.gateway.lab import (
 )
 
 if TYPE_CHECKING:
-    from tests.integration.gateway.lab import Gateway, Host
+    from local.namespaces import Host
+    from tests.integration.gateway.lab import Gateway
 
 WITHIN = 0.5  # seconds from the start of apply, which is more than from the swap
 
