@@ -23,23 +23,24 @@ from cachegate.aws.rechecks import SqsRechecks
 from cachegate.aws.stack_response import respond
 from cachegate.describe import describe_change, describe_problem
 from cachegate.domain.plan import ChangeKind
+from cachegate.errors import ConfigurationError
 from cachegate.protocols import Adapters
 from cachegate.push import InstanceState
 from cachegate.settings import SyncSettings
 from cachegate.triggers import Trigger, answer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from cachegate.protocols import Resolver
+    from cachegate.protocols import Rechecks, Resolver
     from cachegate.sync import SyncResult
 
 RETRY_AFTER = 5  # seconds until a pass that was not verified is tried again
 
 logger = Logger()
 metrics = Metrics()
-settings = SyncSettings.from_env(os.environ)
-clients = make_clients()
 
 
 class Deadline:
@@ -58,66 +59,70 @@ class Deadline:
 
 
 deadline = Deadline()
-gateways = SsmGateways(clients.ssm, settings.document, deadline.remaining)
-rechecks = SqsRechecks(clients.sqs, settings.queue_url)
 
 
-def resolver(instance_ids: tuple[str, ...]) -> Resolver:
-    """Return what resolves the names of one VPC's caches."""
-    if settings.resolve_on_instance:
-        return InstanceResolver(gateways, instance_ids)
-    return LambdaResolver(settings.resolve_deadline)
+def wire(environment: Mapping[str, str]) -> Actions:
+    """Make the clients and adapters; raise ConfigurationError where a setting is wrong."""
+    settings = SyncSettings.from_env(environment)
+    clients = make_clients()
+    gateways = SsmGateways(clients.ssm, settings.document, deadline.remaining)
 
+    def resolver(instance_ids: tuple[str, ...]) -> Resolver:
+        if settings.resolve_on_instance:
+            return InstanceResolver(gateways, instance_ids)
+        return LambdaResolver(settings.resolve_deadline)
 
-adapters = Adapters(
-    inventory=CacheInventory(clients.elasticache, clients.tagging, clients.ec2),
-    network=Ec2Network(clients.ec2),
-    resolver=resolver,
-    ledgers=DynamoLedgers(clients.dynamodb, settings.table),
-    gateways=gateways,
-    rechecks=rechecks,
-    clock=time.time,
-    new_token=lambda: uuid.uuid4().hex,
-    former_ledgers=DynamoLedgers(clients.dynamodb, settings.adopt_table)
-    if settings.adopt_table
-    else None,
-)
+    former = settings.adopt_table
+    adapters = Adapters(
+        inventory=CacheInventory(clients.elasticache, clients.tagging, clients.ec2),
+        network=Ec2Network(clients.ec2),
+        resolver=resolver,
+        ledgers=DynamoLedgers(clients.dynamodb, settings.table),
+        gateways=gateways,
+        rechecks=SqsRechecks(clients.sqs, settings.queue_url),
+        clock=time.time,
+        new_token=lambda: uuid.uuid4().hex,
+        former_ledgers=DynamoLedgers(clients.dynamodb, former) if former else None,
+    )
+    return Actions(adapters, settings, report)
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Tell the three callers apart: the queue, CloudFormation, a person."""
+    """Tell the three callers apart: CloudFormation, the queue, a person."""
     deadline.set(context)
-    if "Records" in event:
-        return on_triggers(event["Records"])
     if "ResponseURL" in event:
         return on_stack(event)
+    if isinstance(wired, ConfigurationError):
+        raise wired
+    if "Records" in event:
+        return on_triggers(event["Records"], wired)
     logger.info("direct invocation", action=event.get("action"))
-    return actions.answer(event)
+    return wired.answer(event)
 
 
-def on_triggers(records: list[dict[str, Any]]) -> dict[str, Any]:
+def on_triggers(records: list[dict[str, Any]], actions: Actions) -> dict[str, Any]:
     """Run the one pass of a batch. Where it fails, one message stays for the retry in seconds."""
     triggers = [Trigger.from_record(record) for record in records]
+    rechecks = actions.adapters.rechecks
     ended = False
     try:
-        result = answer(triggers, adapters, settings)
+        result = answer(triggers, actions.adapters, actions.settings)
         ended = True
     finally:
-        # Also when it raises: then Lambda hands back the whole batch.
-        if not ended:
-            retry_soon(triggers)
+        if not ended:  # it raises, so Lambda hands back the whole batch
+            retry_soon(triggers, rechecks)
     if result is None:
         logger.info("needless triggers", count=len(triggers))
         return {"batchItemFailures": []}
     report(result)
     if not result.failures:
         return {"batchItemFailures": []}
-    retry_soon(triggers[:1])
+    retry_soon(triggers[:1], rechecks)
     return {"batchItemFailures": [{"itemIdentifier": triggers[0].message_id}]}
 
 
-def retry_soon(triggers: list[Trigger]) -> None:
+def retry_soon(triggers: list[Trigger], rechecks: Rechecks) -> None:
     """Shorten the wait for a redelivery, which is as long as the queue's visibility timeout."""
     for trigger in triggers:
         rechecks.retry(trigger.receipt, RETRY_AFTER)
@@ -126,18 +131,21 @@ def retry_soon(triggers: list[Trigger]) -> None:
 def on_stack(event: dict[str, Any]) -> dict[str, Any]:
     """Answer CloudFormation: a first pass is asked for, or the agents are taken off.
 
-    The answer is success even where that failed: a stack must always be deletable, and a pass that
-    could not be asked for is made by the schedule. The error itself is raised all the same.
+    A wrong setting fails the deployment with its sentence. Anything else is answered by success
+    and raised: a stack must always be deletable, and the schedule makes the pass that could not be
+    asked for.
     """
-    request = event["RequestType"]
+    request, failure = event["RequestType"], None
     try:
-        if request == "Delete":
-            logger.info("stack is being deleted", detached=detach(adapters, settings))
+        if isinstance(wired, ConfigurationError):
+            failure = None if request == "Delete" else str(wired)
+        elif request == "Delete":
+            logger.info("stack deletion", detached=detach(wired.adapters, wired.settings))
         else:
-            rechecks.ask(f"stack event {request}")
+            wired.adapters.rechecks.ask(f"stack event {request}")
     finally:
-        respond(event)
-    return {"ok": True}
+        respond(event, failure=failure)
+    return {"ok": failure is None}
 
 
 def report(result: SyncResult) -> None:
@@ -171,4 +179,10 @@ def report(result: SyncResult) -> None:
     metrics.flush_metrics()
 
 
-actions = Actions(adapters, settings, report)
+# At init, where the CPU is. A wrong setting is kept for the answer to CloudFormation: an error here
+# would leave it without one, and the stack waiting.
+wired: Actions | ConfigurationError
+try:
+    wired = wire(os.environ)
+except ConfigurationError as error:
+    wired = error

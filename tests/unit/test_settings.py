@@ -54,7 +54,7 @@ def test_no_trusted_network_means_nobody() -> None:
         ("CACHEGATE_TABLE", " "),
         ("CACHEGATE_LISTEN_PORTS", "6379"),
         ("CACHEGATE_LISTEN_PORTS", ""),
-        ("CACHEGATE_TRUSTED_CIDRS", "203.0.113.1/24"),
+        ("CACHEGATE_TRUSTED_CIDRS", "203.0.113.1/33"),
         ("CACHEGATE_TRUSTED_CIDRS", "example.com"),
         ("CACHEGATE_TRUSTED_CIDRS", "::/0"),
         ("CACHEGATE_QUARANTINE", "a week"),
@@ -66,6 +66,12 @@ def test_no_trusted_network_means_nobody() -> None:
 def test_a_wrong_setting_is_named(name: str, value: str) -> None:
     with pytest.raises(ConfigurationError, match=name):
         SyncSettings.from_env(COMPLETE | {name: value})
+
+
+def test_host_bits_are_masked_as_aws_masks_them() -> None:
+    settings = SyncSettings.from_env(COMPLETE | {"CACHEGATE_TRUSTED_CIDRS": "203.0.113.1/24"})
+
+    assert settings.policy.sources == (IPv4Network("203.0.113.0/24"),)
 
 
 @pytest.mark.parametrize("ports", ["8378-6379", "0-10", "1-70000"])

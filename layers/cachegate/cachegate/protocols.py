@@ -129,10 +129,18 @@ class Gateways(Protocol):
 
 
 class Rechecks(Protocol):
-    """The queue, for the chain of delayed re-checks."""
+    """The queue of triggers."""
 
     def send(self, vpc_id: str, token: str, delay: float) -> None:
         """Ask for another look at a VPC after some seconds (whole ones, at most 900)."""
+        ...
+
+    def ask(self, reason: str) -> None:
+        """Ask for a whole pass now."""
+        ...
+
+    def retry(self, receipt: str, delay: float) -> None:
+        """Let a message that failed come back after some seconds."""
         ...
 
 

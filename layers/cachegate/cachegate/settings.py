@@ -91,11 +91,14 @@ class _Reader:
         return value
 
     def networks(self, name: str) -> tuple[IPv4Network, ...]:
-        """Read a comma-separated list of IPv4 networks; joined where they touch, and sorted."""
+        """Read a comma-separated list of IPv4 networks; joined where they touch, and sorted.
+
+        Host bits are masked, as AWS does with the CIDRs of security-group rules.
+        """
         found = []
         for part in filter(None, (self.optional(name) or "").replace(" ", "").split(",")):
             try:
-                found.append(IPv4Network(part))
+                found.append(IPv4Network(part, strict=False))
             except ValueError as error:
                 raise ConfigurationError(f"{PREFIX}{name}: {error}") from error
         return tuple(collapse_addresses(found))

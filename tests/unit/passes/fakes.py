@@ -145,9 +145,17 @@ class FakeGateways:
 @dataclass
 class FakeRechecks:
     sent: list[tuple[str, str, float]] = field(default_factory=list)
+    retried: list[tuple[str, float]] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
 
     def send(self, vpc_id: str, token: str, delay: float) -> None:
         self.sent.append((vpc_id, token, delay))
+
+    def ask(self, reason: str) -> None:
+        self.asked.append(reason)
+
+    def retry(self, receipt: str, delay: float) -> None:
+        self.retried.append((receipt, delay))
 
 
 @dataclass

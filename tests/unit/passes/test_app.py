@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cachegate.actions import Actions
 from cachegate.domain.agent import Reply
+from cachegate.errors import ConfigurationError
 from tests.unit.passes.fakes import NAT
 from tests.unit.test_settings import COMPLETE
 
@@ -25,20 +25,6 @@ CONTEXT = SimpleNamespace(
 )
 
 
-class FakeQueue:
-    """Remembers what was asked of the queue."""
-
-    def __init__(self) -> None:
-        self.retried: list[tuple[str, float]] = []
-        self.asked: list[str] = []
-
-    def retry(self, receipt: str, delay: float) -> None:
-        self.retried.append((receipt, delay))
-
-    def ask(self, reason: str) -> None:
-        self.asked.append(reason)
-
-
 @pytest.fixture
 def app(world: FakeWorld, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return the module wired to the fakes."""
@@ -52,12 +38,13 @@ def app(world: FakeWorld, monkeypatch: pytest.MonkeyPatch) -> Any:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     module: Any = importlib.import_module("functions.sync_forwards.app")
-    monkeypatch.setattr(module, "adapters", world.adapters)
-    monkeypatch.setattr(module, "settings", world.settings)
-    monkeypatch.setattr(module, "rechecks", FakeQueue())
-    monkeypatch.setattr(module, "actions", Actions(world.adapters, world.settings, module.report))
+    monkeypatch.setattr(module, "wired", Actions(world.adapters, world.settings, module.report))
     module.answers = []
-    monkeypatch.setattr(module, "respond", module.answers.append)
+
+    def respond(event: dict[str, Any], failure: str | None) -> None:
+        module.answers.append((event["RequestType"], failure))
+
+    monkeypatch.setattr(module, "respond", respond)
     return module
 
 
@@ -83,7 +70,7 @@ def test_a_batch_of_triggers_is_one_pass(app: Any, world: FakeWorld) -> None:
 
     assert answer == {"batchItemFailures": []}
     assert [action for _, action in world.gateways.calls] == ["inspect", "apply"]
-    assert app.rechecks.retried == []
+    assert world.rechecks.retried == []
 
 
 def test_a_failed_pass_hands_back_one_message_for_a_retry_in_seconds(
@@ -95,7 +82,7 @@ def test_a_failed_pass_hands_back_one_message_for_a_retry_in_seconds(
     answer = app.handler(batch(world, "b", "c"), CONTEXT)
 
     assert answer == {"batchItemFailures": [{"itemIdentifier": "b"}]}
-    assert app.rechecks.retried == [("receipt-b", app.RETRY_AFTER)]
+    assert world.rechecks.retried == [("receipt-b", app.RETRY_AFTER)]
 
 
 def test_an_unexpected_error_is_raised_and_the_whole_batch_is_retried_in_seconds(
@@ -106,7 +93,7 @@ def test_an_unexpected_error_is_raised_and_the_whole_batch_is_retried_in_seconds
     with pytest.raises(TypeError):
         app.handler(batch(world, "a", "b"), CONTEXT)
 
-    assert [receipt for receipt, _ in app.rechecks.retried] == ["receipt-a", "receipt-b"]
+    assert [receipt for receipt, _ in world.rechecks.retried] == ["receipt-a", "receipt-b"]
 
 
 def test_needless_triggers_end_without_a_pass(app: Any, world: FakeWorld) -> None:
@@ -130,11 +117,11 @@ def stack_event(request: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("request_type", ["Create", "Update"])
-def test_a_new_stack_asks_for_a_pass(app: Any, request_type: str) -> None:
+def test_a_new_stack_asks_for_a_pass(app: Any, world: FakeWorld, request_type: str) -> None:
     app.handler(stack_event(request_type), CONTEXT)
 
-    assert len(app.rechecks.asked) == 1
-    assert app.answers == [stack_event(request_type)]
+    assert len(world.rechecks.asked) == 1
+    assert app.answers == [(request_type, None)]
 
 
 def test_a_deleted_stack_takes_its_agents_off(app: Any, world: FakeWorld) -> None:
@@ -143,7 +130,7 @@ def test_a_deleted_stack_takes_its_agents_off(app: Any, world: FakeWorld) -> Non
     app.handler(stack_event("Delete"), CONTEXT)
 
     assert world.gateways.held == {}
-    assert app.answers == [stack_event("Delete")]
+    assert app.answers == [("Delete", None)]
 
 
 def test_a_stack_can_be_deleted_also_where_detaching_breaks(app: Any, world: FakeWorld) -> None:
@@ -152,4 +139,26 @@ def test_a_stack_can_be_deleted_also_where_detaching_breaks(app: Any, world: Fak
     with pytest.raises(TypeError):
         app.handler(stack_event("Delete"), CONTEXT)
 
-    assert app.answers == [stack_event("Delete")]
+    assert app.answers == [("Delete", None)]
+
+
+def test_a_wrong_setting_fails_the_deployment_with_its_sentence_and_never_a_deletion(
+    app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "wired", ConfigurationError("no such port range: 9-1"))
+
+    for request in ("Create", "Update", "Delete"):
+        app.handler(stack_event(request), CONTEXT)
+
+    assert app.answers == [
+        ("Create", "no such port range: 9-1"),
+        ("Update", "no such port range: 9-1"),
+        ("Delete", None),
+    ]
+    with pytest.raises(ConfigurationError):
+        app.handler({"action": "sync"}, CONTEXT)
+
+
+def test_a_wrong_setting_is_kept_at_init(app: Any) -> None:
+    with pytest.raises(ConfigurationError, match="CACHEGATE_STACK"):
+        app.wire({})
