@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Dict, Iterable, Optional, Sequence
 from cachegate_agent.errors import Failed
 from cachegate_agent.iptables_read import live
 from cachegate_agent.iptables_swap import held, removal, steps
-from cachegate_agent.iptables_text import Found, accepting_chains, parse
-from cachegate_agent.iptables_trace import delete_empty
+from cachegate_agent.iptables_text import Found, parse
+from cachegate_agent.iptables_trace import delete_empty, made_for_us
 
 if TYPE_CHECKING:
     from cachegate_agent.backend import Live
@@ -80,11 +80,9 @@ def _is_installed() -> bool:
 
 def _remove(kind: str) -> bool:
     found = _read(f"{kind}-save")
+    made = made_for_us() if found and _is_nf_tables(kind) else []
     _restore(f"{kind}-restore", removal(found))
-    if found and _is_nf_tables(kind):
-        accepting = accepting_chains(_run([f"{kind}-save"]))
-        jumped = ((name, ref.chain) for name, table in found.items() for ref in table.references)
-        delete_empty(place for place in jumped if place in accepting)
+    delete_empty(made)
     return bool(found)
 
 

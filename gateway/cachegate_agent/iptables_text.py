@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Dict, List, NamedTuple, Sequence, Set, Tuple
+from typing import Dict, List, NamedTuple, Sequence
 
 from cachegate_agent.iptables_chains import PREFIX, Table
 
@@ -51,18 +51,6 @@ def parse(saved: str) -> Dict[str, Found]:
             if _INTO_OURS.search(rule):
                 found.references.append(Reference(chain, positions[chain], rule))
     return {name: table for name, table in tables.items() if table.chains or table.references}
-
-
-def accepting_chains(saved: str) -> Set[Tuple[str, str]]:
-    """Return the (table, built-in chain) whose policy is to accept."""
-    found = set()
-    table = ""
-    for line in saved.splitlines():
-        if line.startswith("*"):
-            table = line[1:].strip()
-        elif line.startswith(":") and line.split(" ")[1] == "ACCEPT":
-            found.add((table, line[1:].split(" ", 1)[0]))
-    return found
 
 
 def as_found(table: Table) -> Found:

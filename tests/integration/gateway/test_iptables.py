@@ -132,6 +132,7 @@ def test_remove_leaves_the_kernel_as_it_was(gateway: Gateway) -> None:
         pytest.skip("a table of legacy iptables stays until the next boot")
     gateway.nat.run("iptables", "-t", "nat", "-A", "POSTROUTING", "-j", "MASQUERADE")
     gateway.nat.run("iptables", "-P", "FORWARD", "DROP")
+    gateway.nat.run("iptables", "-P", "INPUT", "ACCEPT")  # empty, and there before us
     before = gateway.nat.run("nft", "-s", "list", "ruleset").stdout
     gateway.apply(payload(1, forward(6379, A)))
 
