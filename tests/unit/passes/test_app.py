@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from cachegate.actions import Actions
 from cachegate.domain.agent import Reply
 from cachegate.errors import ConfigurationError
 from tests.unit.passes.fakes import NAT
