@@ -16,8 +16,11 @@ from rich.table import Table
 
 from local import demo_plan, nodes, sandbox
 from local.client import Client
+from local.dns import ResolverError
+from local.namespaces import HostCommandError
+from local.nodes import NodeError
 from local.vpc import CLIENT
-from local.world import World
+from local.world import World, WorldError
 
 REPLACED = "sessions-002"
 NODES = 6
@@ -154,7 +157,9 @@ def main() -> int:
         reason = f"{' and '.join(missing)} not installed" if missing else sandbox.why_not()
         if reason is None:
             sandbox.enter([sys.executable, "-m", "local.demo"])
-        console.print(f"No traffic here: {reason}. This is what a first pass would do.")
+        console.print(
+            f"No traffic here: {reason}. This is what a first pass would do.", soft_wrap=True
+        )
         demo_plan.show(console)
         return 0
     story = Story(console)
@@ -164,8 +169,11 @@ def main() -> int:
         highlight=False,
         soft_wrap=True,
     )
-    with World() as world:
-        play(world, story)
+    try:
+        with World() as world:
+            play(world, story)
+    except (WorldError, NodeError, ResolverError, HostCommandError) as error:
+        story.claim(f"the demo came to its end: {error}", true=False)
     return story.end()
 
 

@@ -7,6 +7,7 @@ the same server at the address that AWS gives a VPC's resolver.
 from __future__ import annotations
 
 import random
+import re
 import socketserver
 import subprocess
 import threading
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from local.fleet import Fleet
 
 CODES = {"nxdomain": RCODE.NXDOMAIN, "servfail": RCODE.SERVFAIL}
+
+
+class ResolverError(RuntimeError):
+    """Programs here cannot be led to our resolver."""
 
 
 @dataclass(slots=True)
@@ -103,25 +108,32 @@ class Resolver:
 def use_resolver(folder: Path) -> None:
     """Let every program of this sandbox ask our resolver: its mounts are private.
 
-    Raises RuntimeError where the machine's /etc/resolv.conf leads nowhere and may not be made.
+    Raises ResolverError where the machine's /etc/resolv.conf leads nowhere and may not be made.
     """
-    ours = folder / "resolv.conf"
-    ours.write_text(f"nameserver {RESOLVER}\noptions timeout:1 attempts:2\n")
-    place = _place()
-    if not place.exists():
-        # A plain user's sandbox covers /run, where the file may be a link to; that part is private.
-        if Path("/run/netns").stat().st_dev == Path("/run").stat().st_dev:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.touch()
-        else:
-            raise RuntimeError(f"/etc/resolv.conf leads to {place}, which does not exist")
-    subprocess.run(["mount", "--bind", str(ours), str(place)], check=True)
+    for place, text in _files().items():
+        ours = folder / place.name
+        ours.write_text(text)
+        subprocess.run(["mount", "--bind", str(ours), str(place)], check=True)
 
 
 def release_resolver() -> None:
-    """Give /etc/resolv.conf back."""
-    subprocess.run(["umount", str(_place())], check=True)
+    """Give the machine's own files back."""
+    for place in _files():
+        subprocess.run(["umount", str(place)], check=True)
 
 
-def _place() -> Path:
-    return Path("/etc/resolv.conf").resolve()
+def _files() -> dict[Path, str]:
+    """Return which files name the resolver, and what they shall say."""
+    place = Path("/etc/resolv.conf").resolve()
+    if not place.exists():
+        # A plain user's sandbox covers /run, where the file may be a link to; that part is private.
+        if Path("/run/netns").stat().st_dev != Path("/run").stat().st_dev:
+            raise ResolverError(f"/etc/resolv.conf leads to {place}, which does not exist")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.touch()
+    files = {place: f"nameserver {RESOLVER}\noptions timeout:1 attempts:2\n"}
+    switch = Path("/etc/nsswitch.conf")
+    if switch.exists():
+        # Another service (systemd-resolved, mDNS) would answer in place of the resolver.
+        files[switch] = re.sub(r"(?m)^hosts:.*$", "hosts: files dns", switch.read_text())
+    return files

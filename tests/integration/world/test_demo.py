@@ -1,0 +1,52 @@
+"""The demo tells its story to the end, with traffic or (where that is impossible) without."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+
+import pytest
+from rich.console import Console
+
+from local import demo, nodes, sandbox
+
+
+def test_a_replaced_node_answers_at_its_old_address_and_nobody_else_notices() -> None:
+    if not sandbox.inside():
+        pytest.skip("needs `python -m local.sandbox`")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "local.demo"], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("   yes  ") == 3
+    assert " 0 errors" in done.stdout
+
+
+def test_without_a_sandbox_one_line_says_why_and_the_plan_is_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delitem(os.environ, sandbox.INSIDE, raising=False)
+    monkeypatch.setattr(sandbox, "why_not", lambda: "the kernel does not allow it")
+    monkeypatch.setattr(nodes, "missing", list)
+
+    assert demo.main() == 0
+
+    first, *rest = capsys.readouterr().out.splitlines()
+    assert first == (
+        "No traffic here: the kernel does not allow it. This is what a first pass would do."
+    )
+    assert any("sessions/sessions-002/0001 -> 10.0.1.231:6379" in line for line in rest)
+    assert any("because PrimaryEndpoint and the role agree" in line for line in rest)
+    assert "table ip cachegate {" in rest
+
+
+def test_a_claim_that_did_not_come_true_fails_the_demo() -> None:
+    story = demo.Story(Console(file=io.StringIO()))
+    story.claim("this is true", true=True)
+    story.claim("this is not", true=False)
+
+    assert story.end() == 1
