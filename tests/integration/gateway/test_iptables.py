@@ -181,7 +181,7 @@ def test_readers_take_turns(gateway: Gateway) -> None:
 
 def test_what_is_written_reads_back_whatever_it_is(gateway: Gateway) -> None:
     done = gateway.nat.run(
-        sys.executable, str(HERE / "iptables_round_trip.py"), "25", check=False, timeout=120
+        sys.executable, str(HERE / "iptables_round_trip.py"), "40", check=False, timeout=120
     )
 
     assert (done.returncode, done.stderr) == (0, "")
