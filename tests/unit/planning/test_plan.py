@@ -45,7 +45,8 @@ def test_a_second_pass_changes_nothing() -> None:
     plan = passes.at(3600, M, A)
 
     assert plan.ledger == before
-    assert plan.changes == plan.problems == ()
+    assert plan.changes == ()
+    assert plan.problems == ()
 
 
 def test_sources_apply_at_once_sorted_and_distinct() -> None:

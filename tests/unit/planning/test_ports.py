@@ -166,13 +166,20 @@ def test_a_range_that_was_changed_moves_no_port() -> None:
     assert passes.listens() == {"a/a/0001": 6379, "a/a/0002": 7000}
 
 
-def test_a_cluster_and_a_group_of_one_name_do_not_share_keys() -> None:
+@pytest.mark.parametrize("backwards", [False, True])
+def test_a_cluster_and_a_group_of_one_name_do_not_share_keys(*, backwards: bool) -> None:
     """AWS lets a standalone cluster be called like a replication group."""
     passes = Passes()
+    caches = [group("x", 1), memcached("x")]
 
-    passes.at(0, [group("x", 1), memcached("x")], {})
+    passes.at(0, caches[::-1] if backwards else caches, {})
 
-    assert sorted(passes.listens().values()) == [6379, 6380, 6381, 6382]
+    assert passes.listens() == {
+        "x/x/0001": 6379,
+        "x/x-001/0001": 6380,
+        "x/primary": 6381,
+        "x/readers": 6382,
+    }
 
 
 def test_nodes_sort_by_cluster_then_node() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from random import Random
+from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -17,9 +18,6 @@ from cachegate.domain.plan import ChangeKind, Plan
 from cachegate.planning.plan import make_plan
 from tests.unit.planning.builders import POLICY
 from tests.unit.planning.world import World
-
-if TYPE_CHECKING:
-    from random import Random
 
 NAMES = ["a", "b", "c", "d"]
 SHORT = replace(POLICY, first_port=6379, last_port=6402, quarantine=1000.0, brake_forwards=4)
@@ -98,6 +96,22 @@ class Life(RuleBasedStateMachine):
                 st.lists(st.sampled_from(sorted(self.world.dns)), min_size=2, max_size=2)
             )
             self.world.dns[one] = self.world.dns[one] | self.world.dns[other]
+
+    @rule(one=PLACES, other=PLACES, node=PLACES, shuffle=st.randoms(use_true_random=False))
+    def an_address_changes_hands(self, one: int, other: int, node: int, shuffle: Random) -> None:
+        """A node moves, and another takes its old address before DNS tells of the first."""
+        giver, taker = self._existing(one), self._existing(other)
+        if giver and taker:
+            self._pass(1.0, shuffle)
+            address = self.world.move_away(giver, node)
+            if address is not None:
+                self.world.take(taker, node, address)
+            self._pass(1.0, shuffle)
+
+    @rule(names=st.sets(st.sampled_from(NAMES), min_size=1), listed=st.booleans())
+    def a_long_silence(self, names: set[str], listed: bool) -> None:  # noqa: FBT001
+        for step in (1.0, 61.0, 601.0):
+            self._pass(step, Random(0), silent=names, listed=listed)  # noqa: S311
 
     @rule(step=STEPS, shuffle=st.randoms(use_true_random=False), force=st.booleans())
     def good_pass(self, step: float, shuffle: Random, force: bool) -> None:  # noqa: FBT001
@@ -237,7 +251,7 @@ class Life(RuleBasedStateMachine):
 
 TestLife = Life.TestCase
 TestLife.settings = settings(
-    max_examples=120,
+    max_examples=200,
     stateful_step_count=25,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

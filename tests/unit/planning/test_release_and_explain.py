@@ -50,7 +50,7 @@ def test_a_port_that_nobody_has_is_said_to_be_so() -> None:
 
     for ask in (release, explain):
         with pytest.raises(InvocationError, match="no key of vpc-1 has the listen port 7000"):
-            ask(passes.ledger, 7000, START)  # type: ignore[operator]
+            ask(passes.ledger, 7000, START)
 
 
 def test_explain_tells_where_a_port_leads_since_when_and_why() -> None:

@@ -112,6 +112,22 @@ class World:
             node = sorted(cache.nodes)[place % len(cache.nodes)]
             cache.nodes[node] = free[choice % len(free)]
 
+    def move_away(self, name: str, place: int) -> IPv4Address | None:
+        """A node leaves its address, and DNS does not know it yet; return what is free now."""
+        cache, free = self.caches[name], self.free_addresses()
+        node = sorted(cache.nodes)[place % len(cache.nodes)]
+        if not free:
+            return None
+        left, cache.nodes[node] = cache.nodes[node], free[-1]
+        return left
+
+    def take(self, name: str, place: int, address: IPv4Address) -> None:
+        """A node moves to an address, and DNS knows it at once."""
+        cache = self.caches[name]
+        node = sorted(cache.nodes, reverse=True)[place % len(cache.nodes)]
+        cache.nodes[node] = address
+        self.dns[cache.hosts[node]] = frozenset({address})
+
     def fail_over(self, name: str, place: int) -> None:
         cache = self.caches[name]
         if cache.primary is not None:
