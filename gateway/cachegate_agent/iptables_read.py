@@ -14,9 +14,9 @@ from cachegate_agent.rules import Identity, Target
 
 _COMMENT = re.compile(r'--comment "(.*)"')
 _REJECT = re.compile(r"--dport (\d+)(?::(\d+))? .*-j REJECT")
-_TRANSLATE = re.compile(r"--dport (\d+) .*--to-destination (\S+):(\d+)")
+_TRANSLATE = re.compile(r"--dport (\d+) .*--to-destination ([\d.]+):(\d+)$")
 _NUMBER = re.compile(r"\b[0-9A-F]{4}-[0-9A-F]{4}\b|\d+")
-_SOURCE = re.compile(r"(?:^| )-s (\S+)")
+_SOURCE = re.compile(r"(?:^| )-s ([\d.]+/\d+) ")
 
 
 def live(found: Mapping[str, Found]) -> Live:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -124,6 +125,40 @@ def test_a_rule_of_ours_that_is_lost_changes_what_is_read(
     kept.pop(data.draw(st.integers(0, len(kept) - 1)))
 
     assert live(parse(machine.save())) != whole
+
+
+@pytest.mark.parametrize(
+    ("table", "chain", "rule"),
+    [
+        (
+            "nat",
+            "CACHEGATE-TARGET",
+            "-p tcp --dport 1 -j DNAT --to-destination 10.0.0.1-10.0.0.9:1",
+        ),
+        ("nat", "CACHEGATE-TARGET", "-p tcp --dport 1 -j DNAT --to-destination 10.0.0.1:1-9"),
+        (
+            "nat",
+            "CACHEGATE-TARGET",
+            "-p tcp --dport 1 -j DNAT --to-destination 10.0.0.1:1 --random",
+        ),
+        ("nat", "CACHEGATE-PREROUTING", "-s 10.0.0.0/255.0.255.0 -p tcp -j CACHEGATE-ADMIT"),
+        ("nat", "CACHEGATE-PREROUTING", "! -s 10.0.0.0/8 -p tcp -j CACHEGATE-ADMIT"),
+        ("filter", "CACHEGATE-LISTEN", "-p tcp --dport 5:9 -j REJECT --reject-with tcp-reset"),
+        ("filter", "CACHEGATE-IDENTITY", '-m comment --comment "cachegate a b c"'),
+        ("filter", "CACHEGATE-IDENTITY", ""),
+    ],
+)
+def test_a_rule_that_somebody_put_into_our_chains_changes_what_is_read(
+    table: str, chain: str, rule: str
+) -> None:
+    rules = rule_set({6379: ["10.0.1.1:6379"], 6380: []})
+    machine = holding(rules)
+    whole = live(parse(machine.save()))
+
+    machine.tables[table][chain].insert(0, rule)
+    found = live(parse(machine.save()))
+
+    assert not (found.holds(rules) and found.shape == whole.shape)
 
 
 def test_a_jump_that_is_missing_is_never_the_shape_of_anything() -> None:
