@@ -9,12 +9,13 @@ from __future__ import annotations
 import errno
 import socket
 import struct
+from functools import lru_cache
 from ipaddress import IPv4Address
 from typing import Iterable, Iterator, List, NamedTuple, Optional
 
 from cachegate_agent.backend import FLOW_BIT
 from cachegate_agent.errors import Failed
-from cachegate_agent.netlink import Attributes, Netlink, attribute, attributes, nested
+from cachegate_agent.netlink import NESTED, Attributes, Netlink, attribute, attributes, nested
 from cachegate_agent.rules import Target
 
 GET, DELETE = 0x101, 0x102  # subsystem 1
@@ -110,15 +111,14 @@ def _by_port(port: int) -> bytes:
 def _flow(message: bytes) -> Optional[Flow]:
     """Read one entry; None where it is not a TCP connection that we translated."""
     parts = attributes(message, len(_FAMILY))
-    original, reply = _ends(parts[ORIGINAL]), _ends(parts[REPLY])
     mark = int.from_bytes(parts.get(MARK, b""), "big")
-    if original is None or reply is None or not mark & FLOW_BIT:
+    if not mark & FLOW_BIT or not _is_tcp(parts[ORIGINAL]):
         return None
-    client, listen = original
-    target, masked = reply
+    client, listen = _ends(parts[ORIGINAL])
+    target, masked = _ends(parts[REPLY])
     if target == listen:  # marked, but then refused by us: never translated
         return None
-    key = attribute(ORIGINAL | 0x8000, parts[ORIGINAL]) + attribute(ID, parts[ID])
+    key = attribute(ORIGINAL | NESTED, parts[ORIGINAL]) + attribute(ID, parts[ID])
     return Flow(client, listen, Target(*target), masked, _state(parts), key)
 
 
@@ -127,19 +127,23 @@ class _Ends(NamedTuple):
     destination: End
 
 
-def _ends(data: bytes) -> Optional[_Ends]:
-    parts = attributes(data)
-    protocol = attributes(parts[TUPLE_PROTOCOL])
-    addresses = attributes(parts[TUPLE_IP])
-    if protocol[NUMBER][0] != socket.IPPROTO_TCP or SOURCE_IP not in addresses:
-        return None
-    return _Ends(
-        End(IPv4Address(addresses[SOURCE_IP]), int.from_bytes(protocol[SOURCE_PORT], "big")),
-        End(
-            IPv4Address(addresses[DESTINATION_IP]),
-            int.from_bytes(protocol[DESTINATION_PORT], "big"),
-        ),
-    )
+# The addresses, the protocol and the ports of a direction, each behind the head of its attribute,
+# always in this order. Reading them one by one would take twice the time, of 100,000 flows.
+_DIRECTION = struct.Struct("!4x 4xI 4xI 4x 4xB3x 4xH2x 4xH2x")
+
+
+def _is_tcp(data: bytes) -> bool:
+    return len(data) == _DIRECTION.size and data[28] == socket.IPPROTO_TCP
+
+
+def _ends(data: bytes) -> _Ends:
+    source, destination, _, source_port, destination_port = _DIRECTION.unpack(data)
+    return _Ends(End(_address(source), source_port), End(_address(destination), destination_port))
+
+
+@lru_cache(maxsize=4096)
+def _address(number: int) -> IPv4Address:
+    return IPv4Address(number)
 
 
 def _state(parts: Attributes) -> int:

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, NamedTuple, Set
 
@@ -80,8 +81,9 @@ def _legacy_tables() -> List[str]:
         return []
 
 
+@cache
 def _base_chains() -> List[Dict[str, Any]]:
-    """List the chains of all tables that hang on a hook, but not their rules.
+    """List the chains of all other tables that hang on a hook, but not their rules.
 
     Rules of other programs may be such that this nft cannot print them, or crashes.
     """

@@ -43,15 +43,16 @@ def choose() -> Choice:
         if backend is nftables:
             warnings += [f"{rule} stops what we forward" for rule in stopping.iptables]
         return Choice(backend, other, warnings)
-    without_nftables, without_iptables = nftables.why_not(), iptables.why_not()
-    if not without_nftables and (without_iptables or not stopping.iptables):
+    no_nftables = nftables.why_not()
+    if not no_nftables and not stopping.iptables:
+        return Choice(nftables, iptables, warnings)
+    no_iptables = iptables.why_not()
+    if not no_iptables:
+        return Choice(iptables, nftables, warnings)
+    if not no_nftables:
         warnings += [f"{rule} stops what we forward" for rule in stopping.iptables]
         return Choice(nftables, iptables, warnings)
-    if not without_iptables:
-        return Choice(iptables, nftables, warnings)
-    raise Refused(
-        "backend_unavailable", f"nftables: {without_nftables}; iptables: {without_iptables}"
-    )
+    raise Refused("backend_unavailable", f"nftables: {no_nftables}; iptables: {no_iptables}")
 
 
 def choose_unprivileged() -> Backend:

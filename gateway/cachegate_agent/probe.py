@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import selectors
 import socket
 import time
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Dict, List, Set
 if TYPE_CHECKING:
     from cachegate_agent.rules import Rules, Target
 
+_UNDER_WAY = (0, errno.EINPROGRESS)
 SECONDS = 2.0
 AT_ONCE = 256  # sockets; below the usual limit of 1,024 open files
 
@@ -38,9 +40,11 @@ def _connect(targets: List[Target], end: float) -> Set[Target]:
     with selectors.DefaultSelector() as selector:
         for target in targets:
             connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-            connection.connect_ex((str(target.address), target.port))
-            selector.register(connection, selectors.EVENT_WRITE)
-            waiting[connection] = target
+            if connection.connect_ex((str(target.address), target.port)) in _UNDER_WAY:
+                selector.register(connection, selectors.EVENT_WRITE)
+                waiting[connection] = target
+            else:  # no route: the socket would look connected
+                connection.close()
         while waiting and time.monotonic() < end:
             for key, _ in selector.select(max(0.0, end - time.monotonic())):
                 connection = _as_socket(key.fileobj)

@@ -124,12 +124,12 @@ class Gateway:
         assert ended.code == 0, ended.answer
         return ended.answer
 
-    def swap_only(self, document: Document) -> None:
-        """Change the kernel as an agent does that is killed right after."""
+    def swap_only(self, document: Document) -> float:
+        """Change the kernel as an agent does that is killed right after; return the seconds."""
         path = self.folder / "payload"
         path.write_text(packed(document))
         script = HERE / "swap_only.py"
-        self.nat.run(sys.executable, str(script), self.backend, str(path))
+        return float(self.nat.run(sys.executable, str(script), self.backend, str(path)).stdout)
 
     def start(self, host: Host, script: str, *arguments: str) -> subprocess.Popen[str]:
         """Start one of the scripts beside this file."""

@@ -1,7 +1,13 @@
-"""Change the kernel and stop there: `swap_only.py BACKEND PAYLOAD_FILE`."""
+"""Change the kernel and stop there: `swap_only.py BACKEND PAYLOAD_FILE`; prints the seconds.
 
+What is printed is the time of the program that makes the transaction, without what comes before.
+"""
+
+import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "gateway"))
 
@@ -11,4 +17,20 @@ from cachegate_agent.nftables import Nftables
 
 backend = Nftables() if sys.argv[1] == "nftables" else Iptables()
 rules = payload.rules_of(payload.decode(Path(sys.argv[2]).read_text()))
-backend.swap(rules, backend.read())
+live = backend.read()
+run = subprocess.run
+spent: list[float] = []
+
+
+def timed(*arguments: Any, **options: Any) -> Any:
+    """Run a program and keep the time that it took."""
+    started = time.monotonic()
+    try:
+        return run(*arguments, **options)
+    finally:
+        spent.append(time.monotonic() - started)
+
+
+subprocess.run = timed
+backend.swap(rules, live)
+print(sum(spent))
