@@ -13,16 +13,19 @@ if TYPE_CHECKING:
 
 
 def forwards(count: int, changed: str) -> list[Document]:
-    """Return many forwards, the one in the middle with a target of its own."""
-    made = [forward(10_000 + n, f"10.0.{n // 250}.{n % 250 + 1}") for n in range(count)]
+    """Return many forwards, the one in the middle with a target of its own.
+
+    The nodes refuse all of them, so that the probe, which is not looked at here, ends at once.
+    """
+    made = [forward(10_000 + n, f"{A}:{20_000 + n}") for n in range(count)]
     made[count // 2] = forward(10_000 + count // 2, changed)
     return made
 
 
 def test_500_forwards_are_applied_in_a_tenth_of_a_second(gateway: Gateway) -> None:
-    """Beyond the start of a Python process; the probe, of targets that are not there, left out."""
+    """Beyond the start of a Python process, and without the probe."""
     taken = [
-        gateway.apply(payload(1 + n, *forwards(500, f"10.9.0.{n + 1}")))["elapsed_ms"]
+        gateway.apply(payload(1 + n, *forwards(500, f"{B}:{n + 1}")))["elapsed_ms"]
         for n in range(3)
     ]
     imports = min(ended.seconds for ended in (gateway.agent("repair") for _ in range(3)))
@@ -37,7 +40,7 @@ def test_the_change_of_one_target_costs_the_same_among_50_and_5000(gateway: Gate
     for count in (50, 5000):
         gateway.swap_only(payload(1, *forwards(count, A)))
         seconds = [
-            gateway.swap_only(payload(2 + n, *forwards(count, f"10.9.0.{n + 1}"))) for n in range(9)
+            gateway.swap_only(payload(2 + n, *forwards(count, f"{B}:{n + 1}"))) for n in range(9)
         ]
         best[count] = min(seconds)
         gateway.agent("remove")
