@@ -6,7 +6,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from tests.integration.gateway.lab import CLIENT, HERE, A, Document, forward, payload
+from tests.integration.gateway.lab import CLIENT, HERE, A, B, Document, forward, payload
 
 if TYPE_CHECKING:
     from tests.integration.gateway.lab import Gateway
