@@ -92,6 +92,7 @@ class Gateway:
     folder: Path
     backend: str
     processes: list[subprocess.Popen[str]] = field(default_factory=list)
+    hidden: tuple[str, ...] = ()  # programs that the agent does not find
 
     def agent(self, action: str, document: Document | None = None, *more: str) -> Ended:
         """Run one action of the agent on the NAT instance."""
@@ -109,14 +110,18 @@ class Gateway:
             "CACHEGATE_BACKEND": self.backend,
         }
         started = time.monotonic()
-        done = self.nat.run(
-            sys.executable, str(AGENT), *arguments, check=False, env=environment | (env or {})
-        )
+        command = [*self._hide(), sys.executable, str(AGENT), *arguments]
+        done = self.nat.run(*command, check=False, env=environment | (env or {}))
         seconds = time.monotonic() - started
         lines = done.stdout.splitlines()
         assert lines, f"the agent said nothing on stdout: {done.stderr}"
         answer = json.loads(lines[-1]) if "--compact" not in arguments else {}
         return Ended(done.returncode, answer, done.stdout, seconds)
+
+    def _hide(self) -> list[str]:
+        """Return a prefix that covers programs, for one command alone: `ip netns exec` unshares."""
+        cover = "".join(f"mount --bind /dev/null $(readlink -f {path}); " for path in self.hidden)
+        return ["sh", "-ec", f'{cover}exec "$@"', "sh"] if self.hidden else []
 
     def apply(self, document: Document) -> Document:
         """Apply a payload, which must succeed, and return the report."""

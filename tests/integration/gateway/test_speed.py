@@ -1,7 +1,8 @@
-"""How long things take: the best of several runs, because what else runs here is not ours."""
+"""How long things take, on a machine where other things run too."""
 
 from __future__ import annotations
 
+import statistics
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -36,18 +37,18 @@ def test_500_forwards_are_applied_in_a_tenth_of_a_second(gateway: Gateway) -> No
 
 
 def test_the_change_of_one_target_costs_the_same_among_50_and_5000(gateway: Gateway) -> None:
-    best = {}
+    typical = {}
     for count in (50, 5000):
         gateway.swap_only(payload(1, *forwards(count, A)))
         seconds = [
             gateway.swap_only(payload(2 + n, *forwards(count, f"{B}:{n + 1}"))) for n in range(9)
         ]
-        best[count] = min(seconds)
+        typical[count] = statistics.median(seconds)
         gateway.agent("remove")
 
-    print({"backend": gateway.backend, "seconds": best})
+    print({"backend": gateway.backend, "seconds": typical})
     if gateway.backend == "nftables":
-        assert best[5000] < 2 * best[50]
+        assert typical[5000] < 2 * typical[50]
 
 
 def test_a_hundred_thousand_connections_of_others_do_not_slow_an_apply(gateway: Gateway) -> None:

@@ -30,10 +30,10 @@ WITHIN = 0.5  # seconds from the start of apply, which is more than from the swa
 class Watcher:
     """Two clients of one port: one idle, one with a request in flight."""
 
-    def __init__(self, gateway: Gateway, port: int) -> None:
+    def __init__(self, gateway: Gateway, port: int, host: str = NAT) -> None:
         self._gateway = gateway
         self._process = gateway.client.start(
-            "python3", "-u", f"{__file__.rpartition('/')[0]}/watcher.py", NAT, str(port), "PING",
+            "python3", "-u", f"{__file__.rpartition('/')[0]}/watcher.py", host, str(port), "PING",
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
         gateway.processes.append(self._process)
@@ -191,3 +191,18 @@ def test_the_guard_ends_a_stale_flow_that_was_not_cut(gateway: Gateway) -> None:
     watcher.ask()
 
     assert watcher.first_learned() - started < WITHIN
+
+
+def test_a_secondary_address_of_the_instance_is_like_the_first(gateway: Gateway) -> None:
+    second = "192.0.2.2"
+    gateway.nat.run("ip", "addr", "add", f"{second}/24", "dev", "v1b")
+    gateway.apply(payload(1, forward(6379, A), SOME, forward(6381)))
+    watcher = Watcher(gateway, 6379, second)
+
+    started = time.monotonic()
+    gateway.apply(payload(2, forward(6379, B), SOME, forward(6381)))
+
+    assert max(watcher.learned().values()) - started < WITHIN
+    assert gateway.ask(6379, host=second) == "B"
+    assert gateway.ask(6379, STRANGER, second) == "ConnectionRefusedError"
+    assert gateway.ask(6381, host=second) == "ConnectionRefusedError"
