@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -11,15 +12,25 @@ import moto.elasticache.urls
 import moto.resourcegroupstaggingapi.urls
 from botocore.config import Config
 from moto.backends import get_backend
-from moto.server import ThreadedMotoServer
+from moto.moto_server.werkzeug_app import (
+    DomainDispatcherApplication,
+    MotoRequestHandler,
+    create_backend_app,
+)
+from werkzeug.serving import BaseWSGIServer, make_server
 
 from local import elasticache, tagging
 from local.caches import ACCOUNT, REGION
 from local.fleet import Fleet
+from local.iam import Gate
 
 if TYPE_CHECKING:
     from types import TracebackType
 
+USED = (
+    "cloudformation", "dynamodb", "ec2", "elasticache", "events", "iam", "lambda", "logs", "s3",
+    "sns", "sqs", "ssm",
+)  # fmt: skip
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 
 
@@ -42,14 +53,18 @@ class AwsServer:
     fleet: Fleet = field(default_factory=Fleet)
     address: str = "127.0.0.1"
     port: int = 0
-    server: ThreadedMotoServer = field(init=False)
+    gate: Gate = field(init=False)
+    server: BaseWSGIServer = field(init=False)
 
     def __enter__(self) -> Self:
         register(self.fleet)
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
-        self.server = ThreadedMotoServer(self.address, self.port, verbose=False)
-        self.server.start()
-        self.port = self.server.get_host_and_port()[1]
+        self.gate = Gate(DomainDispatcherApplication(create_backend_app))
+        self.server = make_server(
+            self.address, self.port, self.gate, threaded=True, request_handler=MotoRequestHandler
+        )
+        self.port = self.server.port
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
         return self
 
     def __exit__(
@@ -58,8 +73,9 @@ class AwsServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.server.stop()
-        for service in ("ec2", "sqs", "dynamodb", "ssm", "lambda", "cloudformation", "elasticache"):
+        self.server.shutdown()
+        self.server.server_close()
+        for service in USED:
             reset(service)
 
     @property
@@ -76,13 +92,13 @@ class AwsServer:
             "AWS_REGION": REGION,
         }
 
-    def client(self, service: str) -> Any:
-        """Return a boto3 client of this AWS."""
+    def client(self, service: str, role: str = "testing") -> Any:
+        """Return a boto3 client of this AWS: an administrator's, or one that acts as a role."""
         return cast("Any", boto3.client)(
             service,
             endpoint_url=self.url,
             region_name=REGION,
-            aws_access_key_id="testing",
+            aws_access_key_id=role,
             aws_secret_access_key="testing",  # noqa: S106  a stand-in has no secrets
             config=Config(retries={"mode": "standard", "max_attempts": 1}, read_timeout=120),
         )

@@ -158,6 +158,7 @@ class Stack:
             configuration = client.get_function_configuration(
                 FunctionName=self.physical_ids[logical_id]
             )
+            role = configuration["Role"].rsplit("/", 1)[1]
             self.functions[logical_id] = function = Function(
                 name=configuration["FunctionName"],
                 handler=configuration["Handler"],
@@ -168,6 +169,7 @@ class Stack:
                 memory_mb=configuration["MemorySize"],
                 environment={
                     **self.aws.environment,
+                    "AWS_ACCESS_KEY_ID": role,  # whose policies the calls are checked against
                     **configuration.get("Environment", {}).get("Variables", {}),
                     **self.settings,
                 },
@@ -182,12 +184,13 @@ class Stack:
             return  # another stack's
         # moto would start a container for every message that is sent.
         sqs_backends[ACCOUNT][REGION].queues[queue].lambda_event_source_mappings.clear()
-        sqs = self.aws.client("sqs")
+        function = self.functions[self._logical_id(name)]
+        sqs = self.aws.client("sqs", function.environment["AWS_ACCESS_KEY_ID"])
         source = EventSource(
             sqs=sqs,
-            queue_url=sqs.get_queue_url(QueueName=queue)["QueueUrl"],
+            queue_url=self.aws.client("sqs").get_queue_url(QueueName=queue)["QueueUrl"],
             queue_arn=mapping["EventSourceArn"],
-            function=self.functions[self._logical_id(name)],
+            function=function,
             batch_size=mapping["BatchSize"],
             window_s=float(mapping.get("MaximumBatchingWindowInSeconds") or 0),
             partial="ReportBatchItemFailures" in mapping.get("FunctionResponseTypes", []),

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-LARGEST_DOCUMENT = 64 * 1024
 _RE2_REPEAT = 1000
 _PLACE = re.compile(r"\{\{\s*([A-Za-z0-9_]+)\s*\}\}")
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BUCKET, KEY = "cachegate-artefacts", "code.zip"  # what sam deploy would have uploaded
+LARGEST_DOCUMENT = 64 * 1024  # MaxDocumentSizeExceeded of CreateDocument
 # moto cannot create these, and would warn. What that hides stands in docs/fidelity.md.
 LEFT_OUT = frozenset(
     {
@@ -127,6 +128,9 @@ def _complete_document(properties: dict[str, Any], prefix: str) -> None:
     properties.setdefault("Name", f"{prefix}-{uuid.uuid4().hex[:12].upper()}")
     if not isinstance(properties["Content"], str):
         properties["Content"] = json.dumps(properties["Content"])
+    size = len(properties["Content"])
+    if size > LARGEST_DOCUMENT:
+        raise TemplateError(f"{prefix}: {size} characters, SSM takes {LARGEST_DOCUMENT}")
 
 
 def resolve(value: Any, known: dict[str, str]) -> Any:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local.custom_resource import CustomResourceError
+from local.event_source import failed_ids
+from local.lambda_runtime import Outcome
 from local.world import World, WorldError
 
 if TYPE_CHECKING:
@@ -96,6 +98,28 @@ def test_only_the_failed_message_of_a_batch_comes_back_and_ends_in_the_dead_lett
     assert {"one#1", "fail-two#1", "fail-two#2", "three#1"} <= noted.keys()
     assert not {"one#2", "three#2", "fail-two#3"} & noted.keys()
     assert noted["one#1"] > 1, "a burst within the window is one batch"
+
+
+@pytest.mark.parametrize(
+    ("payload", "failed", "partial", "back"),
+    [
+        (b'{"batchItemFailures": [{"itemIdentifier": "a"}]}', False, True, {"a"}),
+        (b'{"batchItemFailures": []}', False, True, set()),
+        (b'{"batchItemFailures": null}', False, True, set()),
+        (b"null", False, True, set()),
+        (b'{"batchItemFailures": [{"itemIdentifier": "x"}]}', False, True, {"a", "b"}),
+        (b'{"batchItemFailures": [{"itemIdentifier": ""}]}', False, True, {"a", "b"}),
+        (b'{"batchItemFailures": [{}]}', False, True, {"a", "b"}),
+        (b'"text"', False, True, {"a", "b"}),
+        (b"{}", True, True, {"a", "b"}),
+        (b'{"batchItemFailures": [{"itemIdentifier": "a"}]}', False, False, set()),
+        (b"null", True, False, {"a", "b"}),
+    ],
+)
+def test_which_messages_of_a_batch_come_back(
+    payload: bytes, *, failed: bool, partial: bool, back: set[str]
+) -> None:
+    assert failed_ids(Outcome(payload, failed=failed), {"a", "b"}, partial=partial) == back
 
 
 def test_a_raise_brings_the_whole_batch_back(world: World, stack: Stack) -> None:
