@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional
 
-from cachegate_agent import conntrack, flows, instance, preflight
+from cachegate_agent import conntrack, flows, preflight
 from cachegate_agent.errors import AgentError, Failed, Refused
 from cachegate_agent.rules import fingerprint
 from cachegate_agent.state import Saved, State
@@ -217,16 +217,3 @@ class _Swap:
 
 def _backend_named(name: str, *backends: Backend) -> Backend:
     return next(backend for backend in backends if backend.name == name)
-
-
-def learn_instance(state: State) -> None:
-    """Save the EC2 instance id with the rule set, where it is not known to be right."""
-    saved = state.load()
-    if saved is None:
-        return
-    boot = instance.boot_id()
-    if saved.boot == boot and not saved.instance:
-        return  # asked since the last boot: there is no metadata service here
-    found = instance.instance_id()
-    if (found, boot) != (saved.instance, saved.boot):
-        state.save(saved._replace(instance=found, boot=boot))

@@ -1,12 +1,23 @@
-"""Which EC2 instance this is, so that an image made of it does not bring its rules along."""
+"""Which EC2 instance this is, so that an image made of it does not bring its rules along.
+
+The id is saved with the rule set. On another instance neither restore nor the timer's repair puts
+that rule set into force; an apply does, and makes it this instance's.
+"""
 
 from __future__ import annotations
 
+import queue
 import re
 import socket
+import threading
 import time
 from pathlib import Path
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
+
+from cachegate_agent.errors import Refused
+
+if TYPE_CHECKING:
+    from cachegate_agent.state import Saved, State
 
 METADATA = ("169.254.169.254", 80)
 SECONDS = 1.0  # for all requests together: the service is one hop away, or there is none
@@ -27,6 +38,50 @@ def instance_id() -> str:
 def boot_id() -> str:
     """Return what tells one boot from the next."""
     return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+
+
+class Question:
+    """Asks for the instance id beside other work, after an apply; the answer may take a second."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._answer: queue.SimpleQueue[str] = queue.SimpleQueue()
+        saved = state.load()
+        # Where there was no answer since the last boot, there is no metadata service at all.
+        self._asked = saved is not None and (saved.boot != boot_id() or bool(saved.instance))
+        if self._asked:
+            threading.Thread(target=self._ask, daemon=True).start()
+
+    def _ask(self) -> None:
+        self._answer.put(instance_id())
+
+    def settle(self) -> None:
+        """Wait for the answer and save it."""
+        saved = self._state.load() if self._asked else None
+        if saved is not None:
+            _remember(self._state, saved, self._answer.get())
+
+
+def confirm(state: State, saved: Saved, *, booted: bool) -> None:
+    """Raise Refused where the rule set was saved by another instance, as far as that is known.
+
+    Without `booted` it is asked only where nobody has since the last boot: the timer asks often.
+    """
+    if not saved.instance or (saved.boot == boot_id() and not booted):
+        return
+    here = instance_id()
+    if here and here != saved.instance:
+        raise Refused(
+            "foreign_owner", f"the rule set was saved by {saved.instance}, this is {here}"
+        )
+    if here:
+        _remember(state, saved, here)
+
+
+def _remember(state: State, saved: Saved, found: str) -> None:
+    now = saved._replace(instance=found or saved.instance, boot=boot_id())
+    if now != saved:
+        state.save(now)
 
 
 def _ask(verb: str, path: str, header: str, end: float) -> Optional[str]:

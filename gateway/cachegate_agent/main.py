@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import threading
 from pathlib import Path
 from typing import Any, Dict, List, NoReturn
 
@@ -63,34 +62,23 @@ class Run:
             return report.page(whole, self._options.first, compact=self._options.compact)
         if self._options.action == "remove":
             return self._fitted(remove(self._state))
-        return self._fitted(
-            self._restore() if self._options.action == "restore" else self._repair()
-        )
+        return self._fitted(self._renew())
 
     def _apply(self, order: apply.Order) -> Dict[str, Any]:
         done = apply.put(order, self._state).report()
         done["warnings"] += units.install(self._state)
         # Both wait for answers that may not come, so they wait together.
-        learning = threading.Thread(target=apply.learn_instance, args=(self._state,))
-        learning.start()
+        question = instance.Question(self._state)
         done["unreachable"] = unreachable(order.rules)
-        learning.join()
+        question.settle()
         return done
 
-    def _repair(self) -> Dict[str, Any]:
-        saved = self._state.load()
-        return apply.renew(self._state, saved).report() if saved else _nothing()
-
-    def _restore(self) -> Dict[str, Any]:
+    def _renew(self) -> Dict[str, Any]:
         saved = self._state.load()
         if saved is None:
             return _nothing()
-        here = instance.instance_id()
-        if saved.instance and here and saved.instance != here:
-            raise Refused(
-                "foreign_owner", f"the rule set was saved by {saved.instance}, this is {here}"
-            )
-        return self._repair()
+        instance.confirm(self._state, saved, booted=self._options.action == "restore")
+        return apply.renew(self._state, saved).report()
 
     def _document(self) -> Dict[str, Any]:
         if self._options.payload_file is not None:

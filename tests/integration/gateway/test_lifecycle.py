@@ -177,13 +177,31 @@ def test_restore_refuses_the_rules_of_another_instance(gateway: Gateway) -> None
         gateway.apply(payload(7, forward(6379, A)))
     gateway.nat.run("nft", "flush", "ruleset")
 
+    state = gateway.folder / "state" / "state.json"
+    state.write_text(json.dumps(json.loads(state.read_text()) | {"boot": "the one before"}))
+
     with metadata(gateway, "i-0fedcba9876543210"):
         other = gateway.agent("restore")
+        timer = gateway.agent("repair")
     with metadata(gateway, "i-0123456789abcdef0"):
         same = gateway.agent("restore")
 
     assert (other.code, other.error) == (2, "foreign_owner")
+    assert (timer.code, timer.error) == (2, "foreign_owner")
     assert same.code == 0
+    assert gateway.ask(6379) == "A"
+
+
+def test_an_apply_makes_the_rule_set_the_new_instances_own(gateway: Gateway) -> None:
+    gateway.nat.run("ip", "addr", "add", "169.254.169.254/32", "dev", "lo")
+    with metadata(gateway, "i-0123456789abcdef0"):
+        gateway.apply(payload(7, forward(6379, A)))
+
+    with metadata(gateway, "i-0fedcba9876543210"):
+        gateway.apply(payload(7, forward(6379, A)))
+        restored = gateway.agent("restore")
+
+    assert restored.code == 0
 
 
 class metadata:  # noqa: N801 - reads as the statement it is used in
