@@ -67,17 +67,23 @@ class Function:
 
     def invoke(self, payload: bytes) -> Outcome:
         """Run one invocation to its end, its error or its time limit."""
-        with self.lock:
-            if self.idle:
-                environment = self.idle.pop()
-            else:
-                self.started += 1
-                environment = Environment(self, self.started)
+        environment = self._take()
         outcome = environment.invoke(payload)
         with self.lock:
             if environment.alive:
                 self.idle.append(environment)
         return outcome
+
+    def _take(self) -> Environment:
+        """Return a warm environment that is still alive, or a new one."""
+        with self.lock:
+            while self.idle:
+                environment = self.idle.pop()
+                if environment.alive:
+                    return environment
+                environment.close()
+            self.started += 1
+            return Environment(self, self.started)
 
     def close(self) -> None:
         """End the warm environments."""

@@ -184,11 +184,22 @@ class World(CacheWorld):
         url = self.stack.outputs["SyncQueueUrl"]
         self.aws.client("sqs").send_message(QueueUrl=url, MessageBody=body)
 
+    def troubles(self, most: int = 10) -> str:
+        """Return the last lines that are neither INFO nor metrics, and the calls denied."""
+        functions = self.stack.functions.values() if self.stack else ()
+        names = tuple(f"{function.name}-" for function in functions)
+        files = [path for path in sorted(self.folder.glob("*.log")) if path.name.startswith(names)]
+        lines = [line for path in files for line in path.read_text().splitlines()]
+        noise = ('"level":"INFO"', '{"_aws":')
+        logged = [line for line in lines if not any(each in line for each in noise)]
+        denied = sorted({f"denied: {call.action}" for call in self.aws.gate.denied})
+        return "\n".join([*logged[-most:], *denied])
+
     def wait_until(self, true: Callable[[], Any], within_s: float = 20, what: str = "") -> Any:
         """Ask until the answer is true and return it; raise WorldError when time is up."""
         deadline = time.monotonic() + within_s
         while not (answer := true()):
             if time.monotonic() > deadline:
-                raise WorldError(f"not within {within_s} s: {what or true}")
+                raise WorldError(f"not within {within_s} s: {what or true}\n{self.troubles()}")
             time.sleep(0.05)
         return answer

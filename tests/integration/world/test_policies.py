@@ -8,10 +8,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.iam import UnknownConditionError, allowed
+from local.world import World, WorldError
 
 if TYPE_CHECKING:
     from local.deploy import Stack
-    from local.world import World
 
 
 @pytest.fixture
@@ -36,6 +36,14 @@ def test_an_action_is_allowed_on_the_resources_that_a_policy_names(
     assert code(dynamodb.delete_table, TableName=table) == "AccessDeniedException"
     assert code(dynamodb.put_item, TableName="other", Item={}) == "AccessDeniedException"
     assert world.aws.gate.denied[-2].action == "dynamodb:DeleteTable"
+
+
+def test_a_wait_in_vain_says_what_was_denied(world: World, stack: Stack, role: str) -> None:
+    table = stack.physical_ids["Table"]
+    code(world.aws.client("dynamodb", role).delete_table, TableName=table)
+
+    with pytest.raises(WorldError, match="denied: dynamodb:DeleteTable"):
+        world.wait_until(lambda: False, within_s=0)
 
 
 def test_each_protocol_has_its_own_refusal(world: World, role: str) -> None:
