@@ -43,8 +43,8 @@ def main(host: str, port: int, request: bytes) -> None:
         thread.start()
     say("READY")
     if sys.stdin.readline():
+        say("SENT")  # before it is, because the answer may come at once
         busy.sendall(request)
-        say("SENT")
     for thread in threads:
         thread.join()
 
