@@ -9,14 +9,14 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 BUILD_INPUTS := template.yaml gateway/document.yaml $(shell find layers functions -type f \
 	! -name '*.pyc' ! -path '*/__pycache__/*')
 
-.PHONY: help setup packages build demo test check format document lock clean
+.PHONY: help setup packages build demo test bench bench-quick check format document lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 setup: .venv/ready ## Make .venv from the lock file, with the commands cachegate and sam
 
-.venv/ready: requirements/dev.txt pyproject.toml scripts/setup
+.venv/ready: requirements/dev.txt scripts/setup
 	@scripts/setup
 
 packages: ## Install the system packages that the embedded world needs, where that is allowed
@@ -34,6 +34,12 @@ test: setup packages build ## Everything, as CI runs it
 	@ruff format --check --quiet . && ruff check --quiet . && mypy
 	@sam validate --lint >/dev/null
 	@$(PY) -m local.sandbox --or-plain $(PY) -m pytest
+
+bench: setup packages ## Measure everything side by side and write docs/benchmarks.md
+	@$(PY) -m local.sandbox $(PY) -m benchmarks
+
+bench-quick: setup packages ## The same in two minutes, without writing the page
+	@$(PY) -m local.sandbox $(PY) -m benchmarks --quick
 
 check: setup build ## Format, lint, types, unit tests and template: a minute, no root, no network
 	@ruff format --check --quiet . && ruff check --quiet . && mypy

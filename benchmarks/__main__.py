@@ -1,0 +1,112 @@
+"""Measure, side by side and in one run: `python -m benchmarks [--quick]`, inside the sandbox.
+
+The full run writes docs/benchmarks.md; the raw rows go to build/benchmarks as CSV either way.
+Compare rows of one run only: absolute times differ from machine to machine by a factor.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks import planning, updates
+from local import sandbox
+
+if TYPE_CHECKING:
+    from benchmarks.rows import Rows
+
+ROOT = Path(__file__).parents[1]
+UPDATE_SIZES = (1, 50, 500, 5000)
+PLAN_SIZES = (3, 30, 300, 500, 5000)
+UPDATES_EXPLAINED = """\
+The agent's rows are its `elapsed_ms`: everything but the start of Python and the probe of targets,
+so they include reading the kernel before and after, looking for stale flows, cutting and saving.
+The kernel's transaction is the swap alone, `nft` process included, as the bare rows include
+theirs. The goal for the first apply of 500 forwards with nftables is below 100 ms: {first:.0f} ms
+here."""
+
+
+def main(arguments: list[str]) -> int:
+    """Measure and print; with --quick fewer repetitions, and the page is left as it is."""
+    if unknown := set(arguments) - {"--quick"}:
+        sys.stderr.write(f"benchmarks: unknown option {' '.join(sorted(unknown))}\n{__doc__}")
+        return 2
+    if not sandbox.inside():
+        sys.stderr.write(f"benchmarks: needs network namespaces: {sandbox.why_not()}\n")
+        return 1
+    quick = "--quick" in arguments
+    print("planning ...", flush=True)
+    planned = planning.measure(PLAN_SIZES, 3 if quick else 11)
+    print("updates ...", flush=True)
+    updated = updates.measure(UPDATE_SIZES, 1 if quick else 7)
+    for rows in (planned, updated):
+        rows.save(ROOT / "build" / "benchmarks")
+    page = report(planned, updated)
+    print(page)
+    if not quick:
+        (ROOT / "docs" / "benchmarks.md").write_text(page)
+    return 0
+
+
+def report(planned: Rows, updated: Rows) -> str:
+    """Return the page."""
+    swap = "agent, nftables: of that, the kernel's transaction"
+    one = "agent, nftables: apply with one target changed"
+    ratios = [
+        ("one target changed, kernel's transaction: 5,000 forwards to 50",
+         updated.ratio(swap, 5000, swap, 50), "at most 2"),
+        ("kernel's transaction to bare `nft -f`, one element among 500",
+         updated.ratio(swap, 500, "nft -f: one element changed", 500), "at most 1.2"),
+        ("one call a rule to our whole first apply, 500 forwards",
+         updated.ratio("the guide: one iptables call a rule", 500,
+                       "agent, nftables: first apply", 500), ""),
+        ("first apply to apply with one target changed, 500 forwards",
+         updated.ratio("agent, nftables: first apply", 500, one, 500), ""),
+        ("steady plan: 5,000 nodes to 500", planned.ratio("steady plan", 5000, "steady plan", 500),
+         "at most 10 (linear)"),
+    ]  # fmt: skip
+    first = updated.medians()["agent, nftables: first apply"][500]
+    lines = [
+        "# Benchmarks",
+        "",
+        "Written by `make bench`. Compare figures of this page with each other only.",
+        "",
+        f"Measured {datetime.now(UTC):%Y-%m-%d} on {_machine()}.",
+        "",
+        "| ratio, taken within each repetition | median | least to greatest | goal |",
+        "| --- | --- | --- | --- |",
+        *(
+            f"| {what} | {middle:.2f} | {least:.2f} to {most:.2f} | {goal} |"
+            for what, (middle, least, most), goal in ratios
+        ),
+        "",
+        "## Updates of the NAT instance",
+        "",
+        updated.markdown(UPDATE_SIZES),
+        "",
+        UPDATES_EXPLAINED.format(first=first),
+        "",
+        "## Planning",
+        "",
+        planned.markdown(PLAN_SIZES),
+        "",
+        "Nodes of cluster-mode groups, pure Python, one core. Goal: 500 nodes below 10 ms.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _machine() -> str:
+    said = subprocess.run(["nft", "--version"], capture_output=True, text=True, check=True).stdout
+    nft = said.split(" (")[0].strip().replace(" v", " ")
+    linux = platform.release().partition("-")[0]
+    return f"{os.cpu_count()} cores, Linux {linux}, Python {platform.python_version()}, {nft}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
