@@ -25,7 +25,8 @@ packages: ## Install the system packages that the embedded world needs, where th
 build: .aws-sam/build/template.yaml ## Build the functions and the layer, as sam deploy sends them
 
 .aws-sam/build/template.yaml: .venv/ready $(BUILD_INPUTS)
-	@sam build >build.log 2>&1 && rm build.log || { cat build.log; exit 1; }
+	@mkdir -p build
+	@sam build >build/sam.log 2>&1 || { cat build/sam.log; exit 1; }
 
 demo: setup packages build ## See it work: our own template, a real kernel, real caches, one replaced node
 	@$(PY) -m local.demo
