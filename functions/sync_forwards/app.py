@@ -27,7 +27,7 @@ from cachegate.errors import ConfigurationError
 from cachegate.protocols import Adapters
 from cachegate.push import InstanceState
 from cachegate.settings import SyncSettings
-from cachegate.triggers import Trigger, answer
+from cachegate.triggers import Trigger, answer, unanswered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -102,7 +102,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def on_triggers(records: list[dict[str, Any]], actions: Actions) -> dict[str, Any]:
-    """Run the one pass of a batch. Where it fails, one message stays for the retry in seconds."""
+    """Run the one pass of a batch. Where it fails, as few messages as do stay for the retry."""
     triggers = [Trigger.from_record(record) for record in records]
     rechecks = actions.adapters.rechecks
     ended = False
@@ -116,10 +116,9 @@ def on_triggers(records: list[dict[str, Any]], actions: Actions) -> dict[str, An
         logger.info("needless triggers", count=len(triggers))
         return {"batchItemFailures": []}
     report(result)
-    if not result.failures:
-        return {"batchItemFailures": []}
-    retry_soon(triggers[:1], rechecks)
-    return {"batchItemFailures": [{"itemIdentifier": triggers[0].message_id}]}
+    back = unanswered(triggers, result)
+    retry_soon(back, rechecks)
+    return {"batchItemFailures": [{"itemIdentifier": trigger.message_id} for trigger in back]}
 
 
 def retry_soon(triggers: list[Trigger], rechecks: Rechecks) -> None:

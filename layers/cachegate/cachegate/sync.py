@@ -68,6 +68,7 @@ class SyncResult:
     began_at: float
     vpcs: tuple[VpcResult, ...]
     problems: tuple[Problem, ...] = ()
+    whole: bool = True  # False: a pass over some VPCs only
 
     @property
     def all_problems(self) -> tuple[Problem, ...]:
@@ -105,8 +106,9 @@ def sync(
         began_at=seen.at,
         vpcs=tuple(future.result() for future in running),
         problems=seen.problems,
+        whole=only is None,
     )
-    if only is None and all(vpc.verified for vpc in result.vpcs):
+    if result.whole and all(vpc.verified for vpc in result.vpcs):
         whole = Heartbeat(began_at=seen.at, verified_at=adapters.clock())
         adapters.ledgers.beat(ALL_VPCS, whole)
     return result
@@ -166,8 +168,14 @@ class _Pass:
         return self.adapters.network.running(known) if known else frozenset()
 
     def _beat(self, result: VpcResult, began_at: float) -> VpcResult:
-        """Note how the pass ended, and keep one bounded chain of re-checks while things move."""
+        """Note how the pass ended, and keep one bounded chain of re-checks while things move.
+
+        A pass that failed leaves all as it was: the message that asked for it comes back, and it
+        would be taken for one of an old chain if there were a new token.
+        """
         former = self.adapters.ledgers.heartbeat(result.vpc_id)
+        if result.failure is not None:
+            return replace(result, verified_at=former.verified_at)
         delay = _soonest(result, self.settings.policy.recheck)
         exhausted = former.rechecks >= self.settings.most_rechecks  # the schedule takes over
         goes_on = None if exhausted else delay

@@ -62,6 +62,18 @@ def answer(
     return sync(adapters, settings, only=moving) if moving else None
 
 
+def unanswered(triggers: Sequence[Trigger], result: SyncResult) -> list[Trigger]:
+    """Return the messages that have to come back: the fewest that ask again for all that failed.
+
+    After a pass over everything that is the youngest trigger of the world: an older one may be
+    taken for needless when it comes back. After re-checks those of the VPCs that failed.
+    """
+    failed = {vpc.vpc_id for vpc in result.vpcs if vpc.failure is not None}
+    if result.whole and failed:
+        return [max((t for t in triggers if t.vpc_id is None), key=lambda t: t.sent_at)]
+    return [trigger for trigger in triggers if trigger.vpc_id in failed]
+
+
 def _wants_all(triggers: Sequence[Trigger], adapters: Adapters, settings: SyncSettings) -> bool:
     """Tell whether a trigger of the world is younger than what the last whole pass saw.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import pytest
 from cachegate.actions import Actions
 from cachegate.domain.agent import Reply
 from cachegate.errors import ConfigurationError
-from tests.unit.passes.fakes import NAT
+from tests.unit.passes.fakes import NAT, VPC
 from tests.unit.test_settings import COMPLETE
 
 if TYPE_CHECKING:
@@ -163,3 +164,54 @@ def test_a_wrong_setting_fails_the_deployment_with_its_sentence_and_never_a_dele
 def test_a_wrong_setting_is_kept_at_init(app: Any) -> None:
     with pytest.raises(ConfigurationError, match="CACHEGATE_STACK"):
         app.wire({})
+
+
+def recheck(world: FakeWorld, message_id: str, vpc_id: str) -> dict[str, Any]:
+    (record,) = batch(world, message_id)["Records"]
+    token = world.ledgers.heartbeat(vpc_id).token
+    return record | {"body": json.dumps({"recheck": vpc_id, "token": token})}
+
+
+def test_a_recheck_that_fails_is_tried_again_until_it_is_given_up(
+    app: Any, world: FakeWorld
+) -> None:
+    world.add_cluster("cart", "10.0.1.5")
+    world.gateways.report = {"unreachable": [6379]}  # so that there is a chain of re-checks
+    app.handler(batch(world, "a"), CONTEXT)
+    message = {"Records": [recheck(world, "again", VPC)]}
+    world.gateways.failing[NAT] = Reply(instance_id=NAT, failure="timed out")
+
+    for _ in range(5):  # receives of the same message, then it is in the dead-letter queue
+        answer = app.handler(message, CONTEXT)
+        assert answer == {"batchItemFailures": [{"itemIdentifier": "again"}]}
+    assert len(world.rechecks.sent) == 1  # the message that comes back is the chain
+
+
+def test_each_vpc_that_fails_in_a_batch_of_rechecks_is_tried_again(
+    app: Any, world: FakeWorld
+) -> None:
+    world.add_vpc("vpc-2", "10.1.0.0/16")
+    world.add_instance("i-second", "vpc-2")
+    world.gateways.report = {"unreachable": [6379]}
+    app.handler(batch(world, "a"), CONTEXT)
+    world.gateways.failing = {i: Reply(instance_id=i, failure="lost") for i in (NAT, "i-second")}
+
+    messages = [recheck(world, "1", VPC), recheck(world, "2", "vpc-2")]
+    answer = app.handler({"Records": messages}, CONTEXT)
+
+    assert answer["batchItemFailures"] == [{"itemIdentifier": "1"}, {"itemIdentifier": "2"}]
+
+
+def test_of_a_mixed_batch_the_message_comes_back_that_asks_for_everything(
+    app: Any, world: FakeWorld
+) -> None:
+    world.gateways.report = {"unreachable": [6379]}
+    app.handler(batch(world, "a"), CONTEXT)
+    world.gateways.failing[NAT] = Reply(instance_id=NAT, failure="timed out")
+    late = batch(world, "late")["Records"]
+    again = recheck(world, "again", VPC)
+    world.now += 300
+
+    answer = app.handler({"Records": [again, *late, *batch(world, "b")["Records"]]}, CONTEXT)
+
+    assert answer["batchItemFailures"] == [{"itemIdentifier": "b"}]
