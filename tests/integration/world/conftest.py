@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from local import nodes
 from local.artefacts import Artefacts
 from local.sandbox import inside
 from local.world import World
@@ -23,6 +24,8 @@ TINY = Artefacts(Path(__file__).parent / "app" / "template.yaml", built=False)
 def world() -> Iterator[World]:
     if not inside():
         pytest.skip("needs `python -m local.sandbox`")
+    if nodes.missing():
+        pytest.skip(f"needs {' and '.join(nodes.missing())}")
     with World() as world:
         yield world
 

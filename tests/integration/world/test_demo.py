@@ -14,8 +14,8 @@ from local import demo, nodes, sandbox
 
 
 def test_a_replaced_node_answers_at_its_old_address_and_nobody_else_notices() -> None:
-    if not sandbox.inside():
-        pytest.skip("needs `python -m local.sandbox`")
+    if not sandbox.inside() or nodes.missing():
+        pytest.skip(f"needs `python -m local.sandbox` {' '.join(nodes.missing())}")
 
     done = subprocess.run(
         [sys.executable, "-m", "local.demo"], capture_output=True, text=True, check=False
