@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from cachegate.actions import Actions, detach
+from cachegate.actions import Actions, detach_answer
 from cachegate.aws.caches import CacheInventory
 from cachegate.aws.clients import make_clients
 from cachegate.aws.dns import LambdaResolver
@@ -22,6 +22,7 @@ from cachegate.aws.network import Ec2Network
 from cachegate.aws.rechecks import SqsRechecks
 from cachegate.aws.stack_response import respond
 from cachegate.describe import describe_change, describe_problem
+from cachegate.detach import detach
 from cachegate.domain.plan import ChangeKind
 from cachegate.errors import ConfigurationError
 from cachegate.protocols import Adapters
@@ -139,7 +140,9 @@ def on_stack(event: dict[str, Any]) -> dict[str, Any]:
         if isinstance(wired, ConfigurationError):
             failure = None if request == "Delete" else str(wired)
         elif request == "Delete":
-            logger.info("stack deletion", detached=detach(wired.adapters, wired.settings))
+            detached = detach_answer(detach(wired.adapters, wired.settings))
+            log = logger.info if detached["ok"] else logger.error
+            log("stack deletion", detached=detached)
         else:
             wired.adapters.rechecks.ask(f"stack event {request}")
     finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from cachegate.describe import (
@@ -11,16 +11,18 @@ from cachegate.describe import (
     describe_problem,
     describe_vpc,
 )
-from cachegate.errors import CachegateError, InvocationError, LedgerConflictError
+from cachegate.detach import detach
+from cachegate.errors import CachegateError, InvocationError
 from cachegate.observe import survey
 from cachegate.planning.explain import explain
 from cachegate.planning.release import release
 from cachegate.prepare import prepare
-from cachegate.sync import TRIES, sync
+from cachegate.sync import sync
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from cachegate.detach import Detached
     from cachegate.observe import Survey
     from cachegate.prepare import Prepared
     from cachegate.protocols import Adapters, Record
@@ -129,7 +131,7 @@ class Actions:
         return {"ok": True, "vpc": vpc_id, "listen": listen, "generation": released.generation}
 
     def _detach(self, _event: Mapping[str, Any]) -> Answer:
-        return detach(self.adapters, self.settings)
+        return detach_answer(detach(self.adapters, self.settings))
 
     def _holding(self, listen: int, vpc: str | None) -> dict[str, Record]:
         """Return the ledgers in which a key has the listen port; raise where none has it."""
@@ -181,40 +183,17 @@ def _vpc(vpc: VpcResult) -> Answer:
     }
 
 
-def detach(adapters: Adapters, settings: SyncSettings) -> Answer:
-    """Take the agent off every NAT instance of the stack; passes push nothing from then on.
-
-    The ledger remembers it first: a pass that runs meanwhile must not put the rules back.
-    """
-    ours = [i for i in adapters.network.nat_instances() if i.stack == settings.stack]
-    running = {i.instance_id for i in ours if i.state == "running"}
-    known = {i for vpc_id in adapters.ledgers.vpc_ids() for i in _mark_detached(adapters, vpc_id)}
-    running |= adapters.network.running(known - running)
-    replies = adapters.gateways.run(sorted(running), "remove") if running else {}
-    failed = {i: reply.failure for i, reply in replies.items() if reply.failure is not None}
+def detach_answer(result: Detached) -> Answer:
+    """Return which NAT instances are free of the agent; `ok` only where all of them are."""
     answer: Answer = {
-        "ok": not failed,
-        "removed": sorted(set(replies) - set(failed)),
-        "still_there": [{"instance": i, "reason": reason} for i, reason in failed.items()],
+        "ok": not result.still_there,
+        "removed": list(result.removed),
+        "still_there": [{"instance": i, "reason": why} for i, why in result.still_there.items()],
     }
-    if failed:
-        message = f"the agent is still on {', '.join(sorted(failed))}"
+    if result.still_there:
+        message = f"the agent is still on {', '.join(result.still_there)}"
         answer["error"] = {"code": "not_removed", "message": message}
     return answer
-
-
-def _mark_detached(adapters: Adapters, vpc_id: str) -> tuple[str, ...]:
-    """Write it into the ledger, and return the NAT instances that it knows."""
-    for _ in range(TRIES):
-        record = adapters.ledgers.load(vpc_id)
-        if record is None:
-            return ()
-        try:
-            adapters.ledgers.save(replace(record.ledger, detached=True), record.version)
-        except LedgerConflictError:
-            continue
-        return record.ledger.nat_instances
-    raise LedgerConflictError(f"passes keep writing the ledger of {vpc_id}: detach again")
 
 
 def _problems(seen: Survey, prepared: Mapping[str, Prepared]) -> list[Answer]:

@@ -31,7 +31,8 @@ def prepare(
     """Plan for one VPC. Raises TransientError where a lost ledger cannot be recovered now."""
     record = adapters.ledgers.load(vpc_id)
     if record is None:
-        before = recover(adapters, settings, vpc_id, seen, force=force)
+        running = [i.instance_id for i in seen.instances_in(vpc_id) if i.state == "running"]
+        before = recover(adapters, settings, vpc_id, running, at=seen.at, force=force)
     else:
         before = record.ledger
     return Prepared(

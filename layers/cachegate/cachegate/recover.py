@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from cachegate.domain.ledger import Ledger
-    from cachegate.observe import Survey
     from cachegate.protocols import Adapters
     from cachegate.settings import SyncSettings
 
@@ -20,22 +19,27 @@ MOST_PAGES = 200  # of `inspect`; far more than a rule set that one command coul
 
 
 def recover(
-    adapters: Adapters, settings: SyncSettings, vpc_id: str, survey: Survey, *, force: bool
+    adapters: Adapters,
+    settings: SyncSettings,
+    vpc_id: str,
+    running: Iterable[str],
+    *,
+    at: float,
+    force: bool,
 ) -> Ledger:
     """Return the ledger to go on from, so that no listen port moves.
 
-    Every running NAT instance must answer first: one that cannot be asked may be the one that
-    holds the rules. `force` goes on without it. Raises TransientError.
+    Every NAT instance that is running must answer first: one that cannot be asked may be the one
+    that holds the rules. `force` goes on without it. Raises TransientError.
     """
     if adapters.former_ledgers is not None:
         former = adapters.former_ledgers.load(vpc_id)
         if former is not None:
             # Above the old generation, or the agents would refuse it as done already.
             return replace(former.ledger, generation=former.ledger.generation + 1, detached=False)
-    running = [i.instance_id for i in survey.instances_in(vpc_id) if i.state == "running"]
     reports = list(_inspect(adapters, running, force=force))
     owners = {settings.owner} | ({settings.adopt_owner} if settings.adopt_owner else set())
-    return rebuild(vpc_id, [r for r in reports if r.get("owner") in owners], survey.at)
+    return rebuild(vpc_id, [r for r in reports if r.get("owner") in owners], at)
 
 
 def _inspect(

@@ -142,10 +142,14 @@ class _Pass:
         instances = seen.instances_in(vpc_id)
         running = [i.instance_id for i in instances if i.state == "running"]
         untagged = self._untagged(prepared.before, instances)
+        detached = prepared.before.detached and not self.attach
+        given = {i.instance_id for i in instances}
+        if detached:  # nobody is given anything, so only those that still have it count
+            given &= set(prepared.before.nat_instances)
         ledger = replace(
             prepared.plan.ledger,
-            nat_instances=tuple(sorted({i.instance_id for i in instances} | untagged)),
-            detached=prepared.before.detached and not self.attach,
+            nat_instances=tuple(sorted(given | untagged)),
+            detached=detached,
         )
         # Before it is recorded: a rule set that no command can carry must not enter the ledger.
         payload = encode(apply_payload(ledger, self.settings.owner, self.settings.adopt_owner))
@@ -154,6 +158,7 @@ class _Pass:
         pushed: tuple[InstanceResult, ...] = ()
         if running and not ledger.detached:
             replies = self.adapters.gateways.run(running, "apply", payload)
+            self._take_back(vpc_id, running)
             pushed = tuple(judge(replies[instance_id], ledger) for instance_id in running)
         result = VpcResult(
             vpc_id=vpc_id,
@@ -161,6 +166,23 @@ class _Pass:
             instances=(*pushed, *not_asked(instances, sorted(untagged))),
         )
         return self._beat(result, seen.at)
+
+    def _take_back(self, vpc_id: str, running: list[str]) -> None:
+        """Take the rules off again where somebody detached while this pass pushed them.
+
+        Raise LedgerConflictError then: the next look finds the VPC detached.
+        """
+        record = self.adapters.ledgers.load(vpc_id)
+        if record is None or not record.ledger.detached:
+            return
+        replies = self.adapters.gateways.run(running, "remove")
+        still = [f"{i}: {reply.failure}" for i, reply in replies.items() if reply.failure]
+        if still:
+            raise NotVerifiedError(
+                f"{vpc_id} was detached meanwhile, and what this pass pushed is still on "
+                f"{'; '.join(still)}: detach again"
+            )
+        raise LedgerConflictError(f"{vpc_id} was detached while this pass pushed")
 
     def _untagged(self, ledger: Ledger, tagged: Iterable[NatInstance]) -> frozenset[str]:
         """Return the instances that the ledger knows, that run, and that lost their tag."""

@@ -9,6 +9,7 @@ import pytest
 
 from cachegate.actions import Actions
 from cachegate.domain.agent import Reply
+from cachegate.sync import sync
 from tests.unit.passes.fakes import NAT, STACK, VPC
 
 if TYPE_CHECKING:
@@ -218,3 +219,98 @@ def test_detach_outlasts_a_pass_that_writes_meanwhile(world: FakeWorld) -> None:
 
     assert ask(world, "detach")["ok"]
     assert world.ledgers.records[VPC].ledger.detached
+
+
+def detach_during_the_next_push(world: FakeWorld) -> None:
+    """Let somebody detach when a pass has read the ledger and its command is under way."""
+    run = world.gateways.run
+
+    def late(instance_ids: Any, action: str, *rest: Any, **named: Any) -> Any:
+        if action == "apply":
+            world.gateways.run = run  # type: ignore[method-assign]
+            assert ask(world, "detach")["ok"]
+        return run(instance_ids, action, *rest, **named)
+
+    world.gateways.run = late  # type: ignore[method-assign]
+
+
+def test_a_pass_that_pushed_while_somebody_detached_takes_its_rules_off_again(
+    world: FakeWorld,
+) -> None:
+    world.add_cluster("cart", "10.0.1.5")
+    ask(world, "sync")
+    detach_during_the_next_push(world)
+
+    (vpc,) = sync(world.adapters, world.settings).vpcs
+
+    assert world.gateways.held == {}
+    assert vpc.failure is None
+    assert vpc.plan is not None
+    assert vpc.plan.ledger.detached
+
+
+def test_a_pass_that_cannot_take_its_rules_off_again_says_so(world: FakeWorld) -> None:
+    ask(world, "sync")
+    detach_during_the_next_push(world)
+    remove = world.gateways._one
+
+    def stuck(instance_id: str, action: str, *rest: Any) -> Reply:
+        removals = world.gateways.calls.count((instance_id, "remove"))
+        if action == "remove" and removals > 1:
+            return Reply(instance_id=instance_id, failure="undelivered")
+        return remove(instance_id, action, *rest)
+
+    world.gateways._one = stuck  # type: ignore[method-assign, assignment]
+
+    (failure,) = sync(world.adapters, world.settings).failures
+
+    assert "was detached meanwhile" in str(failure)
+    assert f"{NAT}: undelivered" in str(failure)
+
+
+def test_detaching_is_remembered_also_where_there_was_no_ledger_and_moves_no_port(
+    world: FakeWorld,
+) -> None:
+    for name, address in (("cart", "10.0.1.5"), ("book", "10.0.1.6")):  # ports not in name order
+        world.add_cluster(name, address)
+        ask(world, "sync")
+    world.ledgers.records.clear()
+
+    assert ask(world, "detach")["ok"]
+    sync(world.adapters, world.settings)
+    assert world.gateways.held == {}
+
+    ask(world, "sync")
+    listens = {f["key"]: f["listen"] for f in world.gateways.held[NAT]["forwards"]}
+    assert listens == {"cart/cart/0001": 6379, "book/book/0001": 6380}
+
+
+def test_an_instance_that_was_taken_off_is_not_called_open_when_it_loses_its_tag(
+    world: FakeWorld,
+) -> None:
+    world.add_instance("i-second", VPC)
+    ask(world, "sync")
+    world.gateways.failing["i-second"] = Reply(instance_id="i-second", failure="undelivered")
+    ask(world, "detach")
+    sync(world.adapters, world.settings)
+    world.network.instances.clear()
+
+    (vpc,) = sync(world.adapters, world.settings).vpcs
+
+    assert [(i.instance_id, i.state.value) for i in vpc.instances] == [("i-second", "untagged")]
+
+
+def test_detach_names_an_instance_that_is_stopped_for_it_restores_its_rules(
+    world: FakeWorld,
+) -> None:
+    world.add_instance("i-second", VPC)
+    ask(world, "sync")
+    world.add_instance("i-second", VPC, state="stopped")
+    world.network.runs.discard("i-second")
+
+    answer = ask(world, "detach")
+
+    assert answer["removed"] == [NAT]
+    assert [each["instance"] for each in answer["still_there"]] == ["i-second"]
+    assert "restores its rules when it starts" in answer["still_there"][0]["reason"]
+    assert not answer["ok"]

@@ -167,7 +167,7 @@ def test_a_wrong_setting_is_kept_at_init(app: Any) -> None:
 
 
 def recheck(world: FakeWorld, message_id: str, vpc_id: str) -> dict[str, Any]:
-    (record,) = batch(world, message_id)["Records"]
+    record: dict[str, Any] = batch(world, message_id)["Records"][0]
     token = world.ledgers.heartbeat(vpc_id).token
     return record | {"body": json.dumps({"recheck": vpc_id, "token": token})}
 

@@ -1,0 +1,97 @@
+"""Take the agents off the NAT instances, and remember it before and after."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from cachegate.errors import LedgerConflictError
+from cachegate.recover import recover
+from cachegate.sync import TRIES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from cachegate.domain.cache import NatInstance
+    from cachegate.domain.ledger import Ledger
+    from cachegate.protocols import Adapters
+    from cachegate.settings import SyncSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detached:
+    """Which NAT instances are free of the agent, and which are not, with the reason."""
+
+    removed: tuple[str, ...]
+    still_there: Mapping[str, str]
+
+
+def detach(adapters: Adapters, settings: SyncSettings) -> Detached:
+    """Take the agent off every NAT instance of the stack; passes push nothing from then on.
+
+    The ledgers remember it first: a pass that runs meanwhile must not put the rules back. Where
+    there is none, one is made from what the agents hold, who are the last to know the ports.
+    """
+    ours = [i for i in adapters.network.nat_instances() if i.stack == settings.stack]
+    running = {i.instance_id for i in ours if i.state == "running"}
+    vpc_ids = sorted(adapters.ledgers.vpc_ids() | {i.vpc_id for i in ours})
+    known: set[str] = set()
+    for vpc_id in vpc_ids:
+        known |= _mark(adapters, settings, vpc_id, ours)
+    running |= adapters.network.running(known - running)
+    replies = adapters.gateways.run(sorted(running), "remove") if running else {}
+    still_there = {i: reply.failure for i, reply in replies.items() if reply.failure is not None}
+    removed = tuple(sorted(set(replies) - set(still_there)))
+    for vpc_id in vpc_ids:
+        _forget(adapters, vpc_id, removed)
+    asleep = {
+        i.instance_id: f"the instance is {i.state}, and restores its rules when it starts: "
+        "start it and detach again"
+        for i in ours
+        if i.state != "running" and i.instance_id in known
+    }
+    return Detached(removed=removed, still_there=dict(sorted((still_there | asleep).items())))
+
+
+def _mark(
+    adapters: Adapters, settings: SyncSettings, vpc_id: str, ours: Iterable[NatInstance]
+) -> set[str]:
+    """Write into the ledger that the VPC is detached, and return the instances that it knows."""
+    running = [i.instance_id for i in ours if i.vpc_id == vpc_id and i.state == "running"]
+
+    def marked(ledger: Ledger | None) -> Ledger:
+        if ledger is None:
+            at = adapters.clock()
+            ledger = recover(adapters, settings, vpc_id, running, at=at, force=True)
+        return replace(ledger, detached=True)
+
+    return set(_write(adapters, vpc_id, marked).nat_instances)
+
+
+def _forget(adapters: Adapters, vpc_id: str, removed: Iterable[str]) -> None:
+    """Note that these instances forward no more, so that none is called open later."""
+    gone = set(removed)
+
+    def without(ledger: Ledger | None) -> Ledger:
+        if ledger is None:
+            raise LedgerConflictError(f"the ledger of {vpc_id} went away: detach again")
+        left = tuple(i for i in ledger.nat_instances if i not in gone)
+        return replace(ledger, nat_instances=left)
+
+    _write(adapters, vpc_id, without)
+
+
+def _write(adapters: Adapters, vpc_id: str, change: Callable[[Ledger | None], Ledger]) -> Ledger:
+    """Change a ledger that passes may write at the same time; return it as written."""
+    for _ in range(TRIES):
+        record = adapters.ledgers.load(vpc_id)
+        former = None if record is None else record.ledger
+        ledger = change(former)
+        if ledger == former:
+            return ledger
+        try:
+            adapters.ledgers.save(ledger, None if record is None else record.version)
+        except LedgerConflictError:
+            continue
+        return ledger
+    raise LedgerConflictError(f"passes keep writing the ledger of {vpc_id}: detach again")
