@@ -27,6 +27,14 @@ class TransientError(CachegateError):
     code = "try_again"
 
 
+class UnregisteredError(TransientError):
+    """SSM does not reach NAT instances (yet) that have to be asked; they may have just started."""
+
+    def __init__(self, message: str, reasons: dict[str, str]) -> None:
+        super().__init__(message)
+        self.reasons = reasons  # by instance
+
+
 class LedgerConflictError(TransientError):
     """Another pass wrote the ledger first: observe and plan again."""
 

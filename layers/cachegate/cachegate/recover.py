@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from cachegate.errors import TransientError
+from cachegate.domain.agent import Reply
+from cachegate.errors import TransientError, UnregisteredError
 from cachegate.planning.rebuild import rebuild
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from cachegate.domain.ledger import Ledger
-    from cachegate.protocols import Adapters
+    from cachegate.protocols import Adapters, Gateways
     from cachegate.settings import SyncSettings
 
 MOST_PAGES = 200  # of `inspect`; far more than a rule set that one command could have carried
@@ -30,37 +31,61 @@ def recover(
     """Return the ledger to go on from, so that no listen port moves.
 
     Every NAT instance that is running must answer first: one that cannot be asked may be the one
-    that holds the rules. `force` goes on without it. Raises TransientError.
+    that holds the rules. `force` goes on without it. What agents hold in this stack's own name is
+    younger than anything that a former stack left. Raises TransientError, UnregisteredError where
+    SSM does not reach an instance (yet).
     """
-    if adapters.former_ledgers is not None:
-        former = adapters.former_ledgers.load(vpc_id)
-        if former is not None:
-            # Above the old generation, or the agents would refuse it as done already.
-            return replace(former.ledger, generation=former.ledger.generation + 1, detached=False)
-    reports = list(_inspect(adapters, running, force=force))
-    owners = {settings.owner} | ({settings.adopt_owner} if settings.adopt_owner else set())
-    return rebuild(vpc_id, [r for r in reports if r.get("owner") in owners], at)
+    reports = _inspect(adapters, sorted(running), force=force)
+    held = [r for r in reports if r.get("owner") in {settings.owner, settings.adopt_owner} - {None}]
+    rebuilt = rebuild(vpc_id, held, at)
+    former = adapters.former_ledgers.load(vpc_id) if adapters.former_ledgers else None
+    if former is None or not former.ledger.leases or any(_own(r, settings) for r in held):
+        return rebuilt
+    # Above every old generation, or the agents would refuse it as done already.
+    generation = max(former.ledger.generation, rebuilt.generation) + 1
+    return replace(former.ledger, generation=generation, detached=False)
+
+
+def _own(report: Mapping[str, Any], settings: SyncSettings) -> bool:
+    return report.get("owner") == settings.owner
 
 
 def _inspect(
     adapters: Adapters, instance_ids: Iterable[str], *, force: bool
-) -> Iterable[dict[str, Any]]:
+) -> list[dict[str, Any]]:
+    """Return what every instance holds; with `force`, what could be learned of it."""
+    reports, unregistered, failed = [], {}, {}
     for instance_id in instance_ids:
-        report: dict[str, Any] = {}
-        forwards: list[dict[str, Any]] = []
-        start: int | None = None
-        for _ in range(MOST_PAGES):
-            reply = adapters.gateways.run([instance_id], "inspect", start=start)[instance_id]
-            if reply.report is None or reply.failure is not None:
-                if force:
-                    break
-                raise TransientError(
-                    f"there is no ledger, and {instance_id} cannot be asked what it forwards "
-                    f"({reply.failure}): sync with force to go on without it"
-                )
-            report = reply.report
-            forwards += report.get("forwards", [])
-            start = report.get("next")
-            if start is None:
-                break
-        yield report | {"forwards": forwards}
+        report, reply = _pages(adapters.gateways, instance_id)
+        if reply is None or force:
+            reports.append(report)
+        elif reply.registering:
+            unregistered[instance_id] = str(reply.failure)
+        else:
+            failed[instance_id] = str(reply.failure)
+    if failed or unregistered:
+        whom = ", ".join(f"{i} ({why})" for i, why in sorted((failed | unregistered).items()))
+        message = (
+            f"there is no ledger, and these cannot be asked what they forward: {whom}; sync with "
+            f"force to go on without them"
+        )
+        raise TransientError(message) if failed else UnregisteredError(message, unregistered)
+    return reports
+
+
+def _pages(gateways: Gateways, instance_id: str) -> tuple[dict[str, Any], Reply | None]:
+    """Return all pages of `inspect` as one report, and the reply that ended it too early."""
+    report: dict[str, Any] = {}
+    forwards: list[dict[str, Any]] = []
+    start: int | None = None
+    for _ in range(MOST_PAGES):
+        reply = gateways.run([instance_id], "inspect", start=start)[instance_id]
+        if reply.report is None or reply.failure is not None:
+            return report | {"forwards": forwards}, reply
+        report = reply.report
+        forwards += report.get("forwards", [])
+        start = report.get("next")
+        if start is None:
+            return report | {"forwards": forwards}, None
+    endless = Reply(instance_id=instance_id, failure="its report never ends")
+    return report | {"forwards": forwards}, endless

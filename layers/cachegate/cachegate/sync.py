@@ -7,7 +7,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cachegate.domain.agent import apply_payload, encode
-from cachegate.errors import CachegateError, LedgerConflictError, NotVerifiedError
+from cachegate.errors import (
+    CachegateError,
+    LedgerConflictError,
+    NotVerifiedError,
+    UnregisteredError,
+)
 from cachegate.observe import survey
 from cachegate.prepare import prepare
 from cachegate.protocols import Heartbeat
@@ -129,6 +134,8 @@ class _Pass:
             except LedgerConflictError as error:
                 conflict = error
                 seen = survey(self.adapters, self.settings, frozenset({vpc_id}))
+            except UnregisteredError as error:
+                return self._beat(_offline(vpc_id, error), seen.at)
             except CachegateError as error:
                 return self._failed(vpc_id, error)
         return self._failed(vpc_id, conflict)
@@ -211,6 +218,15 @@ class _Pass:
         if goes_on is not None:
             self.adapters.rechecks.send(result.vpc_id, now.token, goes_on)
         return replace(result, recheck_after=goes_on, verified_at=now.verified_at)
+
+
+def _offline(vpc_id: str, error: UnregisteredError) -> VpcResult:
+    """Wait for instances that may have just started: re-checks follow, as after a push."""
+    instances = (
+        InstanceResult(instance_id=i, state=InstanceState.OFFLINE, reason=reason)
+        for i, reason in error.reasons.items()
+    )
+    return VpcResult(vpc_id=vpc_id, instances=tuple(instances))
 
 
 def _soonest(result: VpcResult, recheck: float) -> float | None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cachegate.domain.agent import Reply
+from cachegate.domain.ledger import Ledger
 from cachegate.errors import TransientError
+from cachegate.protocols import Record
+from cachegate.push import InstanceState
 from cachegate.sync import sync
 from tests.unit.passes.fakes import NAT, OWNER, VPC, FakeLedgers, FakeWorld
 
@@ -111,14 +115,81 @@ def test_without_its_ledger_a_former_stack_is_taken_over_from_the_nat_instance(
     assert world.gateways.held[NAT]["generation"] > generation
 
 
-def test_pages_of_inspect_that_never_end_are_bounded(
+def test_a_ledger_lost_after_the_take_over_is_not_replaced_by_the_former_stacks(
+    world: FakeWorld,
+) -> None:
+    shuffled(world)
+    world.former(former_stack(world), "old")
+    run(world)
+    world.add_cluster("later", "10.0.1.99")  # what the former stack never knew
+    run(world)
+    before, generation = ports(world), world.gateways.held[NAT]["generation"]
+    world.ledgers.records.clear()
+    world.add_cluster("aaa", "10.0.1.100")  # would get the port of `later`
+
+    assert run(world) == ()
+
+    assert ports(world) == before | {"aaa/aaa/0001": 6385}
+    assert world.gateways.held[NAT]["generation"] > generation
+
+
+def test_a_former_ledger_that_is_older_than_the_rules_in_force_is_taken_over_above_them(
+    world: FakeWorld,
+) -> None:
+    before = shuffled(world)
+    former = former_stack(world)
+    record = former.records[VPC]
+    former.records[VPC] = replace(record, ledger=replace(record.ledger, generation=1))
+    generation = world.gateways.held[NAT]["generation"]
+    world.former(former, "old")
+
+    assert run(world) == ()
+
+    assert ports(world) == before
+    assert world.gateways.held[NAT]["generation"] > generation
+
+
+def test_a_former_ledger_without_ports_says_less_than_the_nat_instance(world: FakeWorld) -> None:
+    before = shuffled(world)
+    former_stack(world)
+    world.former(FakeLedgers(records={VPC: Record(Ledger(vpc_id=VPC), 1)}), "old")
+
+    assert run(world) == ()
+
+    assert ports(world) == before
+
+
+def test_a_nat_instance_that_just_started_in_a_new_vpc_means_a_recheck_and_no_failure(
+    world: FakeWorld,
+) -> None:
+    world.add_cluster("a", "10.0.1.1")
+    starting = Reply(instance_id=NAT, registering=True, failure="it is not registered with SSM")
+    world.gateways.failing[NAT] = starting
+
+    (vpc,) = sync(world.adapters, world.settings).vpcs
+
+    assert (vpc.failure, vpc.verified) == (None, False)
+    assert [(i.state, i.reason) for i in vpc.instances] == [
+        (InstanceState.OFFLINE, starting.failure)
+    ]
+    assert [(each, token) for each, token, _ in world.rechecks.sent] == [(VPC, "token-1")]
+    assert world.ledgers.records == {}
+
+    world.gateways.failing.clear()
+    assert run(world) == ()
+    assert ports(world) == {"a/a/0001": 6379}
+
+
+def test_a_report_that_never_ends_is_left_and_not_taken_for_whole(
     world: FakeWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cachegate.recover.MOST_PAGES", 3)
     world.gateways.failing[NAT] = Reply(
-        instance_id=NAT, report={"owner": "", "generation": 0, "forwards": [], "next": 1}
+        instance_id=NAT, report={"owner": OWNER, "generation": 1, "forwards": [], "next": 1}
     )
 
-    run(world)
+    (failure,) = run(world)
 
     assert [action for _, action in world.gateways.calls].count("inspect") == 3
+    assert "never ends" in str(failure)
+    assert world.ledgers.records == {}
