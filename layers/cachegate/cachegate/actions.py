@@ -12,6 +12,7 @@ from cachegate.describe import (
     describe_vpc,
 )
 from cachegate.detach import detach
+from cachegate.domain.plan import Problem
 from cachegate.errors import CachegateError, InvocationError
 from cachegate.observe import survey
 from cachegate.planning.explain import explain
@@ -20,7 +21,7 @@ from cachegate.prepare import prepare
 from cachegate.sync import sync
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from cachegate.detach import Detached
     from cachegate.observe import Survey
@@ -67,9 +68,9 @@ class Actions:
 
     def _plan(self, event: Mapping[str, Any]) -> Answer:
         seen = survey(self.adapters, self.settings)
-        prepared = self._prepare(seen, force=_flag(event, "force"))
+        prepared, failed = self._prepare(seen, force=_flag(event, "force"))
         return {
-            "ok": True,
+            **_outcome(failed.values()),
             "vpcs": [
                 {
                     "vpc": vpc_id,
@@ -79,7 +80,7 @@ class Actions:
                 }
                 for vpc_id, p in prepared.items()
             ],
-            "problems": _problems(seen, prepared),
+            "problems": _problems(seen, prepared, failed),
         }
 
     def _sync(self, event: Mapping[str, Any]) -> Answer:
@@ -90,9 +91,9 @@ class Actions:
 
     def _describe(self, _event: Mapping[str, Any]) -> Answer:
         seen = survey(self.adapters, self.settings)
-        prepared = self._prepare(seen)
+        prepared, failed = self._prepare(seen)
         return {
-            "ok": True,
+            **_outcome(failed.values()),
             "stack": self.settings.stack,
             "at": seen.at,
             "vpcs": [
@@ -104,7 +105,7 @@ class Actions:
                 )
                 for vpc_id, p in prepared.items()
             ],
-            "not_forwarded": _problems(seen, prepared),
+            "not_forwarded": _problems(seen, prepared, failed),
         }
 
     def _explain(self, event: Mapping[str, Any]) -> Answer:
@@ -145,26 +146,27 @@ class Actions:
             raise InvocationError(f"no key has the listen port {listen}")
         return found
 
-    def _prepare(self, seen: Survey, *, force: bool = False) -> dict[str, Prepared]:
-        return {
-            vpc_id: prepare(self.adapters, self.settings, vpc_id, seen, force=force)
-            for vpc_id in seen.observations
-        }
+    def _prepare(
+        self, seen: Survey, *, force: bool = False
+    ) -> tuple[dict[str, Prepared], dict[str, CachegateError]]:
+        """Plan for each VPC; one that cannot be planned now does not hide the others."""
+        prepared, failed = {}, {}
+        for vpc_id in seen.observations:
+            try:
+                prepared[vpc_id] = prepare(self.adapters, self.settings, vpc_id, seen, force=force)
+            except CachegateError as error:
+                failed[vpc_id] = error
+        return prepared, failed
 
 
 def sync_answer(result: SyncResult) -> Answer:
     """Return how a pass ended; `ok` only where every VPC that could be asked is verified."""
-    answer: Answer = {
-        "ok": not result.failures,
+    return {
+        **_outcome(result.failures),
         "began_at": result.began_at,
         "vpcs": [_vpc(vpc) for vpc in result.vpcs],
         "problems": [describe_problem(problem) for problem in result.all_problems],
     }
-    if result.failures:
-        first = result.failures[0]
-        message = "; ".join(str(failure) for failure in result.failures)
-        answer["error"] = {"code": first.code, "message": message}
-    return answer
 
 
 def _vpc(vpc: VpcResult) -> Answer:
@@ -196,9 +198,25 @@ def detach_answer(result: Detached) -> Answer:
     return answer
 
 
-def _problems(seen: Survey, prepared: Mapping[str, Prepared]) -> list[Answer]:
+def _outcome(failures: Iterable[CachegateError]) -> Answer:
+    """Return `ok`, and beside it the error where any VPC failed."""
+    failed = tuple(failures)
+    if not failed:
+        return {"ok": True}
+    message = "; ".join(map(str, failed))
+    return {"ok": False, "error": {"code": failed[0].code, "message": message}}
+
+
+def _problems(
+    seen: Survey, prepared: Mapping[str, Prepared], failed: Mapping[str, CachegateError]
+) -> list[Answer]:
     planned = (problem for p in prepared.values() for problem in p.plan.problems)
-    return [describe_problem(problem) for problem in (*seen.problems, *planned)]
+    unplanned = (
+        Problem(code=error.code, cache=cache.name, message=f"{cache.name}: {error}")
+        for vpc_id, error in failed.items()
+        for cache in seen.observations[vpc_id].caches
+    )
+    return [describe_problem(problem) for problem in (*seen.problems, *planned, *unplanned)]
 
 
 def _flag(event: Mapping[str, Any], name: str) -> bool:

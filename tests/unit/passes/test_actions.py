@@ -314,3 +314,27 @@ def test_detach_names_an_instance_that_is_stopped_for_it_restores_its_rules(
     assert [each["instance"] for each in answer["still_there"]] == ["i-second"]
     assert "restores its rules when it starts" in answer["still_there"][0]["reason"]
     assert not answer["ok"]
+
+
+@pytest.mark.parametrize(
+    ("action", "problems"), [("describe", "not_forwarded"), ("plan", "problems")]
+)
+def test_a_vpc_that_cannot_be_planned_now_does_not_hide_the_others(
+    world: FakeWorld, action: str, problems: str
+) -> None:
+    world.add_cluster("cart", "10.0.1.5")
+    ask(world, "sync")
+    world.add_vpc("vpc-2", "10.1.0.0/16")
+    world.add_instance("i-new", "vpc-2")
+    world.add_cluster("users", "10.1.1.5", vpc_id="vpc-2")
+    starting = Reply(instance_id="i-new", registering=True, failure="it is not registered with SSM")
+    world.gateways.failing["i-new"] = starting
+
+    answer = ask(world, action)
+
+    assert [vpc["vpc"] for vpc in answer["vpcs"]] == [VPC]
+    assert not answer["ok"]
+    assert answer["error"]["code"] == "try_again"
+    (problem,) = answer[problems]
+    assert (problem["cache"], problem["code"]) == ("users", "try_again")
+    assert "i-new (it is not registered with SSM)" in problem["message"]
