@@ -176,7 +176,9 @@ def report(result: SyncResult) -> None:
     }
     for name, count in counts.items():
         metrics.add_metric(name, MetricUnit.Count, count)
-    oldest = min((vpc.verified_at for vpc in result.vpcs), default=time.time())
+    # Where nobody is to be asked, nothing is overdue.
+    due = (vpc.verified_at for vpc in result.vpcs if not vpc.idle)
+    oldest = min(due, default=time.time())
     metrics.add_metric("VerifiedAge", MetricUnit.Seconds, max(0.0, time.time() - oldest))
     metrics.flush_metrics()
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from cachegate.settings import SyncSettings
 
 ALL_VPCS = "*"  # the heartbeat of whole passes
+ASKED = {InstanceState.VERIFIED, InstanceState.OFFLINE, InstanceState.FAILED}
 TRIES = 3  # a ledger that changes under our hands is read again this often
 
 
@@ -50,10 +51,17 @@ class VpcResult:
 
     @property
     def verified(self) -> bool:
-        """Tell whether every NAT instance that could be asked holds the ledger's rule set."""
-        states = {i.state for i in self.instances}
-        asked = states & {InstanceState.VERIFIED, InstanceState.OFFLINE}
-        return not self.error and not self.failed and asked != {InstanceState.OFFLINE}
+        """Tell whether every NAT instance that could be asked proved the ledger's rule set."""
+        return not self.error and not self.failed and InstanceState.VERIFIED in self._states
+
+    @property
+    def idle(self) -> bool:
+        """Tell whether there was nobody to ask: detached, or no NAT instance runs."""
+        return not self.error and not self._states & ASKED
+
+    @property
+    def _states(self) -> set[InstanceState]:
+        return {instance.state for instance in self.instances}
 
     @property
     def failure(self) -> CachegateError | None:
@@ -113,7 +121,7 @@ def sync(
         problems=seen.problems,
         whole=only is None,
     )
-    if result.whole and all(vpc.verified for vpc in result.vpcs):
+    if result.whole and all(vpc.verified or vpc.idle for vpc in result.vpcs):
         whole = Heartbeat(began_at=seen.at, verified_at=adapters.clock())
         adapters.ledgers.beat(ALL_VPCS, whole)
     return result

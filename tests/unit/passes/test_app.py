@@ -215,3 +215,14 @@ def test_of_a_mixed_batch_the_message_comes_back_that_asks_for_everything(
     answer = app.handler({"Records": [again, *late, *batch(world, "b")["Records"]]}, CONTEXT)
 
     assert answer["batchItemFailures"] == [{"itemIdentifier": "b"}]
+
+
+def test_an_idle_vpc_raises_no_alarm_by_its_age(
+    app: Any, world: FakeWorld, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.add_instance(NAT, VPC, state="stopped")
+
+    app.handler(batch(world, "a"), CONTEXT)
+
+    (line,) = [text for text in capsys.readouterr().out.splitlines() if '"_aws"' in text]
+    assert json.loads(line)["VerifiedAge"][0] < 60

@@ -288,3 +288,19 @@ def test_a_vpc_whose_only_instance_lost_its_tag_is_reported_as_still_open(
 
     assert [(i.instance_id, i.state) for i in vpc.instances] == [(NAT, InstanceState.UNTAGGED)]
     assert forwards(world) == {6379: [["10.0.1.5", 6379]]}
+
+
+def test_where_nobody_is_asked_nothing_is_called_verified_and_nothing_fails(
+    world: FakeWorld,
+) -> None:
+    run(world)
+    first = world.now
+    world.add_instance(NAT, VPC, state="stopped")
+    world.now += 3600
+
+    result = run(world)
+
+    assert (result.vpcs[0].verified, result.vpcs[0].idle) == (False, True)
+    assert result.failures == ()
+    assert world.ledgers.heartbeat(VPC).verified_at == first
+    assert world.ledgers.heartbeat(ALL_VPCS).began_at == world.now  # triggers need no answer
