@@ -154,7 +154,7 @@ def test_the_functions_log_ends_with_its_retention_and_its_stack() -> None:
     assert log["DeletionPolicy"] == "Delete"
 
 
-@pytest.mark.parametrize("alarm", ["GivenUpAlarm", "NotVerifiedAlarm"])
+@pytest.mark.parametrize("alarm", ["GivenUpAlarm", "NotVerifiedAlarm", "OfflineAlarm"])
 def test_alarms_reach_the_topic(alarm: str) -> None:
     assert properties(alarm)["AlarmActions"] == [{"Ref": "AlarmTopic"}]
 
@@ -165,6 +165,17 @@ def test_silence_is_an_alarm() -> None:
     assert alarm["TreatMissingData"] == "breaching"
     assert alarm["Namespace"] == environment()["POWERTOOLS_METRICS_NAMESPACE"]
     assert alarm["Dimensions"] == [
+        {"Name": "service", "Value": environment()["POWERTOOLS_SERVICE_NAME"]}
+    ]
+
+
+@pytest.mark.parametrize("alarm", ["NotVerifiedAlarm", "OfflineAlarm"])
+def test_an_alarm_looks_at_a_metric_that_the_function_writes(alarm: str) -> None:
+    written = (ROOT / "functions/sync_forwards/app.py").read_text()
+
+    assert f'"{properties(alarm)["MetricName"]}"' in written
+    assert properties(alarm)["Namespace"] == environment()["POWERTOOLS_METRICS_NAMESPACE"]
+    assert properties(alarm)["Dimensions"] == [
         {"Name": "service", "Value": environment()["POWERTOOLS_SERVICE_NAME"]}
     ]
 
