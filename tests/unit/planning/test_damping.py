@@ -121,3 +121,22 @@ def test_an_address_that_was_only_lost_is_taken_back_at_once() -> None:
     passes.at(62, M, A)
 
     assert passes.targets("m/m/0001") == "10.0.1.1"
+
+
+def test_a_primary_does_not_follow_an_observation_that_is_older_than_its_last_move() -> None:
+    passes = Passes()
+    passes.at(0, [group("g")], AT_1)
+    passes.at(10, [group("g", primary=2)], AT_2)
+
+    passes.at(9, [group("g")], AT_1)  # a slow pass that looked before the failover
+
+    assert passes.targets("g/primary") == "10.0.1.2"
+    assert passes.plan.recheck_after is not None
+
+
+def test_a_node_does_not_follow_an_observation_that_is_older_than_its_last_move() -> None:
+    passes = left_one_address()
+
+    passes.at(9, M, A)
+
+    assert passes.targets("m/m/0001") == "10.0.1.2"

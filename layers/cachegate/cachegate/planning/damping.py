@@ -40,7 +40,9 @@ def settle(lease: Lease, wish: Wish, at: float, policy: Policy, *, force: bool =
     lately = {address for address, when in lease.left if at - when < policy.revisit}
     damped = tuple(t for t in wish.wanted if t not in wish.kept and t.address in lately)
     since = first_seen(lease.candidate_since if lease.candidate == damped else None, at)
-    if not damped or wish.sure or force or agreed(since, at, policy.agreement):
+    # A slow pass may have looked before the last move was seen: what it is sure of is old.
+    sure = wish.sure and at >= lease.changed_at
+    if not damped or sure or force or agreed(since, at, policy.agreement):
         moved = _moved(_calm(lease), wish.wanted, wish.reason, at, policy)
         return Settled(lease=moved, kept=wish.kept, wait=soon)
     waiting = replace(lease, candidate=damped, candidate_since=since)
