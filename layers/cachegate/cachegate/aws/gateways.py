@@ -24,6 +24,9 @@ MOST_THREADS = 20
 DELIVERY_TIMEOUT = 30
 # An apply takes a few seconds; one that hangs must leave time for the other VPCs of the pass.
 LONGEST_WAIT = 45
+FEW_LOOKS = 5
+# What a look at a command shows before it has ended, the last where it is not known yet.
+_GOES_ON = {"Pending", "InProgress", "Delayed", "InvocationDoesNotExist"}
 # Kept back for the ledger and the answer when Lambda's time runs out.
 RESERVE = 5.0
 
@@ -100,16 +103,25 @@ class SsmGateways:
             return Reply(instance_id=instance_id, failure=in_words(error))
 
     def _wait(self, instance_id: str, command_id: str, seconds: int) -> Reply:
-        """Ask once a second until the command has ended; just after sending it is not known yet."""
-        try:
-            self._executed.wait(
-                CommandId=command_id,
-                InstanceId=instance_id,
-                WaiterConfig={"Delay": 1, "MaxAttempts": seconds},
-            )
-        except WaiterError as error:
-            if "Status" not in error.last_response:
-                return Reply(instance_id=instance_id, failure=f"the command is lost: {error}")
+        """Ask once a second until the command has ended or the seconds are over.
+
+        A few looks at a time, for a waiter counts looks, not how long they take.
+        """
+        ends = self._remaining() - seconds
+        while (left := self._remaining() - ends) > 0:
+            try:
+                self._executed.wait(
+                    CommandId=command_id,
+                    InstanceId=instance_id,
+                    WaiterConfig={"Delay": 1, "MaxAttempts": max(1, min(FEW_LOOKS, int(left)))},
+                )
+                break
+            except WaiterError as error:
+                seen = error.last_response
+                if seen.get("Status", seen.get("Error", {}).get("Code")) not in _GOES_ON:
+                    if "Status" in seen:
+                        break
+                    return Reply(instance_id=instance_id, failure=f"the command is lost: {error}")
         # Asked again, for a waiter returns nothing.
         ended = self._ssm.get_command_invocation(CommandId=command_id, InstanceId=instance_id)
         return read(instance_id, ended)
