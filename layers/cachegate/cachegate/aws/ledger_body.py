@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import asdict
 from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING, Any
 
 from cachegate.domain.forward import ForwardKind, Target
-from cachegate.domain.ledger import Lease, Ledger
+from cachegate.domain.ledger import Enrolling, Lease, Ledger
 from cachegate.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -40,6 +41,10 @@ def unpack(body: bytes) -> Ledger:
         braked_digest=data["braked_digest"],
         detached=data["detached"],
         nat_instances=tuple(data["nat_instances"]),
+        # A version before this field wrote none.
+        enrolling={
+            cache: _enrolling_from_json(note) for cache, note in data.get("enrolling", {}).items()
+        },
     )
 
 
@@ -55,7 +60,12 @@ def _to_json(ledger: Ledger) -> dict[str, Any]:
         "braked_digest": ledger.braked_digest,
         "detached": ledger.detached,
         "nat_instances": ledger.nat_instances,
+        "enrolling": {cache: asdict(note) for cache, note in ledger.enrolling.items()},
     }
+
+
+def _enrolling_from_json(data: dict[str, Any]) -> Enrolling:
+    return Enrolling(**data | {"absent": tuple(data["absent"])})
 
 
 def _lease_to_json(lease: Lease) -> dict[str, Any]:

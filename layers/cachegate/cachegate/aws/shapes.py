@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cachegate.domain.cache import Cache, CacheKind, CacheNode, Endpoint, NodeId, Role
+from cachegate.domain.cache import Cache, CacheKind, CacheNode, Endpoint, NodeId, Notified, Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -62,6 +62,7 @@ def cluster(shape: CacheClusterTypeDef, tags: CacheTags, vpc_id: str | None) -> 
         pinned_port=tags.port,
         plaintext_accepted=tags.plaintext_accepted,
         whole=bool(nodes),  # no cluster is without nodes: AWS hides them while it works on it
+        notified=(_notified(shape),),
     )
 
 
@@ -94,6 +95,23 @@ def replication_group(
         network_type=shape.get("NetworkType", "ipv4"),
         pinned_port=tags.port,
         plaintext_accepted=tags.plaintext_accepted,
+        notified=tuple(_notified(members[each]) for each in sorted(members)),
+    )
+
+
+def _notified(shape: CacheClusterTypeDef) -> Notified:
+    """Read a cluster's topic: only clusters show it, a replication group's own answer does not.
+
+    The configuration is left out where there is none
+    (https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_CacheCluster.html).
+    """
+    configuration = shape.get("NotificationConfiguration", {})
+    return Notified(
+        cluster_id=shape["CacheClusterId"],
+        status=shape.get("CacheClusterStatus", "unknown").lower(),
+        topic=configuration.get("TopicArn") or None,
+        topic_active=configuration.get("TopicStatus", "").lower() == "active",
+        pending=any(shape.get("PendingModifiedValues", {}).values()),
     )
 
 

@@ -64,6 +64,17 @@ class CacheNode:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Notified:
+    """Where AWS announces what happens to one cluster, as it describes the cluster."""
+
+    cluster_id: str
+    status: str
+    topic: str | None = None  # ARN of its SNS topic
+    topic_active: bool = False  # AWS publishes to an active one only
+    pending: bool = False  # a modification waits for the maintenance window
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cache:
     """What a person names, with all that one observation learned of it.
 
@@ -88,6 +99,7 @@ class Cache:
     pinned_port: str | None = None  # the tag's text, judged by the planner
     plaintext_accepted: bool = False
     whole: bool = True
+    notified: tuple[Notified, ...] = ()  # of each cluster described; serverless caches have none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

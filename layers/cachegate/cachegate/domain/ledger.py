@@ -41,6 +41,20 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Enrolling:
+    """What was done so far to bring one cache's notifications to our topic.
+
+    Gone once the topic has been read back. Times are seconds since the epoch.
+    """
+
+    topic: str  # ours when this was noted: for another one all begins anew
+    attempts: int = 0  # requests that were not read back
+    asked_at: float = 0.0  # when the last of them was made
+    absent: tuple[str, ...] = ()  # the cache's own topics, seen not to exist any more
+    absent_since: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
     """All leases of one VPC and the generation of the rule set that follows from them."""
 
@@ -53,6 +67,7 @@ class Ledger:
     braked_digest: str | None = None  # what it holds: a further pass must agree on this
     detached: bool = False  # a person took the agents off: plan, but push nothing
     nat_instances: tuple[str, ...] = ()  # ids that were given a rule set and not yet taken off
+    enrolling: Mapping[str, Enrolling] = field(default_factory=dict)  # by kind/name of the cache
 
     @property
     def rule_set(self) -> RuleSet:

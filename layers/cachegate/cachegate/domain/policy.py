@@ -25,7 +25,10 @@ class Policy:
     brake_forwards: int = 8  # the brake exists from this many forwards up
     revisit: float = 300.0  # an address left less than this ago is taken back only after two passes
     disagreement_recheck: float = 5.0  # PrimaryEndpoint and CurrentRole differ
-    recheck: float = 30.0  # anything else in motion
+    recheck: float = 30.0  # anything else in motion; the pause doubles with each re-check
+    recheck_cap: float = 300.0  # up to this
+    enrol_backoff: float = 300.0  # between two requests for one cache's topic; doubles
+    enrol_backoff_most: float = 86400.0  # up to this
 
     def __post_init__(self) -> None:
         if not 1 <= self.first_port <= self.last_port <= 65535:
