@@ -17,6 +17,7 @@ import moto.ssm.urls
 
 from cachegate.aws.caches import CacheInventory
 from cachegate.aws.dns import LambdaResolver
+from cachegate.aws.events import EventBus
 from cachegate.aws.gateways import SsmGateways
 from cachegate.aws.ledgers import DynamoLedgers
 from cachegate.aws.network import Ec2Network
@@ -110,6 +111,7 @@ def _plan(aws: AwsServer) -> Plan:
         ledgers=DynamoLedgers(dynamodb, "ledger"),
         gateways=SsmGateways(aws.client("ssm"), "document", lambda: 60.0),
         rechecks=SqsRechecks(aws.client("sqs"), "none"),
+        bus=EventBus(aws.client("events")),
         clock=time.time,
         new_token=lambda: "",
     )

@@ -40,6 +40,7 @@ class Call:
     service: str
     action: str  # as policies name it, for example ssm:SendCommand
     resources: tuple[str, ...]  # all of them must be allowed
+    context: Mapping[str, frozenset[str]] = field(default_factory=dict)  # condition keys' values
 
 
 @dataclass(slots=True)
@@ -59,7 +60,7 @@ class Gate:
         environ["wsgi.input"] = io.BytesIO(body)
         target = environ.get("HTTP_X_AMZ_TARGET")
         call = _call(signature[1], signature[2], target, body)
-        if all(allowed(statements, call.action, each) for each in call.resources):
+        if all(allowed(statements, call, each) for each in call.resources):
             return self.application(environ, start)
         self.denied.append(call)
         return _refuse(call, start, in_json=target is not None)
@@ -76,13 +77,13 @@ def policy_statements(role_name: str) -> list[dict[str, Any]] | None:
     return None
 
 
-def allowed(statements: list[dict[str, Any]], action: str, resource: str) -> bool:
-    """Tell whether some statement allows the action on the resource; ours deny nothing."""
+def allowed(statements: list[dict[str, Any]], call: Call, resource: str) -> bool:
+    """Tell whether some statement allows the call on the resource; ours deny nothing."""
     return any(
         statement["Effect"] == "Allow"
-        and any(fnmatchcase(action, each) for each in _many(statement["Action"]))
+        and any(fnmatchcase(call.action, each) for each in _many(statement["Action"]))
         and any(fnmatchcase(resource, each) for each in _many(statement["Resource"]))
-        and _conditions_hold(statement.get("Condition", {}), resource)
+        and _conditions_hold(statement.get("Condition", {}), call, resource)
         for statement in statements
     )
 
@@ -91,18 +92,26 @@ def _many(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _conditions_hold(conditions: Mapping[str, Mapping[str, str]], resource: str) -> bool:
-    for operator, pairs in conditions.items():
-        for key, value in pairs.items():
-            name, _, tag = key.partition("/")
-            if operator != "StringEquals" or name != "ssm:resourceTag":
-                raise UnknownConditionError(f"{operator} {key}")
-            if not resource.startswith(_INSTANCE):
-                return False
-            tags = get_backend("ec2")[ACCOUNT][REGION].tags[resource.removeprefix(_INSTANCE)]
-            if tags.get(tag) != value:
-                return False
-    return True
+def _conditions_hold(
+    conditions: Mapping[str, Mapping[str, str]], call: Call, resource: str
+) -> bool:
+    return all(
+        _condition_holds(operator, key, value, call, resource)
+        for operator, pairs in conditions.items()
+        for key, value in pairs.items()
+    )
+
+
+def _condition_holds(operator: str, key: str, value: str, call: Call, resource: str) -> bool:
+    name, _, tag = key.partition("/")
+    if operator == "StringEquals" and key in call.context:
+        return call.context[key] == {value}
+    if operator != "StringEquals" or name != "ssm:resourceTag":
+        raise UnknownConditionError(f"{operator} {key}")
+    if not resource.startswith(_INSTANCE):
+        return False
+    tags = get_backend("ec2")[ACCOUNT][REGION].tags[resource.removeprefix(_INSTANCE)]
+    return bool(tags.get(tag) == value)
 
 
 def _call(role: str, service: str, target: str | None, body: bytes) -> Call:
@@ -113,7 +122,9 @@ def _call(role: str, service: str, target: str | None, body: bytes) -> Call:
         parameters = {key: values[0] for key, values in parse_qs(body.decode()).items()}
         name = parameters["Action"]
     action = f"{_PREFIXES.get(service, service)}:{name}"
-    return Call(role, service, action, _resources(action, parameters))
+    entries = parameters.get("Entries", ()) if action == "events:PutEvents" else ()
+    context = {"events:source": frozenset(entry["Source"] for entry in entries)} if entries else {}
+    return Call(role, service, action, _resources(action, parameters), context)
 
 
 def _resources(action: str, parameters: Mapping[str, Any]) -> tuple[str, ...]:
@@ -123,6 +134,9 @@ def _resources(action: str, parameters: Mapping[str, Any]) -> tuple[str, ...]:
         return (f"arn:aws:dynamodb:{base}:table/{parameters['TableName']}",)
     if "QueueUrl" in parameters:
         return (f"arn:aws:sqs:{base}:{parameters['QueueUrl'].rsplit('/', 1)[1]}",)
+    if action == "events:PutEvents":
+        buses = {entry.get("EventBusName", "default") for entry in parameters["Entries"]}
+        return tuple(f"arn:aws:events:{base}:event-bus/{bus}" for bus in sorted(buses))
     if action == "ssm:SendCommand":
         document = f"arn:aws:ssm:{base}:document/{parameters['DocumentName']}"
         return (document, *(_INSTANCE + each for each in parameters["InstanceIds"]))

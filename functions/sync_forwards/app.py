@@ -9,12 +9,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
 
 from cachegate.actions import Actions, detach_answer
 from cachegate.aws.caches import CacheInventory
 from cachegate.aws.clients import make_clients
 from cachegate.aws.dns import LambdaResolver
+from cachegate.aws.events import EventBus
 from cachegate.aws.gateways import SsmGateways
 from cachegate.aws.instance_dns import InstanceResolver
 from cachegate.aws.ledgers import DynamoLedgers
@@ -24,7 +24,10 @@ from cachegate.aws.stack_response import respond
 from cachegate.describe import describe_change, describe_problem
 from cachegate.detach import detach
 from cachegate.domain.plan import ChangeKind
+from cachegate.domain.trigger import CauseKind
 from cachegate.errors import ConfigurationError
+from cachegate.heed import heed
+from cachegate.metrics import Metric
 from cachegate.protocols import Adapters
 from cachegate.push import InstanceState
 from cachegate.settings import SyncSettings
@@ -35,8 +38,9 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from cachegate.heed import Heeded
     from cachegate.protocols import Rechecks, Resolver
-    from cachegate.sync import SyncResult
+    from cachegate.results import SyncResult
 
 RETRY_AFTER = 5  # seconds until a pass that was not verified is tried again
 
@@ -80,6 +84,7 @@ def wire(environment: Mapping[str, str]) -> Actions:
         resolver=resolver,
         ledgers=DynamoLedgers(clients.dynamodb, settings.table),
         gateways=gateways,
+        bus=EventBus(clients.events),
         rechecks=SqsRechecks(clients.sqs, settings.queue_url),
         clock=time.time,
         new_token=lambda: uuid.uuid4().hex,
@@ -108,18 +113,38 @@ def on_triggers(records: list[dict[str, Any]], actions: Actions) -> dict[str, An
     rechecks = actions.adapters.rechecks
     ended = False
     try:
-        result = answer(triggers, actions.adapters, actions.settings)
+        heeded = heed(triggers, actions.adapters, actions.settings)
+        count_triggers(heeded)
+        result = answer(heeded.asking, actions.adapters, actions.settings)
         ended = True
     finally:
         if not ended:  # it raises, so Lambda hands back the whole batch
             retry_soon(triggers, rechecks)
     if result is None:
         logger.info("needless triggers", count=len(triggers))
+        metrics.flush_metrics()
         return {"batchItemFailures": []}
     report(result)
-    back = unanswered(triggers, result)
+    back = unanswered(heeded.asking, result)
     retry_soon(back, rechecks)
     return {"batchItemFailures": [{"itemIdentifier": trigger.message_id} for trigger in back]}
+
+
+def count_triggers(heeded: Heeded) -> None:
+    """Log what asked for this pass, and what was ignored and why."""
+    unknown = sum(t.cause.kind is CauseKind.UNKNOWN for t in heeded.asking)
+    logger.info(
+        "triggers",
+        asking=[asdict(trigger.cause) for trigger in heeded.asking],
+        ignored=[asdict(each.trigger.cause) | {"why": each.reason} for each in heeded.ignored],
+    )
+    count(Metric.TRIGGERS_IGNORED, len(heeded.ignored))
+    count(Metric.TRIGGERS_UNKNOWN, unknown)
+
+
+def count(metric: Metric, value: float) -> None:
+    """Add a value to what the next flush writes."""
+    metrics.add_metric(metric.value, metric.unit, value)
 
 
 def retry_soon(triggers: list[Trigger], rechecks: Rechecks) -> None:
@@ -164,22 +189,22 @@ def report(result: SyncResult) -> None:
     instances = [instance for vpc in result.vpcs for instance in vpc.instances]
     plans = [vpc.plan for vpc in result.vpcs if vpc.plan]
     counts = {
-        "ForwardsChanged": sum(
+        Metric.FORWARDS_CHANGED: sum(
             change.kind is not ChangeKind.HOLD for plan in plans for change in plan.changes
         ),
-        "ChangesHeld": sum(
+        Metric.CHANGES_HELD: sum(
             change.kind is ChangeKind.HOLD for plan in plans for change in plan.changes
         ),
-        "TargetsUnreachable": sum(len(instance.unreachable) for instance in instances),
-        "NatInstancesOffline": sum(i.state is InstanceState.OFFLINE for i in instances),
-        "FlowsTold": sum(instance.flows_told for instance in instances),
+        Metric.TARGETS_UNREACHABLE: sum(len(instance.unreachable) for instance in instances),
+        Metric.NAT_INSTANCES_OFFLINE: sum(i.state is InstanceState.OFFLINE for i in instances),
+        Metric.FLOWS_TOLD: sum(instance.flows_told for instance in instances),
     }
-    for name, count in counts.items():
-        metrics.add_metric(name, MetricUnit.Count, count)
+    for metric, value in counts.items():
+        count(metric, value)
     # Where nobody is to be asked, nothing is overdue.
     due = (vpc.verified_at for vpc in result.vpcs if not vpc.idle)
     oldest = min(due, default=time.time())
-    metrics.add_metric("VerifiedAge", MetricUnit.Seconds, max(0.0, time.time() - oldest))
+    count(Metric.VERIFIED_AGE, max(0.0, time.time() - oldest))
     metrics.flush_metrics()
 
 

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from cachegate.happenings import SOURCE
 from tests.template.parsed import RESOURCES, TEXT, actions, properties, statements
 
 # Every call that the adapters and the Lambda service make in the function's name.
@@ -21,6 +22,7 @@ NEEDED = {
     "elasticache:DescribeCacheSubnetGroups",
     "elasticache:DescribeReplicationGroups",
     "elasticache:DescribeServerlessCaches",
+    "events:PutEvents",
     "logs:CreateLogStream",
     "logs:PutLogEvents",
     "sqs:ChangeMessageVisibility",
@@ -102,14 +104,23 @@ def test_another_stacks_table_may_only_be_read_and_only_where_it_is_named() -> N
     assert statement["Resource"]["Fn::Sub"].endswith(":table/${AdoptTable}")
 
 
-def test_only_the_schedule_may_send_triggers_from_outside() -> None:
-    (statement,) = properties("QueuePolicy")["PolicyDocument"]["Statement"]
+def test_events_are_published_in_our_own_name_only() -> None:
+    (publish,) = [s for s in statements() if "events:PutEvents" in actions(s)]
 
-    assert statement["Principal"] == {"Service": "events.amazonaws.com"}
-    assert statement["Action"] == "sqs:SendMessage"
-    assert statement["Condition"] == {
-        "ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": "Schedule.Arn"}}
-    }
+    assert publish["Resource"]["Fn::Sub"].endswith(":event-bus/default")
+    assert publish["Condition"] == {"StringEquals": {"events:source": SOURCE}}
+
+
+def test_only_our_rules_and_our_topic_may_send_triggers_from_outside() -> None:
+    rules, topic = properties("QueuePolicy")["PolicyDocument"]["Statement"]
+    ours = [name for name, each in RESOURCES.items() if each["Type"] == "AWS::Events::Rule"]
+
+    assert rules["Principal"] == {"Service": "events.amazonaws.com"}
+    assert topic["Principal"] == {"Service": "sns.amazonaws.com"}
+    assert {rules["Action"], topic["Action"]} == {"sqs:SendMessage"}
+    named = rules["Condition"]["ArnEquals"]["aws:SourceArn"]
+    assert sorted(each["Fn::GetAtt"] for each in named) == sorted(f"{name}.Arn" for name in ours)
+    assert topic["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Ref": "NotificationTopic"}}}
 
 
 def test_the_role_is_for_lambda_alone() -> None:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from cachegate.observe import Survey
     from cachegate.prepare import Prepared
     from cachegate.protocols import Adapters, Record
+    from cachegate.results import SyncResult, VpcResult
     from cachegate.settings import SyncSettings
-    from cachegate.sync import SyncResult, VpcResult
 
 Answer = dict[str, Any]
 

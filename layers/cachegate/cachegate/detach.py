@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cachegate.errors import LedgerConflictError
 from cachegate.recover import recover
-from cachegate.sync import TRIES
+from cachegate.vpc_pass import TRIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -27,6 +27,11 @@ class Survey:
     observations: Mapping[str, Observation]
     problems: tuple[Problem, ...]  # caches that belong to no VPC of ours, failed describes
 
+    def restless(self, vpc_id: str) -> bool:
+        """Tell whether AWS still works on a cache of this VPC."""
+        caches = self.observations[vpc_id].caches
+        return any(cache.status.lower() != "available" for cache in caches)
+
     def instances_in(self, vpc_id: str) -> tuple[NatInstance, ...]:
         """Return the NAT instances of one VPC."""
         return tuple(i for i in self.instances if i.vpc_id == vpc_id)

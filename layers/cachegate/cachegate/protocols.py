@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from cachegate.domain.cache import Cache, Evidence, NatInstance
     from cachegate.domain.ledger import Ledger
     from cachegate.domain.plan import Problem
+    from cachegate.happenings import Happening
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,11 @@ class Heartbeat:
     verified_at: float = 0.0
     token: str = ""  # of the one live chain of re-checks
     rechecks: int = 0  # how many it has made
+    quiet: int = 0  # how many of the last ones found nothing in motion
+    generation: int = 0  # that the last verified pass proved
+    proved: tuple[str, ...] = ()  # the NAT instances that proved it
+    unreachable: tuple[int, ...] = ()  # listen ports whose targets did not answer then
+    offline: tuple[str, ...] = ()  # the NAT instances that SSM could not reach then
 
 
 class Inventory(Protocol):
@@ -106,8 +112,11 @@ class Ledgers(Protocol):
         """Return the heartbeat of a VPC, all zero where there is none."""
         ...
 
-    def beat(self, vpc_id: str, heartbeat: Heartbeat) -> None:
-        """Write it. The last writer wins: an older token only ends a chain early."""
+    def beat(self, vpc_id: str, heartbeat: Heartbeat, replacing: str | None = None) -> None:
+        """Write it where the token is still `replacing` (None: in any case).
+
+        Raise LedgerConflictError where it is not: another pass goes on with the chain.
+        """
         ...
 
 
@@ -125,6 +134,14 @@ class Gateways(Protocol):
 
         `start` is where a page of `inspect` begins (`--from`).
         """
+        ...
+
+
+class Bus(Protocol):
+    """Where others hear of what happened."""
+
+    def publish(self, happenings: Iterable[Happening]) -> tuple[str, ...]:
+        """Publish events; return why some were not taken."""
         ...
 
 
@@ -154,6 +171,7 @@ class Adapters:
     ledgers: Ledgers
     gateways: Gateways
     rechecks: Rechecks
+    bus: Bus
     clock: Callable[[], float]  # seconds since the epoch
     new_token: Callable[[], str]
     former_ledgers: Ledgers | None = None  # the retained table of a stack that is taken over

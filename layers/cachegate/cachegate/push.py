@@ -65,6 +65,23 @@ def judge(reply: Reply, ledger: Ledger) -> InstanceResult:
     )
 
 
+def still_proved(reply: Reply, ledger: Ledger) -> InstanceResult | None:
+    """Return a proof where a reply to `inspect` shows the rule set in force; else None."""
+    report = reply.report if reply.failure is None else None
+    if report is None or report.get("drift") is not False:
+        return None
+    if (report.get("generation"), report.get("digest")) != (
+        ledger.generation,
+        ledger.rule_set.digest,
+    ):
+        return None
+    return InstanceResult(
+        instance_id=reply.instance_id,
+        state=InstanceState.VERIFIED,
+        backend=str(report.get("backend", "")),
+    )
+
+
 def _ended(reply: Reply, state: InstanceState, reason: str) -> InstanceResult:
     return InstanceResult(instance_id=reply.instance_id, state=state, reason=reason)
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from cachegate.sync import ALL_VPCS, SyncResult, sync
+from cachegate.domain.trigger import Cause, CauseKind, read
+from cachegate.sync import ALL_VPCS, sync
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from cachegate.protocols import Adapters
+    from cachegate.results import SyncResult
     from cachegate.settings import SyncSettings
 
 
@@ -24,27 +25,25 @@ class Trigger:
     sent_at: float  # seconds since the epoch, by SQS's own clock
     vpc_id: str | None = None  # a re-check of ours: the VPC that is in motion
     token: str = ""
+    cause: Cause = field(default_factory=Cause)
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Trigger:
         """Read a record of an SQS event; a body that is none of ours is a plain trigger."""
-        body = _json(record.get("body", ""))
-        recheck = body.get("recheck")
+        cause = read(record.get("body", ""))
         return cls(
             message_id=record["messageId"],
             receipt=record["receiptHandle"],
             sent_at=int(record["attributes"]["SentTimestamp"]) / 1000,
-            vpc_id=recheck if isinstance(recheck, str) else None,
-            token=str(body.get("token", "")),
+            vpc_id=cause.subject if cause.kind is CauseKind.RECHECK else None,
+            token=cause.token,
+            cause=cause,
         )
 
-
-def _json(text: str) -> dict[str, Any]:
-    try:
-        body = json.loads(text)
-    except ValueError:
-        return {}  # plain text is a trigger like any other
-    return body if isinstance(body, dict) else {}
+    @property
+    def correlation_id(self) -> str:
+        """Return the sender's own id of what happened, or the message's where there is none."""
+        return self.cause.correlation_id or self.message_id
 
 
 def answer(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local.iam import UnknownConditionError, allowed
+from local.iam import Call, UnknownConditionError, allowed
 from local.world import World, WorldError
 
 if TYPE_CHECKING:
@@ -77,4 +77,4 @@ def test_a_condition_that_cannot_be_judged_does_not_pass_unseen() -> None:
     }  # fmt: skip
 
     with pytest.raises(UnknownConditionError):
-        allowed([statement], "s3:GetObject", "*")
+        allowed([statement], Call("role", "s3", "s3:GetObject", ("*",)), "*")

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from cachegate.domain.ledger import Ledger
+    from cachegate.happenings import Happening
 
 VPC = "vpc-1"
 NAT = "i-nat"
@@ -100,7 +101,9 @@ class FakeLedgers:
     def heartbeat(self, vpc_id: str) -> Heartbeat:
         return self.heartbeats.get(vpc_id, Heartbeat())
 
-    def beat(self, vpc_id: str, heartbeat: Heartbeat) -> None:
+    def beat(self, vpc_id: str, heartbeat: Heartbeat, replacing: str | None = None) -> None:
+        if replacing is not None and self.heartbeat(vpc_id).token != replacing:
+            raise LedgerConflictError(vpc_id)
         self.heartbeats[vpc_id] = heartbeat
 
 
@@ -159,6 +162,16 @@ class FakeRechecks:
 
 
 @dataclass
+class FakeBus:
+    published: list[Happening] = field(default_factory=list)
+    refusals: tuple[str, ...] = ()
+
+    def publish(self, happenings: Iterable[Happening]) -> tuple[str, ...]:
+        self.published += happenings
+        return self.refusals
+
+
+@dataclass
 class FakeWorld:
     """One VPC with one running NAT instance, and what a pass needs of it."""
 
@@ -168,6 +181,7 @@ class FakeWorld:
     ledgers: FakeLedgers = field(default_factory=FakeLedgers)
     gateways: FakeGateways = field(default_factory=FakeGateways)
     rechecks: FakeRechecks = field(default_factory=FakeRechecks)
+    bus: FakeBus = field(default_factory=FakeBus)
     now: float = 1_000_000.0
 
     def __post_init__(self) -> None:
@@ -181,6 +195,7 @@ class FakeWorld:
             ledgers=self.ledgers,
             gateways=self.gateways,
             rechecks=self.rechecks,
+            bus=self.bus,
             clock=lambda: self.now,
             new_token=lambda: f"token-{next(tokens)}",
         )

@@ -13,7 +13,7 @@ from cachegate.sync import sync
 from tests.unit.passes.fakes import NAT, STACK, VPC
 
 if TYPE_CHECKING:
-    from cachegate.sync import SyncResult
+    from cachegate.results import SyncResult
     from tests.unit.passes.fakes import FakeWorld
 
 

@@ -11,10 +11,11 @@ from cachegate.domain.agent import Reply
 from cachegate.domain.ledger import Ledger
 from cachegate.errors import LedgerConflictError, NotVerifiedError, RuleSetTooLargeError
 from cachegate.push import InstanceState
-from cachegate.sync import ALL_VPCS, SyncResult, sync
+from cachegate.sync import ALL_VPCS, sync
 from tests.unit.passes.fakes import NAT, VPC
 
 if TYPE_CHECKING:
+    from cachegate.results import SyncResult
     from tests.unit.passes.fakes import FakeWorld
 
 

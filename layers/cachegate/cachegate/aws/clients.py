@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_elasticache import ElastiCacheClient
+    from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
@@ -33,6 +34,7 @@ class Clients:
     dynamodb: DynamoDBClient
     ec2: EC2Client
     elasticache: ElastiCacheClient
+    events: EventBridgeClient
     sqs: SQSClient
     ssm: SSMClient
     tagging: ResourceGroupsTaggingAPIClient
@@ -45,6 +47,7 @@ def make_clients() -> Clients:
         dynamodb=session.client("dynamodb", config=CONFIG),
         ec2=session.client("ec2", config=CONFIG),
         elasticache=session.client("elasticache", config=CONFIG),
+        events=session.client("events", config=CONFIG),
         sqs=session.client("sqs", config=CONFIG),
         ssm=session.client("ssm", config=CONFIG),
         tagging=session.client("resourcegroupstaggingapi", config=CONFIG),

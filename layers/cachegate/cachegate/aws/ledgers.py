@@ -14,7 +14,7 @@ from cachegate.errors import ConfigurationError, LedgerConflictError, RuleSetToo
 from cachegate.protocols import Heartbeat, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, PutItemInputTypeDef
@@ -79,7 +79,13 @@ class DynamoLedgers:
             "forwards": {"N": str(len(ledger.leases))},
             "written_at": {"S": datetime.fromtimestamp(self._clock(), UTC).isoformat()},
         }
-        self._put(item, replacing)
+        request: PutItemInputTypeDef = {"TableName": self._table, "Item": item}
+        if replacing is None:
+            request["ConditionExpression"] = "attribute_not_exists(vpc)"
+        else:
+            request["ConditionExpression"] = "version = :replacing"
+            request["ExpressionAttributeValues"] = {":replacing": {"N": str(replacing)}}
+        self._put(request, ledger.vpc_id)
         return Record(ledger, version)
 
     def heartbeat(self, vpc_id: str) -> Heartbeat:
@@ -87,26 +93,22 @@ class DynamoLedgers:
         item = self._get(vpc_id, HEARTBEAT)
         if item is None:
             return Heartbeat()
-        return Heartbeat(
-            began_at=float(item["began_at"]["N"]),
-            verified_at=float(item["verified_at"]["N"]),
-            token=item["token"]["S"],
-            rechecks=int(item["rechecks"]["N"]),
-        )
+        return _read(item)
 
-    def beat(self, vpc_id: str, heartbeat: Heartbeat) -> None:
-        """Write it. The last writer wins: an older token only ends a chain early."""
-        self._dynamodb.put_item(
-            TableName=self._table,
-            Item={
-                "vpc": {"S": vpc_id},
-                "part": {"S": HEARTBEAT},
-                "began_at": {"N": repr(heartbeat.began_at)},
-                "verified_at": {"N": repr(heartbeat.verified_at)},
-                "token": {"S": heartbeat.token},
-                "rechecks": {"N": str(heartbeat.rechecks)},
-            },
-        )
+    def beat(self, vpc_id: str, heartbeat: Heartbeat, replacing: str | None = None) -> None:
+        """Write it where the token is still `replacing` (None: in any case).
+
+        Raise LedgerConflictError where it is not: another pass goes on with the chain.
+        """
+        request: PutItemInputTypeDef = {
+            "TableName": self._table,
+            "Item": {"vpc": {"S": vpc_id}, "part": {"S": HEARTBEAT}, **_written(heartbeat)},
+        }
+        if replacing is not None:
+            request["ConditionExpression"] = "attribute_not_exists(vpc) OR #token = :replacing"
+            request["ExpressionAttributeNames"] = {"#token": "token"}  # a reserved word
+            request["ExpressionAttributeValues"] = {":replacing": {"S": replacing}}
+        self._put(request, vpc_id)
 
     def _get(self, vpc_id: str, part: str) -> dict[str, AttributeValueTypeDef] | None:
         try:
@@ -121,17 +123,38 @@ class DynamoLedgers:
             raise
         return answer.get("Item")
 
-    def _put(self, item: dict[str, AttributeValueTypeDef], replacing: int | None) -> None:
-        request: PutItemInputTypeDef = {"TableName": self._table, "Item": item}
-        if replacing is None:
-            request["ConditionExpression"] = "attribute_not_exists(vpc)"
-        else:
-            request["ConditionExpression"] = "version = :replacing"
-            request["ExpressionAttributeValues"] = {":replacing": {"N": str(replacing)}}
+    def _put(self, request: PutItemInputTypeDef, vpc_id: str) -> None:
         try:
             self._dynamodb.put_item(**request)
         except ClientError as error:
             if code(error) == "ConditionalCheckFailedException":
-                vpc_id = item["vpc"]["S"]
                 raise LedgerConflictError(f"another pass wrote the ledger of {vpc_id}") from error
             raise
+
+
+def _written(heartbeat: Heartbeat) -> dict[str, AttributeValueTypeDef]:
+    return {
+        "began_at": {"N": repr(heartbeat.began_at)},
+        "verified_at": {"N": repr(heartbeat.verified_at)},
+        "token": {"S": heartbeat.token},
+        "rechecks": {"N": str(heartbeat.rechecks)},
+        "quiet": {"N": str(heartbeat.quiet)},
+        "generation": {"N": str(heartbeat.generation)},
+        "proved": {"L": [{"S": each} for each in heartbeat.proved]},
+        "unreachable": {"L": [{"N": str(each)} for each in heartbeat.unreachable]},
+        "offline": {"L": [{"S": each} for each in heartbeat.offline]},
+    }
+
+
+def _read(item: Mapping[str, AttributeValueTypeDef]) -> Heartbeat:
+    return Heartbeat(
+        began_at=float(item["began_at"]["N"]),
+        verified_at=float(item["verified_at"]["N"]),
+        token=item["token"]["S"],
+        rechecks=int(item["rechecks"]["N"]),
+        quiet=int(item["quiet"]["N"]),
+        generation=int(item["generation"]["N"]),
+        proved=tuple(each["S"] for each in item["proved"]["L"]),
+        unreachable=tuple(int(each["N"]) for each in item["unreachable"]["L"]),
+        offline=tuple(each["S"] for each in item["offline"]["L"]),
+    )

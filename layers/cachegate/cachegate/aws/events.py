@@ -1,0 +1,65 @@
+"""The event bus: publish what happened, and know what was not taken."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from cachegate.aws.batches import batches
+from cachegate.aws.failures import CallError, in_words
+from cachegate.happenings import SOURCE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
+
+    from cachegate.happenings import Happening
+
+# Of one call; an entry may have 256 KB, and ours have less than 1 KB
+# (https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html).
+MOST_ENTRIES = 10
+TRIES = 2
+
+
+class EventBus:
+    """The default event bus of the account and Region, where cachegate's own events go."""
+
+    def __init__(self, events: EventBridgeClient) -> None:
+        self._events = events
+
+    def publish(self, happenings: Iterable[Happening]) -> tuple[str, ...]:
+        """Publish them in order; return why some were not taken, one reason for each.
+
+        PutEvents answers 200 also where it took nothing, so each entry's answer is looked at, and
+        what was not taken is sent once more. Nothing is raised: what happened is in the ledger and
+        in the log, and a pass that is tried again would not see it happen again.
+        """
+        entries: list[PutEventsRequestEntryTypeDef] = [
+            {
+                "Source": SOURCE,
+                "DetailType": happening.kind.value,
+                "Detail": json.dumps(happening.detail),
+            }
+            for happening in happenings
+        ]
+        return tuple(why for batch in batches(entries, MOST_ENTRIES) for why in self._put(batch))
+
+    def _put(self, entries: Sequence[PutEventsRequestEntryTypeDef]) -> list[str]:
+        reasons: list[str] = []
+        for _ in range(TRIES):
+            try:
+                answer = self._events.put_events(Entries=entries)
+            except CallError as error:
+                return [in_words(error)] * len(entries)
+            if not answer["FailedEntryCount"]:
+                return []
+            failed = [
+                (entry, result)
+                for entry, result in zip(entries, answer["Entries"], strict=True)
+                if "ErrorCode" in result
+            ]
+            entries = [entry for entry, _ in failed]
+            reasons = [f"{r['ErrorCode']}: {r.get('ErrorMessage', '')}" for _, r in failed]
+        return reasons

@@ -1,0 +1,39 @@
+"""The chain of re-checks: one for each VPC while anything moves there, bounded. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cachegate.domain.policy import Policy
+    from cachegate.protocols import Heartbeat
+
+QUIET_PASSES = 2  # in a row end a chain: AWS and DNS may show a change late
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The next re-check of a chain, or (delay None) its end."""
+
+    delay: float | None  # seconds
+    rechecks: int = 0
+    quiet: int = 0
+
+
+def next_link(former: Heartbeat, motion: float | None, policy: Policy, most: int) -> Link:
+    """Decide what follows a pass.
+
+    `motion` is in how many seconds what moves can be decided, 0 where that is not known; None
+    where nothing moves. The pauses double from the policy's re-check to its cap. After `most`
+    re-checks the schedule takes over, until a pass finds nothing in motion.
+    """
+    quiet = 0 if motion is not None else former.quiet + 1
+    running = bool(former.token)
+    if motion is None and (not running or quiet >= QUIET_PASSES):
+        return Link(None)
+    if former.rechecks >= most:
+        return Link(None, former.rechecks, quiet)
+    pause = policy.recheck * 2 ** max(0, former.rechecks - 1) if former.rechecks else 0.0
+    delay = max(motion or policy.recheck, min(pause, policy.recheck_cap))
+    return Link(delay, former.rechecks + 1, quiet)

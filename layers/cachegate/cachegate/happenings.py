@@ -1,0 +1,168 @@
+"""Events out: what a pass found and did, as others can build on it. Pure.
+
+AWS publishes nothing on EventBridge when a node of a node-based cache is replaced, added or fails
+over; a pass knows. docs/events.md describes each event, docs/events/schema.json its fields.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from cachegate.domain.forward import ForwardKind
+from cachegate.domain.plan import ChangeKind
+from cachegate.push import InstanceState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from cachegate.domain.ledger import Lease, Ledger
+    from cachegate.domain.plan import Change, Plan
+    from cachegate.protocols import Heartbeat
+    from cachegate.push import InstanceResult
+
+SOURCE = "cachegate"
+VERSION = 1
+
+
+class HappeningKind(StrEnum):
+    """The detail-type of an event."""
+
+    NODE_ADDED = "Cache Node Added"
+    NODE_REPLACED = "Cache Node Replaced"
+    NODE_REMOVED = "Cache Node Removed"
+    NODE_FAILED_OVER = "Cache Node Failed Over"
+    FORWARD_CHANGED = "Forward Changed"
+    TARGET_UNREACHABLE = "Target Unreachable"
+    DRIFT_REPAIRED = "Drift Repaired"
+    INSTANCE_UNREACHABLE = "NAT Instance Unreachable"
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One event: its detail-type, and the fields of its detail."""
+
+    kind: HappeningKind
+    detail: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passed:
+    """What one pass did in one VPC, beside what was so before."""
+
+    stack: str
+    before: Ledger
+    plan: Plan
+    instances: tuple[InstanceResult, ...]
+    former: Heartbeat
+    verified: bool
+
+    def happenings(self) -> tuple[Happening, ...]:
+        """Return the events of the pass: each change once, each trouble when it begins."""
+        found = (*self._of_changes(), *self._of_targets(), *self._of_instances())
+        return tuple(Happening(kind, self._common() | detail) for kind, detail in found)
+
+    def _common(self) -> dict[str, Any]:
+        return {
+            "version": VERSION,
+            "stack": self.stack,
+            "vpc": self.plan.ledger.vpc_id,
+            "generation": self.plan.ledger.generation,
+            "verified": self.verified,
+        }
+
+    def _of_changes(self) -> Iterator[tuple[HappeningKind, dict[str, Any]]]:
+        for change in self.plan.changes:
+            lease = self._lease(change)
+            if change.kind is ChangeKind.HOLD or lease is None:
+                continue
+            detail = _forward(lease) | {
+                "change": change.kind.value,
+                "before": [str(target) for target in change.before],
+                "after": [str(target) for target in change.after],
+                "reason": change.reason,
+            }
+            yield HappeningKind.FORWARD_CHANGED, detail
+            kind = self._node_event(change, lease)
+            if kind is HappeningKind.NODE_FAILED_OVER:
+                detail = detail | {"node": self._node_at(self.plan.ledger, lease)}
+            if kind is not None:
+                yield kind, detail
+
+    def _lease(self, change: Change) -> Lease | None:
+        key = change.key or ""
+        return self.plan.ledger.leases.get(key) or self.before.leases.get(key)
+
+    def _node_event(self, change: Change, lease: Lease) -> HappeningKind | None:
+        """Return what the change means for a cache node, if anything."""
+        if lease.kind is ForwardKind.PRIMARY and change.kind is ChangeKind.MOVE:
+            was, now = (self._node_at(led, lease) for led in (self.before, self.plan.ledger))
+            # The same node at another address was replaced, and has its own event.
+            return HappeningKind.NODE_FAILED_OVER if was and now and was != now else None
+        if lease.kind is not ForwardKind.NODE:
+            return None
+        if change.kind is ChangeKind.MOVE:
+            return HappeningKind.NODE_REPLACED if change.before and change.after else None
+        return {
+            ChangeKind.ADD: HappeningKind.NODE_ADDED,
+            ChangeKind.RETURN: HappeningKind.NODE_ADDED,
+            ChangeKind.REST: HappeningKind.NODE_REMOVED,
+        }.get(change.kind)
+
+    def _node_at(self, ledger: Ledger, primary: Lease) -> str | None:
+        """Return the node that a primary forward leads to by this ledger."""
+        lease = ledger.leases.get(primary.key)
+        if lease is None or not lease.targets:
+            return None
+        return next(
+            (
+                _node(other)
+                for other in ledger.leases.values()
+                if other.cache == lease.cache
+                and other.kind is ForwardKind.NODE
+                and other.targets == lease.targets
+            ),
+            None,
+        )
+
+    def _of_targets(self) -> Iterator[tuple[HappeningKind, dict[str, Any]]]:
+        now = {listen for instance in self.instances for listen in instance.unreachable}
+        for lease in sorted(self.plan.ledger.leases.values(), key=lambda lease: lease.listen):
+            if lease.listen in now - set(self.former.unreachable):
+                targets = [str(target) for target in lease.targets]
+                yield HappeningKind.TARGET_UNREACHABLE, _forward(lease) | {"targets": targets}
+
+    def _of_instances(self) -> Iterator[tuple[HappeningKind, dict[str, Any]]]:
+        for instance in self.instances:
+            about = {"instance": instance.instance_id, "reason": instance.reason}
+            if self.is_drift(instance):
+                yield HappeningKind.DRIFT_REPAIRED, about
+            known = instance.instance_id in self.former.offline
+            if instance.state is InstanceState.OFFLINE and not known:
+                yield HappeningKind.INSTANCE_UNREACHABLE, about
+
+    def is_drift(self, instance: InstanceResult) -> bool:
+        """Tell whether an instance had proved this very rule set before, and differed now."""
+        proved = self.former.generation == self.plan.ledger.generation
+        return instance.changed and proved and instance.instance_id in self.former.proved
+
+
+def unreachable(instances: Iterable[InstanceResult]) -> tuple[int, ...]:
+    """Return the listen ports whose targets did not answer some NAT instance."""
+    return tuple(sorted({listen for each in instances for listen in each.unreachable}))
+
+
+def _forward(lease: Lease) -> dict[str, Any]:
+    return {
+        "cache": lease.cache,
+        "key": lease.key,
+        "kind": lease.kind.value,
+        "node": _node(lease) if lease.kind is ForwardKind.NODE else None,
+        "listen": lease.listen,
+    }
+
+
+def _node(lease: Lease) -> str:
+    """Return `<cluster id>/<node id>` of a node's key."""
+    return lease.key.removeprefix(f"{lease.cache}/")

@@ -1,0 +1,84 @@
+"""How a pass ended: in one VPC, and as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cachegate.errors import CachegateError, NotVerifiedError
+from cachegate.push import InstanceResult, InstanceState
+
+if TYPE_CHECKING:
+    from cachegate.domain.plan import Plan, Problem
+
+ASKED = {InstanceState.VERIFIED, InstanceState.OFFLINE, InstanceState.FAILED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VpcResult:
+    """How the pass ended in one VPC."""
+
+    vpc_id: str
+    plan: Plan | None = None  # None: failed before there was one
+    instances: tuple[InstanceResult, ...] = ()
+    error: CachegateError | None = None
+    recheck_after: float | None = None  # seconds; None where nothing is in motion
+    verified_at: float = 0.0  # the last verified pass, this one or an earlier; seconds since 1970
+    drift_repaired: int = 0  # NAT instances that had proved this very rule set, and differed
+    unpublished: tuple[str, ...] = ()  # why events were not taken by the bus
+
+    @property
+    def failed(self) -> tuple[InstanceResult, ...]:
+        """Return the NAT instances that were asked and did not prove their rule set."""
+        return tuple(i for i in self.instances if i.state is InstanceState.FAILED)
+
+    @property
+    def verified(self) -> bool:
+        """Tell whether every NAT instance that could be asked proved the ledger's rule set."""
+        return not self.error and not self.failed and InstanceState.VERIFIED in self._states
+
+    @property
+    def offline(self) -> tuple[str, ...]:
+        """Return the NAT instances that run and that SSM cannot reach."""
+        offline = (i for i in self.instances if i.state is InstanceState.OFFLINE)
+        return tuple(sorted(instance.instance_id for instance in offline))
+
+    @property
+    def idle(self) -> bool:
+        """Tell whether there was nobody to ask: detached, or no NAT instance runs."""
+        return not self.error and not self._states & ASKED
+
+    @property
+    def _states(self) -> set[InstanceState]:
+        return {instance.state for instance in self.instances}
+
+    @property
+    def failure(self) -> CachegateError | None:
+        """Return why the pass has to be tried again here, or None."""
+        if self.error is not None:
+            return self.error
+        if self.failed:
+            reasons = "; ".join(f"{i.instance_id}: {i.reason}" for i in self.failed)
+            return NotVerifiedError(f"{self.vpc_id}: {reasons}")
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncResult:
+    """How a pass ended."""
+
+    began_at: float
+    vpcs: tuple[VpcResult, ...]
+    problems: tuple[Problem, ...] = ()
+    whole: bool = True  # False: a pass over some VPCs only
+
+    @property
+    def all_problems(self) -> tuple[Problem, ...]:
+        """Return why caches are not forwarded, whichever VPC they are in."""
+        planned = (p for vpc in self.vpcs if vpc.plan for p in vpc.plan.problems)
+        return (*self.problems, *planned)
+
+    @property
+    def failures(self) -> tuple[CachegateError, ...]:
+        """Return what has to be tried again."""
+        return tuple(vpc.failure for vpc in self.vpcs if vpc.failure is not None)

@@ -1,0 +1,222 @@
+"""The pass over one VPC: plan, record, push, verify, tell others, and look again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from cachegate.chain import next_link
+from cachegate.domain.agent import apply_payload, encode
+from cachegate.domain.plan import ChangeKind
+from cachegate.errors import (
+    CachegateError,
+    LedgerConflictError,
+    NotVerifiedError,
+    UnregisteredError,
+)
+from cachegate.happenings import Passed, unreachable
+from cachegate.observe import survey
+from cachegate.prepare import prepare
+from cachegate.protocols import Heartbeat
+from cachegate.push import InstanceResult, InstanceState, judge, not_asked, still_proved
+from cachegate.results import VpcResult
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cachegate.domain.cache import NatInstance
+    from cachegate.domain.ledger import Ledger
+    from cachegate.observe import Survey
+    from cachegate.prepare import Prepared
+    from cachegate.protocols import Adapters
+    from cachegate.settings import SyncSettings
+
+TRIES = 3  # a ledger that changes under our hands is read again this often
+LAST_PORT = 65535
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VpcPass:
+    """One pass over one VPC; the same for all of them."""
+
+    adapters: Adapters
+    settings: SyncSettings
+    force: bool
+    attach: bool
+    stirred: bool
+
+    def run(self, vpc_id: str, seen: Survey) -> VpcResult:
+        """Run the pass in one VPC; on a conflict, observe and plan again."""
+        for _ in range(TRIES):
+            try:
+                return self._attempt(vpc_id, seen)
+            except LedgerConflictError as error:
+                conflict = error
+                seen = survey(self.adapters, self.settings, frozenset({vpc_id}))
+            except UnregisteredError as error:
+                former = self.adapters.ledgers.heartbeat(vpc_id)
+                return self._beat(_offline(vpc_id, error), seen.at, former)
+            except CachegateError as error:
+                return self._failed(vpc_id, error)
+        return self._failed(vpc_id, conflict)
+
+    def _failed(self, vpc_id: str, error: CachegateError) -> VpcResult:
+        verified_at = self.adapters.ledgers.heartbeat(vpc_id).verified_at
+        return VpcResult(vpc_id=vpc_id, error=error, verified_at=verified_at)
+
+    def _attempt(self, vpc_id: str, seen: Survey) -> VpcResult:
+        prepared = prepare(self.adapters, self.settings, vpc_id, seen, force=self.force)
+        former = self.adapters.ledgers.heartbeat(vpc_id)
+        instances = seen.instances_in(vpc_id)
+        running = [i.instance_id for i in instances if i.state == "running"]
+        untagged = self._untagged(prepared.before, instances)
+        ledger = self._next_ledger(prepared, {i.instance_id for i in instances}, untagged)
+        # Before it is recorded: a rule set that no command can carry must not enter the ledger.
+        payload = encode(apply_payload(ledger, self.settings.owner, self.settings.adopt_owner))
+        if prepared.version is None or ledger != prepared.before:
+            self.adapters.ledgers.save(ledger, prepared.version)
+        pushed: tuple[InstanceResult, ...] = ()
+        if running and not ledger.detached:
+            pushed = self._push(ledger, payload, running, former)
+        result = VpcResult(
+            vpc_id=vpc_id,
+            plan=replace(prepared.plan, ledger=ledger),
+            instances=(*pushed, *not_asked(instances, sorted(untagged))),
+        )
+        result = self._publish(result, prepared.before, former)
+        return self._beat(result, seen.at, former, restless=seen.restless(vpc_id))
+
+    def _next_ledger(
+        self, prepared: Prepared, tagged: set[str], untagged: frozenset[str]
+    ) -> Ledger:
+        """Return the planned ledger with the NAT instances that have, or get, a rule set."""
+        detached = prepared.before.detached and not self.attach
+        # While detached nobody is given anything, so only those that still have it count.
+        given = tagged & set(prepared.before.nat_instances) if detached else tagged
+        return replace(
+            prepared.plan.ledger,
+            nat_instances=tuple(sorted(given | untagged)),
+            detached=detached,
+        )
+
+    def _push(
+        self, ledger: Ledger, payload: str, running: list[str], former: Heartbeat
+    ) -> tuple[InstanceResult, ...]:
+        """Have every running instance prove the rule set; it is sent only where that is needed."""
+        proved: dict[str, InstanceResult] = {}
+        if former.generation == ledger.generation and not former.unreachable:
+            asked = sorted(set(running) & set(former.proved))
+            # From the last port on: a page with the identity and hardly a forward.
+            looks = self.adapters.gateways.run(asked, "inspect", start=LAST_PORT) if asked else {}
+            proved = {i: seen for i, r in looks.items() if (seen := still_proved(r, ledger))}
+        rest = [instance_id for instance_id in running if instance_id not in proved]
+        if rest:
+            replies = self.adapters.gateways.run(rest, "apply", payload)
+            self._take_back(ledger.vpc_id, running)
+            proved |= {i: judge(reply, ledger) for i, reply in replies.items()}
+        return tuple(proved[instance_id] for instance_id in running)
+
+    def _take_back(self, vpc_id: str, running: list[str]) -> None:
+        """Take the rules off again where somebody detached while this pass pushed them.
+
+        Raise LedgerConflictError then: the next look finds the VPC detached.
+        """
+        record = self.adapters.ledgers.load(vpc_id)
+        if record is None or not record.ledger.detached:
+            return
+        replies = self.adapters.gateways.run(running, "remove")
+        still = [f"{i}: {reply.failure}" for i, reply in replies.items() if reply.failure]
+        if still:
+            raise NotVerifiedError(
+                f"{vpc_id} was detached meanwhile, and what this pass pushed is still on "
+                f"{'; '.join(still)}: detach again"
+            )
+        raise LedgerConflictError(f"{vpc_id} was detached while this pass pushed")
+
+    def _untagged(self, ledger: Ledger, tagged: Iterable[NatInstance]) -> frozenset[str]:
+        """Return the instances that the ledger knows, that run, and that lost their tag."""
+        known = set(ledger.nat_instances) - {i.instance_id for i in tagged}
+        return self.adapters.network.running(known) if known else frozenset()
+
+    def _publish(self, result: VpcResult, before: Ledger, former: Heartbeat) -> VpcResult:
+        """Tell others what happened; what the bus does not take is reported, never raised."""
+        if result.plan is None:
+            return result
+        passed = Passed(
+            stack=self.settings.stack,
+            before=before,
+            plan=result.plan,
+            instances=result.instances,
+            former=former,
+            verified=result.verified,
+        )
+        happenings = passed.happenings()
+        return replace(
+            result,
+            drift_repaired=sum(passed.is_drift(instance) for instance in result.instances),
+            unpublished=self.adapters.bus.publish(happenings) if happenings else (),
+        )
+
+    def _beat(
+        self, result: VpcResult, began_at: float, former: Heartbeat, *, restless: bool = False
+    ) -> VpcResult:
+        """Note how the pass ended, and keep one bounded chain of re-checks while things move.
+
+        A pass that failed leaves all as it was: the message that asked for it comes back, and it
+        would be taken for one of an old chain if there were a new token.
+        """
+        if result.failure is not None:
+            return replace(result, verified_at=former.verified_at)
+        motion = in_motion(result)
+        if motion is None and (restless or self.stirred):
+            motion = 0.0
+        link = next_link(former, motion, self.settings.policy, self.settings.most_rechecks)
+        now = replace(
+            self._proof(result, began_at) if result.verified else former,
+            token="" if link.delay is None else self.adapters.new_token(),
+            rechecks=link.rechecks,
+            quiet=link.quiet,
+            unreachable=unreachable(result.instances),
+            offline=result.offline,
+        )
+        try:
+            self.adapters.ledgers.beat(result.vpc_id, now, former.token)
+        except LedgerConflictError:
+            # Another pass ended meanwhile; it saw no less, and goes on with the chain.
+            return replace(result, verified_at=max(former.verified_at, now.verified_at))
+        if link.delay is not None:
+            self.adapters.rechecks.send(result.vpc_id, now.token, link.delay)
+        return replace(result, recheck_after=link.delay, verified_at=now.verified_at)
+
+    def _proof(self, result: VpcResult, began_at: float) -> Heartbeat:
+        """Return what a verified pass proved, and when."""
+        return Heartbeat(
+            began_at=began_at,
+            verified_at=self.adapters.clock(),
+            generation=result.plan.ledger.generation if result.plan else 0,
+            proved=tuple(
+                sorted(i.instance_id for i in result.instances if i.state is InstanceState.VERIFIED)
+            ),
+        )
+
+
+def _offline(vpc_id: str, error: UnregisteredError) -> VpcResult:
+    """Wait for instances that may have just started: re-checks follow, as after a push."""
+    instances = (
+        InstanceResult(instance_id=i, state=InstanceState.OFFLINE, reason=reason)
+        for i, reason in error.reasons.items()
+    )
+    return VpcResult(vpc_id=vpc_id, instances=tuple(instances))
+
+
+def in_motion(result: VpcResult) -> float | None:
+    """Return in how many seconds what moves can be decided, 0 where nobody knows; None: nothing."""
+    waits: list[float] = []
+    if any(i.unreachable or i.state is InstanceState.OFFLINE for i in result.instances):
+        waits.append(0.0)
+    if result.plan is not None:
+        if any(change.kind is not ChangeKind.HOLD for change in result.plan.changes):
+            waits.append(0.0)
+        if result.plan.recheck_after is not None:
+            waits.append(result.plan.recheck_after)
+    return min((wait for wait in waits if wait), default=0.0) if waits else None
