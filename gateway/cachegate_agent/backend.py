@@ -47,9 +47,11 @@ class Backend(Protocol):
     addresses: a first SYN from an admitted source to a listen port with targets is marked with
     FLOW_BIT, translated, let through and masqueraded. Everything else that comes in to a listen
     port of ours from outside, from whatever source, is answered by RST and never reaches a local
-    program. A packet of a forwarded flow (FLOW_BIT) that the rule set no longer admits is answered
-    by RST, or dropped while its flow is still new (ct state new), because it will be sent again and
-    then meets the new target. Packets marked TELL_MARK are not tracked. Nothing else is touched.
+    program. What conntrack places in no flow (ct state invalid) is dropped on its way in to a
+    listen port or from a port that targets answer from. A packet of a forwarded flow (FLOW_BIT)
+    that the rule set no longer admits is answered by RST, or dropped while its flow is still new
+    (ct state new), because it will be sent again and then meets the new target. Packets marked
+    TELL_MARK are not tracked. Nothing else is touched.
     """
 
     name: str

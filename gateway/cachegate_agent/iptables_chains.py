@@ -6,7 +6,7 @@ PREROUTING   a first SYN from an admitted source is marked and translated; whate
              listen port is redirected to this machine itself, so that nobody else's rule takes it
 FORWARD      a forwarded flow passes while the rule set admits it, else its sender is told
 POSTROUTING  what we forward is masqueraded
-INPUT        what comes from outside to a listen port is answered by RST
+INPUT        what comes from outside to a listen port is answered by RST, unless it strayed
 OUTPUT       the SYNs of tell.py are not tracked
 
 Each rule is written as iptables-save prints it, because what is read back is compared with it.
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Dict, List, Mapping, NamedTuple, Tuple
 
 from cachegate_agent.backend import FLOW_BIT, TELL_MARK
 from cachegate_agent.iptables_tree import Chains, Tree, grow, runs, singles
+from cachegate_agent.kernel_settings import knows_strays
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Network
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 PREFIX = "CACHEGATE"
 TARGET, SELF, LIVE, LISTEN = (f"{PREFIX}-{tree}" for tree in ("TARGET", "SELF", "LIVE", "LISTEN"))
+STRAY = f"{PREFIX}-STRAY"
 IDENTITY = f"{PREFIX}-IDENTITY"  # no packet comes here: it bears the comment
 
 _OURS = f"{FLOW_BIT:#x}/{FLOW_BIT:#x}"
@@ -114,7 +116,12 @@ def filter_table(content: Content) -> Table:
             f"-p tcp {_RST}",
         ),
         # Answers to the instance's own connections may come to a port that is also a listen port.
-        f"{PREFIX}-INPUT": ("-m conntrack --ctdir REPLY -j RETURN", f"-j {LISTEN}"),
+        f"{PREFIX}-INPUT": (
+            f"-m conntrack --ctstate INVALID -j {STRAY}",
+            "-m conntrack --ctdir REPLY -j RETURN",
+            f"-j {LISTEN}",
+        ),
+        STRAY: _drop(content),
         **grow(Tree(LIVE, admit, _from_ports), singles(content.targets)),
         **grow(Tree(LISTEN, reject, _to_ports), runs(content.targets)),
     }
@@ -123,6 +130,21 @@ def filter_table(content: Content) -> Table:
         "INPUT": f"! -i lo -p tcp -j {PREFIX}-INPUT",
     }
     return Table(chains, jumps)
+
+
+def _drop(content: Content) -> Tuple[str, ...]:
+    """Drop what strays to a listen port, or from a port that targets answer from.
+
+    A packet that comes far too late, say: conntrack places it in no flow, so it is not translated
+    and ends here. A RST in answer would end a flow that is well.
+    """
+    if not knows_strays():
+        return ()
+    answering = {target.port for some in content.targets.values() for target in some}
+    return (
+        *(f"-p tcp -m tcp --sport {_ports(low, high)} -j DROP" for low, high in runs(answering)),
+        *(f"{_to_ports(low, high)} -j DROP" for low, high in runs(content.targets)),
+    )
 
 
 def _from_sources(content: Content, verdict: str) -> Tuple[str, ...]:

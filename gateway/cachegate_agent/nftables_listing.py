@@ -140,6 +140,8 @@ class Listing(NamedTuple):
         }
         if live != found or set(self._elements("listens")) != targets.keys():
             raise UnexpectedError("live")
+        if set(self._elements("answering")) != {port for _, _, port in live}:
+            raise UnexpectedError("answering")
 
     def _shape(self) -> str:
         """Hash all that does not change with the rule set."""
@@ -157,7 +159,7 @@ class Listing(NamedTuple):
 
     def _miscounted(self) -> bool:
         """Tell whether a chain has more or fewer rules than we write into it."""
-        expected = {chain.name: len(chain.rules) for chain in text.CHAINS}
+        expected = {chain.name: len(chain.rules) for chain in text.chains() if chain.rules}
         expected["identity"] = 1
         expected.update({f"{text.READERS}{port}": 1 for port, _ in self._elements("readers")})
         return {name: len(rules) for name, rules in self.rules.items()} != expected

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Dict, Iterable, List, NamedTuple, Tuple
 
 from cachegate_agent.backend import FLOW_BIT, TELL_MARK
+from cachegate_agent.kernel_settings import knows_strays
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Network
@@ -17,12 +18,15 @@ if TYPE_CHECKING:
 TABLE = "ip cachegate"
 READERS = "readers-"  # and the listen port: the chain that shares out one port's connections
 
+Targets = Dict[int, Tuple["Target", ...]]
+
 SETS = {
     "sources": ("set", "type ipv4_addr; flags interval;"),
     "listens": ("set", "type inet_service;"),
     "live": ("set", "type inet_service . ipv4_addr . inet_service;"),
     "forwards": ("map", "type inet_service : ipv4_addr . inet_service;"),
     "readers": ("map", "type inet_service : verdict;"),
+    "answering": ("set", "type inet_service;"),
 }
 
 
@@ -63,10 +67,20 @@ CHAINS = (
         ("fib daddr type local tcp dport @listens goto translate",),
     ),
     Chain(
+        "strays",
+        "",
+        # A packet that comes far too late, say: conntrack places it in no flow, so it is not
+        # translated and ends here. A RST in answer would end a flow that is well.
+        ("tcp sport @answering drop", "tcp dport @listens drop"),
+    ),
+    Chain(
         "input",
         "type filter hook input priority -10; policy accept;",
-        # Not in reply direction: a connection of the instance itself may use such a local port.
-        ('iifname != "lo" tcp dport @listens ct direction original reject with tcp reset',),
+        (
+            "ct state invalid jump strays",
+            # Not in reply direction: a connection of the instance itself may use such a local port.
+            'iifname != "lo" tcp dport @listens ct direction original reject with tcp reset',
+        ),
     ),
     Chain(
         "guard",
@@ -98,7 +112,12 @@ CHAINS = (
     ),
 )
 
-Targets = Dict[int, Tuple["Target", ...]]
+
+def chains() -> Tuple[Chain, ...]:
+    """Return all chains with the rules that this kernel is to hold."""
+    if knows_strays():
+        return CHAINS
+    return tuple(each._replace(rules=()) if each.name == "strays" else each for each in CHAINS)
 
 
 class Content(NamedTuple):
@@ -139,7 +158,13 @@ class Content(NamedTuple):
                 f"{listen} : {target.address} . {target.port}" for listen, target in single.items()
             ],
             "readers": [f"{listen} : goto {READERS}{listen}" for listen in self.shared],
+            "answering": self.answering(),
         }
+
+    def answering(self) -> List[str]:
+        """Return the ports that targets answer from, each once."""
+        ports = {target.port for some in self.targets.values() for target in some}
+        return [str(port) for port in sorted(ports)]
 
 
 def content_of(rules: Rules) -> Content:
@@ -157,7 +182,7 @@ def whole(rules: Rules) -> str:
     lines += _chain("identity", "", (_identity(rules),))
     for listen, targets in content.shared.items():
         lines += _chain(f"{READERS}{listen}", "", (_share(targets),))
-    for chain in CHAINS:
+    for chain in chains():
         lines += _chain(chain.name, chain.hook, chain.rules)
     return "\n".join([*lines, "}", ""])
 
@@ -181,7 +206,7 @@ def afresh(rules: Rules) -> str:
     lines += _share_out(content.shared)
     for name, elements in content.elements().items():
         lines += _change("add", name, elements)
-    for chain in CHAINS:
+    for chain in chains():
         lines += [f"add rule {TABLE} {chain.name} {rule}" for rule in chain.rules]
     return "\n".join([*lines, *_identify(rules), ""])
 
@@ -189,14 +214,15 @@ def afresh(rules: Rules) -> str:
 def change(before: Content, rules: Rules) -> str:
     """Return the change that deletes and adds only the elements that differ."""
     after = content_of(rules)
-    before, after = before.without(after), after.without(before)
-    old, new = before.elements(), after.elements()
+    old, new = before.without(after).elements(), after.without(before).elements()
+    # The port of a target that is left may be another one's that stays.
+    old["answering"], new["answering"] = before.answering(), after.answering()
     lines = []
     for name in SETS:
         # Order is kept for the reader of a log; sets make it fast.
         kept = set(new[name])
         lines += _change("delete", name, [item for item in old[name] if item not in kept])
-    lines += _share_out(after.shared)
+    lines += _share_out(after.without(before).shared)
     for name in SETS:
         known = set(old[name])
         lines += _change("add", name, [item for item in new[name] if item not in known])

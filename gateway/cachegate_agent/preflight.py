@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, List, NamedTuple, Tuple
 
 from cachegate_agent import foreign
 from cachegate_agent.errors import Refused
 from cachegate_agent.iptables import Iptables
+from cachegate_agent.kernel_settings import knows_strays, setting
 from cachegate_agent.nftables import Nftables
 
 if TYPE_CHECKING:
@@ -75,22 +75,18 @@ def _named(name: str, nftables: Nftables, iptables: Iptables) -> Tuple[Backend, 
 def warnings(rules: Rules) -> List[str]:
     """Return what would make forwarding fail, or surprise somebody."""
     found = []
-    if _setting("ip_forward") == 0:
+    if setting("ip_forward") == 0:
         found.append("net.ipv4.ip_forward is 0: this instance forwards nothing")
-    most, now = _setting("netfilter/nf_conntrack_max"), _setting("netfilter/nf_conntrack_count")
+    most, now = setting("netfilter/nf_conntrack_max"), setting("netfilter/nf_conntrack_count")
     if 0 < most < FEW_FLOWS:
         found.append(f"net.netfilter.nf_conntrack_max is {most}: set at least {FEW_FLOWS}")
     if most > 0 and now > most * NEARLY_FULL:
         found.append(f"{now} of {most} connection tracking entries are in use")
+    if not knows_strays():
+        found.append(
+            "net.netfilter.nf_conntrack_tcp_loose is 0: a packet that comes far too late ends its "
+            "connection"
+        )
     taken = foreign.redirected(set(rules.targets))
     found += [f"port {port} is ours; passed over: {rule}" for port, rule in sorted(taken.items())]
     return found[:20]
-
-
-def _setting(name: str) -> int:
-    """Read a kernel setting; -1 where this kernel has none (connection tracking not loaded yet)."""
-    for folder in ("net/ipv4", "net"):
-        path = Path("/proc/sys", folder, name)
-        if path.exists():
-            return int(path.read_text(encoding="ascii"))
-    return -1

@@ -39,6 +39,7 @@ elements = {{ 6379 . 10.0.1.10 . 6379, 6381 . 10.0.1.10 . 6379, 6381 . 10.0.2.10
 	map forwards {{ type inet_service : ipv4_addr . inet_service; \
 elements = {{ 6379 : 10.0.1.10 . 6379 }}; }}
 	map readers {{ type inet_service : verdict; elements = {{ 6381 : goto readers-6381 }}; }}
+	set answering {{ type inet_service; elements = {{ 6379 }}; }}
 	chain identity {{
 		return comment "cachegate 6ee08e6eb3bc6f45 42 {"d" * 64}"
 	}}
@@ -58,8 +59,13 @@ elements = {{ 6379 : 10.0.1.10 . 6379 }}; }}
 		type nat hook prerouting priority -101; policy accept;
 		fib daddr type local tcp dport @listens goto translate
 	}}
+	chain strays {{
+		tcp sport @answering drop
+		tcp dport @listens drop
+	}}
 	chain input {{
 		type filter hook input priority -10; policy accept;
+		ct state invalid jump strays
 		iifname != "lo" tcp dport @listens ct direction original reject with tcp reset
 	}}
 	chain guard {{
