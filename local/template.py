@@ -24,8 +24,6 @@ LEFT_OUT = frozenset(
     {
         "AWS::CloudWatch::Alarm",
         "AWS::Lambda::LayerVersion",  # created, but a function that has one cannot be updated
-        "AWS::SNS::TopicPolicy",
-        "AWS::SQS::QueuePolicy",
     }
 )
 

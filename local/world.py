@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import moto.ssm.urls
 
-from local import artefacts, deploy, ssm
+from local import artefacts, deploy, event_bus, ssm, stack_resources, topics
 from local.aws_server import AwsServer, extend
 from local.cache_world import CacheWorld
 from local.deploy import Stack
@@ -26,7 +26,6 @@ from local.metadata import Metadata
 from local.namespaces import Host, Lab
 from local.network import Network
 from local.nodes import Servers
-from local.schedule import Schedules
 from local.ssm_agent import ManagedInstance
 from local.vpc import CLIENT, Vpc
 
@@ -81,7 +80,8 @@ class World(CacheWorld):
             self.vpc = opening.enter_context(Vpc(Lab("world")))
             self.servers = Servers(self.vpc, self.folder)
             opening.callback(self.servers.close)
-            deploy.register()
+            for part in (deploy, event_bus, stack_resources, topics):
+                part.register()
             ssm.Responses.run_command = self.commands
             extend(moto.ssm.urls, ssm.Responses)
             self.aws = opening.enter_context(AwsServer())
@@ -175,7 +175,11 @@ class World(CacheWorld):
 
     def tick(self) -> int:
         """Fire every schedule once."""
-        return Schedules(self.aws.client("events"), self.aws.client("sqs")).tick()
+        return event_bus.tick()
+
+    def emit(self, event: dict[str, Any]) -> None:
+        """Let a service of AWS put an event on the bus."""
+        event_bus.emit(event)
 
     def trigger(self, body: str = "{}") -> None:
         """Send the stack's queue a message: look again."""

@@ -1,0 +1,70 @@
+"""SNS: a topic's default policy as AWS writes it today, and queues that may refuse a message."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import moto.sns.models
+
+from local.delivery import Parcel, Sender, deliver
+
+
+class UnknownDeliveryError(RuntimeError):
+    """A subscription or a message is of a kind that cannot be played here."""
+
+
+class Topic(moto.sns.models.Topic):
+    """A topic whose default policy knows no AWS:SourceOwner any more.
+
+    https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/ECEvents.SNS.html
+    """
+
+    def _create_default_topic_policy(self, *args: Any) -> dict[str, Any]:
+        policy: dict[str, Any] = super()._create_default_topic_policy(*args)
+        policy["Statement"][0]["Condition"] = {
+            "StringEquals": {"aws:SourceAccount": self.account_id}
+        }
+        return policy
+
+
+class Subscription(moto.sns.models.Subscription):
+    """A subscription that puts messages into a queue only where its policy lets it.
+
+    In the form that its attributes say: moto takes the text "false" of RawMessageDelivery for true.
+    """
+
+    def publish(  # noqa: PLR0913, PLR0917  moto's signature
+        self,
+        message: str,
+        message_id: str,
+        subject: str | None = None,
+        message_attributes: dict[str, Any] | None = None,
+        group_id: str | None = None,
+        deduplication_id: str | None = None,
+        message_structure: str | None = None,
+    ) -> None:
+        """Deliver a message; a filter may hold it back."""
+        matcher = self._filter_policy_matcher
+        if self.protocol != "sqs" or message_structure or group_id or deduplication_id:
+            raise UnknownDeliveryError(f"{self.protocol}: {self.arn}")
+        if matcher is not None and not matcher.matches(message_attributes, message):
+            return
+        raw = str(self.attributes["RawMessageDelivery"]).lower() == "true"
+        envelope = self.get_post_data(message, message_id, subject, message_attributes)
+        parcel = Parcel(
+            body=message if raw else json.dumps(envelope, indent=2),
+            dead_letter_arn=self._dead_letter_arn,
+        )
+        deliver(self.endpoint, parcel, Sender(service="sns.amazonaws.com", arn=self.topic_arn))
+
+    @property
+    def _dead_letter_arn(self) -> str | None:
+        policy = self.attributes.get("RedrivePolicy")
+        return json.loads(policy)["deadLetterTargetArn"] if policy else None
+
+
+def register() -> None:
+    """Let moto make topics and subscriptions of ours."""
+    moto.sns.models.Topic = Topic  # type: ignore[misc]
+    moto.sns.models.Subscription = Subscription  # type: ignore[misc]
