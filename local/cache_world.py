@@ -1,6 +1,7 @@
 """Verbs of the embedded world: what AWS, a person or bad luck does to caches.
 
 What a verb says is true on the wire, in the APIs and in DNS, unless the resolver is told to lag.
+Then it is announced to the cache's topic, if it has one.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from local.caches import Node, Options
 from local.network import SUBNET_GROUP, Network
+from local.notifications import announce
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -106,6 +108,7 @@ class CacheWorld:
         cluster = fleet.clusters[cluster_id]
         if cluster.group_id is not None:
             self._move_primary_away(cluster.group_id, cluster_id)
+        announce(cluster.options, "CacheNodeReplaceStarted", cluster_id)
         old, new = node.address, self._start_node(cluster.options.engine, node.port)
         self._follow_primary(cluster_id, new)
         self.network.add_interface(new, cluster_id)
@@ -113,10 +116,14 @@ class CacheWorld:
         self.network.remove_interface(old)
         if old in self.servers.vpc.hosts:
             self.servers.die(old)
+        announce(cluster.options, "CacheNodeReplaceComplete", cluster_id)
         return new
 
     def fail_over(self, group_id: str, to: str | None = None, shard: str = "0001") -> str:
-        """Promote a replica (the next one where none is named) and return its cluster id."""
+        """Promote a replica (the next one where none is named) and return its cluster id.
+
+        This is the first half of what AWS does: it goes on to replace the node that was primary.
+        """
         fleet = self.aws.fleet
         group = fleet.groups[group_id]
         old = group.primaries[shard]
@@ -128,6 +135,7 @@ class CacheWorld:
             if member != new and address in self.servers.running:
                 self.servers.replicate(address, primary.address, primary.port)
         fleet.fail_over(group_id, new, shard)
+        announce(group.options, "FailoverComplete", group_id)
         return new
 
     def add_node(self, name: str, shard: str = "0001") -> Node:
@@ -138,25 +146,33 @@ class CacheWorld:
         node = fleet.add_node(name, address, shard)
         self._follow_primary(node.cluster_id, address)
         self.network.add_interface(address, node.cluster_id)
+        grown = "ReplicationGroupIncreaseReplicaCountFinished"
+        event = grown if name in fleet.groups else "AddCacheNodeComplete"
+        announce(cache.options, event, node.cluster_id)
         return node
 
     def remove_node(self, cluster_id: str, node_id: str = "0001") -> None:
         """Scale in by this node."""
         address = self.node(cluster_id, node_id).address
+        cluster = self.aws.fleet.clusters[cluster_id]
         self.aws.fleet.remove_node(cluster_id, node_id)
         self._forget([address])
+        # A replica goes with its whole cluster.
+        event = "DeleteCacheClusterComplete" if cluster.group_id else "RemoveCacheNodeComplete"
+        announce(cluster.options, event, cluster_id)
 
     def delete_cache(self, name: str) -> None:
         """Delete a cache with all its nodes."""
         fleet = self.aws.fleet
         members = fleet.groups[name].members if name in fleet.groups else [name]
-        addresses = [
-            n.address for m in members if m in fleet.clusters for n in fleet.clusters[m].nodes
-        ]
+        clusters = [fleet.clusters[member] for member in members if member in fleet.clusters]
+        addresses = [node.address for cluster in clusters for node in cluster.nodes]
         if name in fleet.serverless:
             addresses += fleet.serverless[name].addresses
         fleet.delete(name)
         self._forget(addresses)
+        for cluster in clusters:
+            announce(cluster.options, "DeleteCacheClusterComplete", cluster.cluster_id)
 
     def _forget(self, addresses: Sequence[IPv4Address]) -> None:
         for address in addresses:

@@ -51,6 +51,7 @@ class Options:
     tls: bool = False
     network_type: str = "ipv4"
     topic: str | None = None
+    topic_status: str = "active"
     port: int | None = None
 
     @property

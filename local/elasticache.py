@@ -149,7 +149,10 @@ def cluster_shape(cluster: Cluster, *, with_nodes: bool) -> dict[str, Any]:
         "PendingModifiedValues": {},
     }
     if options.topic is not None:
-        shape["NotificationConfiguration"] = {"TopicArn": options.topic, "TopicStatus": "active"}
+        shape["NotificationConfiguration"] = {
+            "TopicArn": options.topic,
+            "TopicStatus": options.topic_status,
+        }
     settled = cluster.status not in _UNSETTLED
     if options.engine == "memcached" and settled:
         shape["ConfigurationEndpoint"] = endpoint(cluster.configuration_name, options.listens_on)
