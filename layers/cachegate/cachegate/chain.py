@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from cachegate.protocols import Heartbeat
 
 QUIET_PASSES = 2  # in a row end a chain: AWS and DNS may show a change late
+DOUBLINGS = 30  # far beyond any cap, and no float overflows
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +26,8 @@ def next_link(former: Heartbeat, motion: float | None, policy: Policy, most: int
     """Decide what follows a pass.
 
     `motion` is in how many seconds what moves can be decided, 0 where that is not known; None
-    where nothing moves. The pauses double from the policy's re-check to its cap. After `most`
-    re-checks the schedule takes over, until a pass finds nothing in motion.
+    where nothing moves. A chain begins with that pause, and doubles from the policy's re-check to
+    its cap. After `most` re-checks the schedule takes over, until a pass finds nothing in motion.
     """
     quiet = 0 if motion is not None else former.quiet + 1
     running = bool(former.token)
@@ -34,6 +35,6 @@ def next_link(former: Heartbeat, motion: float | None, policy: Policy, most: int
         return Link(None)
     if former.rechecks >= most:
         return Link(None, former.rechecks, quiet)
-    pause = policy.recheck * 2 ** max(0, former.rechecks - 1) if former.rechecks else 0.0
-    delay = max(motion or policy.recheck, min(pause, policy.recheck_cap))
+    doubled = policy.recheck * 2.0 ** min(former.rechecks, DOUBLINGS) if former.rechecks else 0.0
+    delay = max(motion or policy.recheck, min(doubled, policy.recheck_cap))
     return Link(delay, former.rechecks + 1, quiet)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from cachegate.domain.trigger import CauseKind
+from cachegate.errors import LedgerConflictError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from cachegate.protocols import Adapters
     from cachegate.settings import SyncSettings
@@ -35,34 +37,20 @@ class Heeded:
 
 def heed(triggers: Sequence[Trigger], adapters: Adapters, settings: SyncSettings) -> Heeded:
     """Tell the triggers apart. What is not known to be needless asks for a look."""
-    looks = _Looks(adapters, settings, triggers)
-    reasons = {trigger.message_id: looks.why_not(trigger) for trigger in triggers}
+    batch = _Batch(adapters, settings)
+    judged = [(trigger, batch.why_not(trigger)) for trigger in triggers]
     return Heeded(
-        asking=tuple(t for t in triggers if reasons[t.message_id] is None),
-        ignored=tuple(
-            Ignored(trigger, reason)
-            for trigger in triggers
-            if (reason := reasons[trigger.message_id]) is not None
-        ),
+        asking=tuple(trigger for trigger, reason in judged if reason is None),
+        ignored=tuple(Ignored(trigger, reason) for trigger, reason in judged if reason is not None),
     )
 
 
-class _Looks:
-    """At most one listing by tag a batch, and the ledgers only where an instance has ended."""
+class _Batch:
+    """Looks once a batch at most: at instances by tag, and at ledgers where one has ended."""
 
-    def __init__(
-        self, adapters: Adapters, settings: SyncSettings, triggers: Sequence[Trigger]
-    ) -> None:
+    def __init__(self, adapters: Adapters, settings: SyncSettings) -> None:
         self._adapters = adapters
         self._settings = settings
-        about = {CauseKind.INSTANCE_STATE, CauseKind.COMMAND_FAILED}
-        asked = any(trigger.cause.kind in about for trigger in triggers)
-        # By id: the VPC of each NAT instance of this stack.
-        self._vpcs = {
-            instance.instance_id: instance.vpc_id
-            for instance in (adapters.network.nat_instances() if asked else ())
-            if instance.stack == settings.stack
-        }
 
     def why_not(self, trigger: Trigger) -> str | None:
         """Return why a trigger may be ignored, or None."""
@@ -75,15 +63,24 @@ class _Looks:
             return self._after_failure(cause.subject)
         return None
 
-    def _ours(self, instance_id: str, state: str) -> bool:
-        if instance_id in self._vpcs:
-            return True
-        return state in GONE and self._recorded(instance_id)
+    @cached_property
+    def _vpcs(self) -> Mapping[str, str]:
+        """The VPC of each NAT instance of this stack, by the instance's id."""
+        return {
+            instance.instance_id: instance.vpc_id
+            for instance in self._adapters.network.nat_instances()
+            if instance.stack == self._settings.stack
+        }
 
-    def _recorded(self, instance_id: str) -> bool:
+    @cached_property
+    def _recorded(self) -> frozenset[str]:
+        """The NAT instances that some ledger knows."""
         ledgers = self._adapters.ledgers
         records = (ledgers.load(vpc_id) for vpc_id in ledgers.vpc_ids())
-        return any(record and instance_id in record.ledger.nat_instances for record in records)
+        return frozenset(i for record in records if record for i in record.ledger.nat_instances)
+
+    def _ours(self, instance_id: str, state: str) -> bool:
+        return instance_id in self._vpcs or (state in GONE and instance_id in self._recorded)
 
     def _after_failure(self, instance_id: str) -> str:
         """Let one chain of re-checks follow a command that failed, and never a pass at once.
@@ -102,9 +99,12 @@ class _Looks:
             return "re-checks are under way"
         if former.rechecks >= self._settings.most_rechecks:
             return "re-checks have ended, and the schedule goes on"
-        token = self._adapters.new_token()
-        self._adapters.ledgers.beat(
-            vpc_id, replace(former, token=token, rechecks=former.rechecks + 1)
+        begun = replace(
+            former, token=self._adapters.new_token(), rechecks=former.rechecks + 1, quiet=0
         )
-        self._adapters.rechecks.send(vpc_id, token, self._settings.policy.recheck)
+        try:
+            self._adapters.ledgers.beat(vpc_id, begun, former.token)
+        except LedgerConflictError:  # a pass began one meanwhile
+            return "re-checks are under way"
+        self._adapters.rechecks.send(vpc_id, begun.token, self._settings.policy.recheck)
         return "a re-check follows"

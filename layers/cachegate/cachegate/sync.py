@@ -23,12 +23,12 @@ def sync(
     *,
     force: bool = False,
     attach: bool = False,
-    stirred: bool = False,
+    announced: bool = False,
     only: frozenset[str] | None = None,
 ) -> SyncResult:
     """Run one pass. `force` releases the brake, `attach` ends a detachment.
 
-    `stirred` says that somebody announced a change: AWS may show it later, so re-checks follow
+    `announced` says that a trigger told of a change: AWS may show it later, so re-checks follow
     also where nothing moves yet.
 
     A VPC that fails does not stop the others. An error that is none of ours is raised when all
@@ -36,7 +36,7 @@ def sync(
     """
     seen = survey(adapters, settings, only)
     one_pass = VpcPass(
-        adapters=adapters, settings=settings, force=force, attach=attach, stirred=stirred
+        adapters=adapters, settings=settings, force=force, attach=attach, announced=announced
     )
     with ThreadPoolExecutor(max_workers=8) as pool:
         running = [pool.submit(one_pass.run, vpc_id, seen) for vpc_id in seen.observations]

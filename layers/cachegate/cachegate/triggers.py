@@ -51,7 +51,8 @@ def answer(
 ) -> SyncResult | None:
     """Run the one pass that a batch asks for; None where every trigger was needless."""
     if _wants_all(triggers, adapters, settings):
-        return sync(adapters, settings)
+        announced = any(trigger.cause.announces for trigger in triggers)
+        return sync(adapters, settings, announced=announced)
     moving = frozenset(
         trigger.vpc_id
         for trigger in triggers

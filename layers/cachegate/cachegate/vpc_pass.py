@@ -43,7 +43,7 @@ class VpcPass:
     settings: SyncSettings
     force: bool
     attach: bool
-    stirred: bool
+    announced: bool
 
     def run(self, vpc_id: str, seen: Survey) -> VpcResult:
         """Run the pass in one VPC; on a conflict, observe and plan again."""
@@ -168,9 +168,11 @@ class VpcPass:
         if result.failure is not None:
             return replace(result, verified_at=former.verified_at)
         motion = in_motion(result)
-        if motion is None and (restless or self.stirred):
+        if motion is None and (restless or self.announced):
             motion = 0.0
-        link = next_link(former, motion, self.settings.policy, self.settings.most_rechecks)
+        # What is announced begins a chain of its own, and does not inherit another's long pauses.
+        chain = replace(former, rechecks=0) if self.announced else former
+        link = next_link(chain, motion, self.settings.policy, self.settings.most_rechecks)
         now = replace(
             self._proof(result, began_at) if result.verified else former,
             token="" if link.delay is None else self.adapters.new_token(),

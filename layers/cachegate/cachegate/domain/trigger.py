@@ -24,6 +24,7 @@ _STATE = "EC2 Instance State-change Notification"
 _PREFIX = "elasticache:"
 # "ElastiCache:FailoverComplete : sessions"; some events come without the prefix or the second colon
 _NOTICE = re.compile(r"\s*(?:elasticache:\s*)?(\w+)(?:\s*:\s*|\s+|$)(\S*)", re.IGNORECASE)
+_VPC = re.compile(r"vpc-[0-9a-z]+", re.ASCII)
 _SUBJECTS = (
     "cacheClusterId", "replicationGroupId", "serverlessCacheName", "globalReplicationGroupId",
     "resourceName",
@@ -71,10 +72,20 @@ class Cause:
     token: str = ""  # of a re-check's chain
 
     @property
+    def announces(self) -> bool:
+        """Tell whether it says that something has changed, which AWS may show only later."""
+        return self.kind in _ANNOUNCING
+
+    @property
     def idle(self) -> bool:
         """Tell whether it is known to concern neither nodes nor access, as a snapshot."""
         kinds = (CauseKind.NOTIFICATION, CauseKind.CACHE_EVENT)
         return self.kind in kinds and self.name.lower() in _IDLE
+
+
+_ANNOUNCING = frozenset(
+    {CauseKind.NOTIFICATION, CauseKind.CACHE_EVENT, CauseKind.API_CALL, CauseKind.INSTANCE_STATE}
+)
 
 
 def read(body: str) -> Cause:
@@ -90,11 +101,9 @@ def read(body: str) -> Cause:
 
 def _own(body: Mapping[str, Any]) -> Cause | None:
     """Read what the stack sends itself."""
-    if isinstance(body.get("recheck"), str):
-        token = str(body.get("token", ""))
-        return Cause(
-            kind=CauseKind.RECHECK, subject=body["recheck"], token=token, correlation_id=token
-        )
+    vpc_id, token = _word(body.get("recheck")), _word(body.get("token"))
+    if token and _VPC.fullmatch(vpc_id):
+        return Cause(kind=CauseKind.RECHECK, subject=vpc_id, token=token, correlation_id=token)
     if isinstance(body.get("ask"), str):
         return Cause(kind=CauseKind.ASK, name=_word(body["ask"]))
     return None
@@ -169,10 +178,11 @@ def _json_notice(content: Mapping[str, Any]) -> Cause | None:
     }
     for name in sorted(named, key=lambda each: each.lower() in _IDLE):
         return Cause(kind=CauseKind.NOTIFICATION, name=_word(name), subject=named[name])
-    subject, message = _word(content.get("SourceIdentifier")), _word(content.get("Message"))
+    told = {key.lower(): value for key, value in content.items()}
+    subject, message = _word(told.get("sourceidentifier")), _word(told.get("message"))
     if not subject or not message:
         return None
-    at = _seconds(content.get("Date"))
+    at = _seconds(told.get("date"))
     return Cause(kind=CauseKind.NOTIFICATION, name=message, subject=subject, happened_at=at)
 
 
