@@ -24,7 +24,7 @@ _STATE = "EC2 Instance State-change Notification"
 _PREFIX = "elasticache:"
 # "ElastiCache:FailoverComplete : sessions"; some events come without the prefix or the second colon
 _NOTICE = re.compile(r"\s*(?:elasticache:\s*)?(\w+)(?:\s*:\s*|\s+|$)(\S*)", re.IGNORECASE)
-_VPC = re.compile(r"vpc-[0-9a-z]+", re.ASCII)
+_VPC = re.compile(r"vpc-[0-9a-z]{1,32}")
 _SUBJECTS = (
     "cacheClusterId", "replicationGroupId", "serverlessCacheName", "globalReplicationGroupId",
     "resourceName",
