@@ -17,12 +17,13 @@ def allows(
 ) -> bool:  # fmt: skip
     """Tell whether a policy lets a service do this. `context` has the condition keys' values.
 
-    A service is no account of ours: it may do only what a statement says
+    A service may do only what a statement allows and none denies
     (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html).
     """
-    return any(
-        statement["Effect"] == "Allow"
-        and _is_for(statement["Principal"], principal)
+    effects = {
+        statement["Effect"]
+        for statement in policy.get("Statement", [])
+        if _is_for(statement["Principal"], principal)
         and any(action.lower() == each.lower() for each in _many(statement["Action"]))
         and any(fnmatchcase(resource, each) for each in _many(statement["Resource"]))
         and all(
@@ -30,8 +31,8 @@ def allows(
             for operator, pairs in statement.get("Condition", {}).items()
             for key, wanted in pairs.items()
         )
-        for statement in policy.get("Statement", [])
-    )
+    }
+    return effects == {"Allow"}
 
 
 def _is_for(wanted: str | Mapping[str, Any], principal: str) -> bool:
