@@ -92,13 +92,13 @@ class TopicSubscription(_Resource, CloudFormationModel):  # type: ignore[misc]
 
     @staticmethod
     def make(properties: dict[str, Any]) -> None:
-        """Subscribe, and set the attributes; they are text, or JSON as text."""
+        """Subscribe, and set the attributes; policies become text, as the API takes them."""
         attributes = dict(properties)
         wanted = (attributes.pop(key) for key in ("TopicArn", "Endpoint", "Protocol"))
         subscription = backend("sns").subscribe(*wanted)
         for name, value in attributes.items():
-            text = value if isinstance(value, str) else json.dumps(value)
-            backend("sns").set_subscription_attributes(subscription.arn, name, text)
+            plain = json.dumps(value) if isinstance(value, dict) else value
+            backend("sns").set_subscription_attributes(subscription.arn, name, plain)
 
 
 def register() -> None:

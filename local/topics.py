@@ -29,10 +29,7 @@ class Topic(moto.sns.models.Topic):
 
 
 class Subscription(moto.sns.models.Subscription):
-    """A subscription that puts messages into a queue only where its policy lets it.
-
-    In the form that its attributes say: moto takes the text "false" of RawMessageDelivery for true.
-    """
+    """A subscription that puts messages into a queue only where its policy lets it."""
 
     def publish(  # noqa: PLR0913, PLR0917  moto's signature
         self,
@@ -50,7 +47,7 @@ class Subscription(moto.sns.models.Subscription):
             raise UnknownDeliveryError(f"{self.protocol}: {self.arn}")
         if matcher is not None and not matcher.matches(message_attributes, message):
             return
-        raw = str(self.attributes["RawMessageDelivery"]).lower() == "true"
+        raw = self.attributes["RawMessageDelivery"]
         envelope = self.get_post_data(message, message_id, subject, message_attributes)
         parcel = Parcel(
             body=message if raw else json.dumps(envelope, indent=2),

@@ -202,5 +202,5 @@ def _seconds(value: object) -> float | None:
     try:
         moment = datetime.fromisoformat(_word(value))
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
+    except ValueError:
         return None
