@@ -13,7 +13,9 @@ from moto.ssm.exceptions import SSMException
 from moto.ssm.responses import SimpleSystemManagerResponse
 
 from local import ssm_document
+from local.caches import ACCOUNT, REGION
 from local.elasticache import page_of
+from local.event_bus import emit, event
 from local.ssm_agent import ManagedInstance, Result, deliver
 
 if TYPE_CHECKING:
@@ -82,10 +84,12 @@ class RunCommand:
         deliver(instance, timeout_s * self.seconds, run, give_up)
 
     def _close(self, invocation: Invocation, result: Result) -> None:
-        """Keep the first result: that of a doubled or late run is nowhere to be seen."""
+        """Keep the first result, and tell the bus: that of a doubled or late run is never seen."""
         with self.lock:
-            if invocation.result.status not in CLOSED:
-                invocation.result, invocation.ended = result, datetime.now(UTC)
+            if invocation.result.status in CLOSED:
+                return
+            invocation.result, invocation.ended = result, datetime.now(UTC)
+        emit(_status_change(invocation))
 
 
 class Responses(SimpleSystemManagerResponse):
@@ -221,6 +225,22 @@ def _head(invocation: Invocation) -> dict[str, Any]:
         "Status": invocation.result.status,
         "StatusDetails": invocation.result.details,
     }
+
+
+def _status_change(invocation: Invocation) -> dict[str, Any]:
+    """Return the event that tells how an invocation ended.
+
+    https://docs.aws.amazon.com/systems-manager/latest/userguide/monitoring-systems-manager-event-examples.html
+    """
+    detail = {
+        "command-id": invocation.command_id,
+        "document-name": invocation.document,
+        "instance-id": invocation.instance_id,
+        "requested-date-time": _text(invocation.sent),
+        "status": invocation.result.status,
+    }
+    arn = f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/{invocation.instance_id}"
+    return event("aws.ssm", "EC2 Command Invocation Status-change Notification", detail, [arn])
 
 
 def _text(moment: datetime | None) -> str:

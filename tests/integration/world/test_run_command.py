@@ -138,6 +138,22 @@ def test_a_lost_command_ends_as_undelivered(world: World, commands: Commands) ->
     assert (result["Status"], result["StatusDetails"]) == ("TimedOut", "DeliveryTimedOut")
 
 
+def test_the_bus_hears_once_how_a_command_ended(
+    world: World, commands: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[dict[str, Any]] = []
+    monkeypatch.setattr("local.ssm.emit", told.append)
+    world.nat.managed.delivery.doubled = 1
+
+    command = commands.run(mode="fail")["CommandId"]
+
+    world.wait_until(lambda: told)
+    details = [event["detail"] for event in told]
+    assert [(each["command-id"], each["status"]) for each in details] == [(command, "Failed")]
+    assert details[0]["document-name"] == commands.document
+    assert details[0]["instance-id"] == commands.instance
+
+
 def test_a_doubled_command_runs_twice_and_shows_one_result(
     world: World, commands: Commands
 ) -> None:
