@@ -17,7 +17,11 @@ help: ## Show this list
 setup: .venv/ready ## Make .venv from the lock file, with the commands cachegate and sam
 
 .venv/ready: requirements/dev.txt scripts/setup
-	@scripts/setup
+	@scripts/setup .venv requirements/dev.txt .
+
+# Apart from .venv, since checkov holds back boto3 and others by years.
+.venv-checkov/ready: requirements/checkov.txt scripts/setup
+	@scripts/setup .venv-checkov requirements/checkov.txt
 
 packages: ## Install the system packages that the embedded world needs, where that is allowed
 	@scripts/install-packages $(SYSTEM_PACKAGES)
@@ -31,7 +35,7 @@ build: .aws-sam/build/template.yaml ## Build the functions and the layer, as sam
 demo: setup packages build ## See it work: our own template, a real kernel, real caches, one replaced node
 	@$(PY) -m local.demo
 
-test: setup packages build ## Everything, as CI runs it
+test: setup packages build .venv-checkov/ready ## Everything, as CI runs it
 	@ruff format --check --quiet . && ruff check --quiet . && mypy
 	@sam validate --lint >/dev/null
 	@$(PY) -m local.sandbox --or-plain $(PY) -m pytest
@@ -42,7 +46,7 @@ bench: setup packages ## Measure everything side by side and write docs/benchmar
 bench-quick: setup packages ## The same in two minutes, without writing the page
 	@$(PY) -m local.sandbox $(PY) -m benchmarks --quick
 
-check: setup build ## Format, lint, types, unit tests and template: a minute, no root, no network
+check: setup build .venv-checkov/ready ## Format, lint, types, unit tests, template with cfn-lint and checkov: a minute, no root, no network
 	@ruff format --check --quiet . && ruff check --quiet . && mypy
 	@sam validate --lint
 	@$(PY) -m pytest tests/unit tests/template

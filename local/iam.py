@@ -2,8 +2,9 @@
 
 moto takes any credentials for an administrator's. Here a function signs with its role's name as the
 access key, and each of its calls is checked against the role's policies as CloudFormation resolved
-them: action, resource where the service knows one, and the tag condition of SendCommand. Everybody
-else (the world itself, a person) may do anything.
+them: action, resource where the service knows one, and the conditions that our policies have.
+Everybody else (the world itself, a person) may do anything. What was granted, and which of it was
+used, is noted, so that a permission that nothing needs can be told from one that is needed.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import json
 import re
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from itertools import product
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -21,11 +23,19 @@ from moto.backends import get_backend
 from local.caches import ACCOUNT, REGION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-_SCOPE = re.compile(r"Credential=([^/]+)/\d+/[^/]+/([^/]+)/")
+_SCOPE = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/")
 _PREFIXES = {"tagging": "tag"}  # where the name in a policy is not the name in a signature
+_CONTEXT_KEYS = {"aws:RequestedRegion", "events:source"}  # beside ssm:resourceTag
 _INSTANCE = f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/"
+# What ElastiCache checks a listing against: all of a type, or the one that is asked for.
+_CACHE_RESOURCES = {
+    "elasticache:DescribeCacheClusters": ("cluster", "CacheClusterId"),
+    "elasticache:DescribeCacheSubnetGroups": ("subnetgroup", "CacheSubnetGroupName"),
+    "elasticache:DescribeReplicationGroups": ("replicationgroup", "ReplicationGroupId"),
+    "elasticache:DescribeServerlessCaches": ("serverlesscache", "ServerlessCacheName"),
+}
 
 
 class UnknownConditionError(RuntimeError):
@@ -43,11 +53,30 @@ class Call:
     context: Mapping[str, frozenset[str]] = field(default_factory=dict)  # condition keys' values
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Grant:
+    """One action on one type of resource, as one statement of a role allows it.
+
+    Names that differ from one deployment to the next are left out, so that grants of several
+    deployments of a template can be held against each other.
+    """
+
+    role: str  # its logical id
+    sid: str
+    action: str  # as the statement names it
+    resource_type: str  # for example ssm:document, "*" where the statement has no other
+
+    def __str__(self) -> str:
+        return f"{self.role}, {self.sid}: {self.action} on {self.resource_type}"
+
+
 @dataclass(slots=True)
 class Gate:
     """WSGI around moto's server: refuses what a role's policies do not allow."""
 
     application: Callable[..., Iterable[bytes]]
+    granted: set[Grant] = field(default_factory=set)  # of the roles that have called
+    used: set[Grant] = field(default_factory=set)
     denied: list[Call] = field(default_factory=list)
 
     def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
@@ -59,8 +88,11 @@ class Gate:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         environ["wsgi.input"] = io.BytesIO(body)
         target = environ.get("HTTP_X_AMZ_TARGET")
-        call = _call(signature[1], signature[2], target, body)
-        if all(allowed(statements, call, each) for each in call.resources):
+        call = _call(signature, target, body)
+        self.granted |= grants(call.role, statements)
+        allowing = [set(allowing_grants(statements, call, each)) for each in call.resources]
+        if all(allowing):
+            self.used.update(*allowing)
             return self.application(environ, start)
         self.denied.append(call)
         return _refuse(call, start, in_json=target is not None)
@@ -77,15 +109,52 @@ def policy_statements(role_name: str) -> list[dict[str, Any]] | None:
     return None
 
 
-def allowed(statements: list[dict[str, Any]], call: Call, resource: str) -> bool:
-    """Tell whether some statement allows the call on the resource; ours deny nothing."""
-    return any(
-        statement["Effect"] == "Allow"
-        and any(fnmatchcase(call.action, each) for each in _many(statement["Action"]))
-        and any(fnmatchcase(resource, each) for each in _many(statement["Resource"]))
-        and _conditions_hold(statement.get("Condition", {}), call, resource)
+def grants(role: str, statements: Iterable[dict[str, Any]]) -> set[Grant]:
+    """Return all that these statements of a role allow."""
+    return {
+        _grant(role, statement, action, pattern)
         for statement in statements
+        for action, pattern in product(_many(statement["Action"]), _many(statement["Resource"]))
+    }
+
+
+def grants_of_all_roles() -> set[Grant]:
+    """Return all that the roles which exist now are allowed, whether they have called or not."""
+    names = [role.name for role in list(get_backend("iam")[ACCOUNT]["aws"].roles.values())]
+    return {grant for name in names for grant in grants(name, policy_statements(name) or ())}
+
+
+def allowing_grants(
+    statements: Iterable[dict[str, Any]], call: Call, resource: str
+) -> Iterator[Grant]:
+    """Yield the grants that allow the call on the resource: none is a denial; ours deny nothing."""
+    for statement in statements:
+        actions = [each for each in _many(statement["Action"]) if fnmatchcase(call.action, each)]
+        patterns = [each for each in _many(statement["Resource"]) if fnmatchcase(resource, each)]
+        if (
+            actions
+            and patterns
+            and statement["Effect"] == "Allow"
+            and _conditions_hold(statement.get("Condition", {}), call, resource)
+        ):
+            for action, pattern in product(actions, patterns):
+                yield _grant(call.role, statement, action, pattern)
+
+
+def _grant(role: str, statement: Mapping[str, Any], action: str, pattern: str) -> Grant:
+    # CloudFormation names a role after its stack, its logical id and a random part.
+    return Grant(
+        role.split("-")[-2], statement.get("Sid", "without Sid"), action, resource_type(pattern)
     )
+
+
+def resource_type(arn: str) -> str:
+    """Return service and type of what an ARN names: a queue's has no type, "*" has neither."""
+    if arn == "*":
+        return arn
+    _, _, service, _, _, resource = arn.split(":", 5)
+    kind = re.match(r"[a-z-]+(?=[:/])", resource)
+    return f"{service}:{kind[0]}" if kind else service
 
 
 def _many(value: Any) -> list[Any]:
@@ -93,37 +162,55 @@ def _many(value: Any) -> list[Any]:
 
 
 def _conditions_hold(
-    conditions: Mapping[str, Mapping[str, str]], call: Call, resource: str
+    conditions: Mapping[str, Mapping[str, Any]], call: Call, resource: str
 ) -> bool:
     return all(
-        _condition_holds(operator, key, value, call, resource)
+        _condition_holds(operator, key, set(_many(wanted)), call, resource)
         for operator, pairs in conditions.items()
-        for key, value in pairs.items()
+        for key, wanted in pairs.items()
     )
 
 
-def _condition_holds(operator: str, key: str, value: str, call: Call, resource: str) -> bool:
+def _condition_holds(operator: str, key: str, wanted: set[str], call: Call, resource: str) -> bool:
     name, _, tag = key.partition("/")
-    if operator == "StringEquals" and key in call.context:
-        return call.context[key] == {value}
-    if operator != "StringEquals" or name != "ssm:resourceTag":
+    if name == "ssm:resourceTag":
+        values = _tag(resource, tag)
+    elif key in _CONTEXT_KEYS:
+        values = call.context.get(key, frozenset())
+    else:
         raise UnknownConditionError(f"{operator} {key}")
+    match operator:
+        case "StringEquals":
+            return len(values) == 1 and values <= wanted
+        case "ForAllValues:StringEquals":
+            return values <= wanted  # also where there are none
+        case "Null":
+            return ("false" if values else "true") in wanted
+        case _:
+            raise UnknownConditionError(f"{operator} {key}")
+
+
+def _tag(resource: str, tag: str) -> frozenset[str]:
+    """Return the value of an instance's tag; other resources of ours have none."""
     if not resource.startswith(_INSTANCE):
-        return False
+        return frozenset()
     tags = get_backend("ec2")[ACCOUNT][REGION].tags[resource.removeprefix(_INSTANCE)]
-    return bool(tags.get(tag) == value)
+    return frozenset({tags[tag]} if tag in tags else ())
 
 
-def _call(role: str, service: str, target: str | None, body: bytes) -> Call:
+def _call(signature: re.Match[str], target: str | None, body: bytes) -> Call:
     """Read what a request asks: JSON with its target in a header, or a form with its action."""
+    role, region, service = signature.groups()
     if target is not None:
         name, parameters = target.rsplit(".", 1)[1], json.loads(body or b"{}")
     else:
         parameters = {key: values[0] for key, values in parse_qs(body.decode()).items()}
         name = parameters["Action"]
     action = f"{_PREFIXES.get(service, service)}:{name}"
-    entries = parameters.get("Entries", ()) if action == "events:PutEvents" else ()
-    context = {"events:source": frozenset(entry["Source"] for entry in entries)} if entries else {}
+    context = {"aws:RequestedRegion": frozenset({region})}
+    if action == "events:PutEvents":
+        sources = (entry["Source"] for entry in parameters["Entries"] if "Source" in entry)
+        context["events:source"] = frozenset(sources)
     return Call(role, service, action, _resources(action, parameters), context)
 
 
@@ -137,6 +224,9 @@ def _resources(action: str, parameters: Mapping[str, Any]) -> tuple[str, ...]:
     if action == "events:PutEvents":
         buses = {entry.get("EventBusName", "default") for entry in parameters["Entries"]}
         return tuple(f"arn:aws:events:{base}:event-bus/{bus}" for bus in sorted(buses))
+    if action in _CACHE_RESOURCES:
+        kind, identifier = _CACHE_RESOURCES[action]
+        return (f"arn:aws:elasticache:{base}:{kind}:{parameters.get(identifier, '*')}",)
     if action == "ssm:SendCommand":
         document = f"arn:aws:ssm:{base}:document/{parameters['DocumentName']}"
         return (document, *(_INSTANCE + each for each in parameters["InstanceIds"]))

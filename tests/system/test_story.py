@@ -178,3 +178,27 @@ def test_a_new_stack_adopts_the_ports_of_a_former_one(world: World) -> None:
 
     assert synced["ok"], synced
     assert listens(world) == before
+
+
+def test_a_new_stack_adopts_the_ledger_table_that_a_deleted_one_left_behind(world: World) -> None:
+    world.create_cluster("zebra")
+    world.deploy()
+    world.invoke({"action": "sync"})
+    world.create_cluster("ape")
+    world.invoke({"action": "sync"})
+    before = listens(world)
+    assert before["zebra/zebra/0001"] < before["ape/ape/0001"]
+    former = world.stack
+    assert former is not None
+    former.delete()  # it takes its rules along, so that only its table tells where the ports were
+
+    table = former.outputs["LedgerTableName"]
+    world.deploy("second", {"AdoptFrom": former.stack_id, "AdoptTable": table})
+    world.aws.client("ec2").create_tags(
+        Resources=[world.nat.instance_id], Tags=[{"Key": "cachegate:nat", "Value": "second"}]
+    )
+    synced = world.invoke({"action": "sync"})
+
+    assert synced["ok"], synced
+    assert listens(world) == before
+    assert ask(world, ASK_REDIS, before["ape/ape/0001"]) == str(world.node("ape").address)
