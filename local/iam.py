@@ -66,9 +66,6 @@ class Grant:
     action: str  # as the statement names it
     resource_type: str  # for example ssm:document, "*" where the statement has no other
 
-    def __str__(self) -> str:
-        return f"{self.role}, {self.sid}: {self.action} on {self.resource_type}"
-
 
 @dataclass(slots=True)
 class Gate:

@@ -53,13 +53,9 @@ class Template:
 
 
 def read(path: Path, stack: str) -> Template:
-    """Read, expand and translate a SAM template file for a stack of this name."""
-    source = _expand(yaml_parse(path.read_text()), path.parent)
-    functions, layers = _code(source["Resources"])
-    # No managed policies by name: the roles are written out in the template.
-    translator = Translator({}, Parser(), boto_session=boto3.Session(region_name=REGION))
-    body = translator.translate(source, parameter_values={})
-    template = Template(body=body, functions=functions, layers=layers)
+    """Read and translate a SAM template file for a stack of this name, without moto's gaps."""
+    template = translate(path)
+    body = template.body
     _take_out(template)
     for parameter in body.get("Parameters", {}).values():
         # Values of parameters are text, also where YAML reads a number.
@@ -69,6 +65,16 @@ def read(path: Path, stack: str) -> Template:
         if resource["Type"] == "AWS::SSM::Document":
             _complete_document(resource["Properties"], f"{stack}-{logical_id}")
     return template
+
+
+def translate(path: Path) -> Template:
+    """Expand and translate a SAM template file, as CloudFormation's transforms do."""
+    source = _expand(yaml_parse(path.read_text()), path.parent)
+    functions, layers = _code(source["Resources"])
+    # No managed policies by name: the roles are written out in the template.
+    translator = Translator({}, Parser(), boto_session=boto3.Session(region_name=REGION))
+    body = translator.translate(source, parameter_values={})
+    return Template(body=body, functions=functions, layers=layers)
 
 
 def _expand(value: Any, folder: Path) -> Any:

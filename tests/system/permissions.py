@@ -39,9 +39,14 @@ class Permissions:
         self.used |= gate.used
 
     def unused(self) -> list[str]:
-        """Return in words what was granted and needed by nobody."""
-        grants = self.granted - self.used
-        return sorted(str(each) for each in grants if each.action not in USED_BY_LAMBDA)
+        """Return in words what was granted and needed by nobody.
+
+        Of a statement with several actions and types of resource not each action meets each type:
+        every action must have been used, and every type.
+        """
+        granted = {each for each in self.granted if each.action not in USED_BY_LAMBDA}
+        actions = _actions(granted) - _actions(self.used)
+        return sorted(actions | (_resources(granted) - _resources(self.used)))
 
     def not_passed(self) -> set[tuple[Path, str]]:
         """Return the system tests that have not run and passed, the judge's own apart."""
@@ -52,3 +57,11 @@ class Permissions:
             if file != JUDGE
             for name in tests.findall(file.read_text())
         } - self.passed
+
+
+def _actions(grants: set[Grant]) -> set[str]:
+    return {f"{each.role}, {each.sid}: {each.action}" for each in grants}
+
+
+def _resources(grants: set[Grant]) -> set[str]:
+    return {f"{each.role}, {each.sid}: any action on {each.resource_type}" for each in grants}

@@ -1,4 +1,8 @@
-"""What the function may do, and nothing beyond."""
+"""What the function may do, and nothing beyond.
+
+That each permission is needed is proved by tests/system/test_permissions_used.py, that AWS knows
+it as we write it by test_reference.py.
+"""
 
 from __future__ import annotations
 
@@ -8,44 +12,6 @@ import pytest
 
 from cachegate.happenings import SOURCE
 from tests.template.parsed import RESOURCES, TEXT, actions, properties, statements
-
-# Every call that the adapters and the Lambda service make in the function's name.
-NEEDED = {
-    "dynamodb:GetItem",
-    "dynamodb:PutItem",
-    "dynamodb:Scan",
-    "ec2:DescribeInstances",
-    "ec2:DescribeNetworkInterfaces",
-    "ec2:DescribeSubnets",
-    "ec2:DescribeVpcs",
-    "elasticache:DescribeCacheClusters",
-    "elasticache:DescribeCacheSubnetGroups",
-    "elasticache:DescribeReplicationGroups",
-    "elasticache:DescribeServerlessCaches",
-    "events:PutEvents",
-    "logs:CreateLogStream",
-    "logs:PutLogEvents",
-    "sqs:ChangeMessageVisibility",
-    "sqs:DeleteMessage",
-    "sqs:GetQueueAttributes",
-    "sqs:ReceiveMessage",
-    "sqs:SendMessage",
-    "ssm:DescribeInstanceInformation",
-    "ssm:GetCommandInvocation",
-    "ssm:SendCommand",
-    "tag:GetResources",
-    "xray:PutTelemetryRecords",
-    "xray:PutTraceSegments",
-}
-# What only looks, or what AWS cannot narrow down: may stand on every resource.
-ON_EVERYTHING = re.compile(
-    r"(ec2|elasticache):Describe\w+|tag:GetResources"
-    r"|ssm:(DescribeInstanceInformation|GetCommandInvocation)|xray:Put\w+"
-)
-
-
-def test_the_function_may_do_exactly_what_it_does() -> None:
-    assert {action for statement in statements() for action in actions(statement)} == NEEDED
 
 
 def test_no_action_is_a_wildcard() -> None:
@@ -60,19 +26,33 @@ def test_every_statement_allows_and_says_what_for() -> None:
     assert {statement["Effect"] for statement in statements()} == {"Allow"}
 
 
-def test_only_looking_and_tracing_may_stand_on_every_resource() -> None:
+def passage(sid: str) -> str:
+    """Return a statement as it is written, with the comment above it."""
+    lines = TEXT.splitlines()
+    first = next(number for number, line in enumerate(lines) if re.search(rf"- Sid: {sid}\b", line))
+    end = next(
+        number
+        for number, line in enumerate(lines[first + 1 :], first + 1)
+        if len(line) - len(line.lstrip()) <= len(lines[first]) - len(lines[first].lstrip())
+    )
+    while lines[first - 1].lstrip().startswith("#"):
+        first -= 1
+    return "\n".join(lines[first:end])
+
+
+@pytest.mark.parametrize("sid", [s["Sid"] for s in statements() if "*" in str(s["Resource"])])
+def test_each_wildcard_in_a_resource_says_why(sid: str) -> None:
+    assert "# " in passage(sid)
+
+
+def test_what_stands_on_every_resource_is_held_to_this_region() -> None:
     on_everything = [statement for statement in statements() if statement["Resource"] == "*"]
 
     assert on_everything
     for statement in on_everything:
-        assert [a for a in actions(statement) if not ON_EVERYTHING.fullmatch(a)] == []
-
-
-def test_each_resource_wildcard_says_why() -> None:
-    lines = [line for line in TEXT.splitlines() if re.search(r'Resource: "\*"', line)]
-
-    assert lines
-    assert [line for line in lines if "#" not in line] == []
+        assert statement["Condition"] == {
+            "StringEquals": {"aws:RequestedRegion": {"Ref": "AWS::Region"}}
+        }, statement["Sid"]
 
 
 def test_commands_go_to_our_document_and_to_instances_with_our_tag_only() -> None:
@@ -108,7 +88,10 @@ def test_events_are_published_in_our_own_name_only() -> None:
     (publish,) = [s for s in statements() if "events:PutEvents" in actions(s)]
 
     assert publish["Resource"]["Fn::Sub"].endswith(":event-bus/default")
-    assert publish["Condition"] == {"StringEquals": {"events:source": SOURCE}}
+    assert publish["Condition"] == {
+        "ForAllValues:StringEquals": {"events:source": SOURCE},
+        "Null": {"events:source": "false"},
+    }
 
 
 def test_only_our_rules_and_our_topic_may_send_triggers_from_outside() -> None:
@@ -123,7 +106,10 @@ def test_only_our_rules_and_our_topic_may_send_triggers_from_outside() -> None:
     assert topic["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Ref": "NotificationTopic"}}}
 
 
-def test_the_role_is_for_lambda_alone() -> None:
+def test_the_role_is_for_lambda_in_this_account_alone() -> None:
     (statement,) = properties("SyncForwardsRole")["AssumeRolePolicyDocument"]["Statement"]
 
     assert statement["Principal"] == {"Service": "lambda.amazonaws.com"}
+    assert statement["Condition"] == {
+        "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+    }

@@ -98,7 +98,7 @@ def test_the_function_runs_where_the_design_says_and_is_traced() -> None:
 
     assert (function["Runtime"], function["Architectures"]) == ("python3.13", ["arm64"])
     assert function["Tracing"] == "Active"
-    assert RESOURCES["SyncForwards"]["Metadata"] == {"SkipBuild": True}
+    assert RESOURCES["SyncForwards"]["Metadata"]["SkipBuild"] is True
     assert RESOURCES["CachegateLayer"]["Metadata"]["BuildMethod"] == "makefile"
 
 
