@@ -76,7 +76,9 @@ def test_each_finding_is_excused_and_each_excuse_has_its_finding(
 
 
 def test_each_excuse_says_why() -> None:
-    assert [name for name, excuse in excuses() if len(str(excuse.get("comment", "")).split()) < 5] == []
+    assert [
+        name for name, excuse in excuses() if len(str(excuse.get("comment", "")).split()) < 5
+    ] == []
 
 
 def test_each_rule_of_cfn_lint_that_is_switched_off_says_why() -> None:

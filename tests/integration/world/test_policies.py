@@ -33,6 +33,11 @@ def code(call: Any, **arguments: Any) -> str:
     return str(caught.value.response["Error"]["Code"])
 
 
+def used(world: World) -> set[Grant]:
+    """Return what was used since the last clearing, but for what the queue's poller always does."""
+    return {grant for grant in world.aws.gate.used if grant.sid != "Poll"}
+
+
 def test_an_action_is_allowed_on_the_resources_that_a_policy_names(
     world: World, stack: Stack, role: str
 ) -> None:
@@ -74,7 +79,7 @@ def test_a_command_needs_our_document_and_an_instance_with_our_tag(
 
     world.aws.gate.used.clear()
     assert send(ours, instance)["Command"]["CommandId"]
-    assert world.aws.gate.used == {
+    assert used(world) == {
         Grant("Role", "Send", "ssm:SendCommand", "ssm:document"),
         Grant("Role", "Reach", "ssm:SendCommand", "ec2:instance"),
     }
@@ -92,8 +97,8 @@ def test_what_is_used_is_noted_by_statement_action_and_resource_type(
     dynamodb.put_item(TableName=table, Item={"vpc": {"S": "a"}})
     code(dynamodb.delete_table, TableName=table)
 
-    assert world.aws.gate.used == {Grant("Role", "Put", "dynamodb:PutItem", "dynamodb:table")}
-    assert world.aws.gate.used < world.aws.gate.granted <= grants_of_all_roles()
+    assert used(world) == {Grant("Role", "Put", "dynamodb:PutItem", "dynamodb:table")}
+    assert used(world) < world.aws.gate.granted <= grants_of_all_roles()
 
 
 @pytest.mark.parametrize(
