@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from moto.backends import get_backend
 from moto.core.responses import ActionResult
 from moto.elasticache.exceptions import (
     CacheClusterNotFound,
@@ -14,7 +15,15 @@ from moto.elasticache.exceptions import (
 )
 from moto.elasticache.responses import ElastiCacheResponse
 
-from local.caches import NO_ENDPOINT, Cluster, Node, ReplicationGroup, ServerlessCache
+from local.caches import (
+    ACCOUNT,
+    NO_ENDPOINT,
+    REGION,
+    Cluster,
+    Node,
+    ReplicationGroup,
+    ServerlessCache,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +37,18 @@ class ServerlessCacheNotFound(ElastiCacheException):
     """AWS's answer about a serverless cache that does not exist."""
 
     code = "ServerlessCacheNotFoundFault"
+
+
+class InvalidReplicationGroupState(ElastiCacheException):
+    """AWS's answer where a replication group is not `available`."""
+
+    code = "InvalidReplicationGroupState"
+
+
+class InvalidCacheClusterState(ElastiCacheException):
+    """AWS's answer where a cluster is not `available`."""
+
+    code = "InvalidCacheClusterState"
 
 
 class Responses(ElastiCacheResponse):
@@ -92,12 +113,51 @@ class Responses(ElastiCacheResponse):
                 tags.pop(key, None)
         return self.list_tags_for_resource()
 
+    def modify_replication_group(self) -> ActionResult:
+        """Answer ModifyReplicationGroup, of which only the topic of its members is played."""
+        name, topic, status = self._topic("ReplicationGroupId")
+        with self.fleet.lock:
+            group = self.fleet.groups.get(name)
+            if group is None:
+                raise ReplicationGroupNotFound(name)
+            if group.status != "available":
+                raise InvalidReplicationGroupState(f"{name} is {group.status}")
+            self.fleet.modify_topic(name, topic, status)
+            return ActionResult({"ReplicationGroup": group_shape(group, self.fleet)})
+
+    def modify_cache_cluster(self) -> ActionResult:
+        """Answer ModifyCacheCluster, of which only the topic is played."""
+        name, topic, status = self._topic("CacheClusterId")
+        with self.fleet.lock:
+            cluster = self.fleet.clusters.get(name)
+            if cluster is None:
+                raise CacheClusterNotFound(name)
+            if cluster.group_id is not None:
+                raise InvalidParameterValueException(f"{name} is a member: modify its group")
+            if cluster.status != "available":
+                raise InvalidCacheClusterState(f"{name} is {cluster.status}")
+            self.fleet.modify_topic(name, topic, status)
+            return ActionResult({"CacheCluster": cluster_shape(cluster, with_nodes=False)})
+
+    def _topic(self, identifier: str) -> tuple[str, str, str]:
+        """Return name, topic and status of a request, and refuse it where it asks for more."""
+        asked = self._get_params()
+        more = set(asked) - {identifier, "NotificationTopicArn", "NotificationTopicStatus"}
+        if more:
+            raise InvalidParameterValueException(f"not played here: {', '.join(sorted(more))}")
+        topic, status = asked["NotificationTopicArn"], asked["NotificationTopicStatus"]
+        if topic not in get_backend("sns")[ACCOUNT][REGION].topics:
+            raise InvalidParameterValueException(f"The topic {topic} does not exist.")
+        if status not in {"active", "inactive"}:
+            raise InvalidParameterValueException(f"no such topic status: {status}")
+        return asked[identifier], topic, status
+
     def _not_here(self) -> ActionResult:
         """Refuse loudly: moto would make a cache that no describe call of ours shows."""
         raise InvalidParameterValueException("caches of the embedded world are made by World")
 
     create_cache_cluster = create_replication_group = create_serverless_cache = _not_here
-    delete_cache_cluster = delete_replication_group = modify_replication_group = _not_here
+    delete_cache_cluster = delete_replication_group = _not_here
 
     def _page(self, everything: Sequence[Any]) -> tuple[Sequence[Any], str | None]:
         size = int(self._get_param("MaxRecords") or 100)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from threading import RLock
+from threading import RLock, Timer
 from typing import TYPE_CHECKING
 
 from local.caches import NO_ENDPOINT, Cluster, Node, Options, ReplicationGroup, ServerlessCache
@@ -13,6 +13,9 @@ from local.caches import NO_ENDPOINT, Cluster, Node, Options, ReplicationGroup, 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from ipaddress import IPv4Address
+
+
+MODIFYING = 0.5  # seconds; AWS takes minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +187,22 @@ class Fleet:
                 for cluster_id in group.members if group else [name]:
                     self.clusters[cluster_id].status = status
             self._publish()
+
+    def modify_topic(self, name: str, topic: str, topic_status: str) -> None:
+        """Give a cache another topic: it is `modifying` for a while, then its clusters show it."""
+
+        def done() -> None:
+            with self.lock:
+                options.topic, options.topic_status = topic, topic_status
+                if name in self.groups or name in self.clusters:  # not deleted meanwhile
+                    self.set_status(name, "available")
+
+        with self.lock:
+            options = (self.groups.get(name) or self.clusters[name]).options
+            self.set_status(name, "modifying")
+        timer = Timer(MODIFYING, done)
+        timer.daemon = True
+        timer.start()
 
     # -- DNS --------------------------------------------------------------------------------------
 

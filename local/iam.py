@@ -20,7 +20,8 @@ from urllib.parse import parse_qs
 
 from moto.backends import get_backend
 
-from local.caches import ACCOUNT, REGION
+from local.caches import ACCOUNT, REGION, arn
+from local.elasticache import Responses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -29,13 +30,17 @@ _SCOPE = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/")
 _PREFIXES = {"tagging": "tag"}  # where the name in a policy is not the name in a signature
 _CONTEXT_KEYS = {"aws:RequestedRegion", "events:source"}  # beside ssm:resourceTag
 _INSTANCE = f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/"
-# What ElastiCache checks a listing against: all of a type, or the one that is asked for.
+# What ElastiCache checks a call against: the one that is named, or all of a type.
 _CACHE_RESOURCES = {
     "elasticache:DescribeCacheClusters": ("cluster", "CacheClusterId"),
     "elasticache:DescribeCacheSubnetGroups": ("subnetgroup", "CacheSubnetGroupName"),
     "elasticache:DescribeReplicationGroups": ("replicationgroup", "ReplicationGroupId"),
     "elasticache:DescribeServerlessCaches": ("serverlesscache", "ServerlessCacheName"),
+    "elasticache:ModifyCacheCluster": ("cluster", "CacheClusterId"),
+    "elasticache:ModifyReplicationGroup": ("replicationgroup", "ReplicationGroupId"),
 }
+
+_NAMED_BY = {"TableName": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{{}}", "TopicArn": "{}"}
 
 
 class UnknownConditionError(RuntimeError):
@@ -170,7 +175,7 @@ def _conditions_hold(
 
 def _condition_holds(operator: str, key: str, wanted: set[str], call: Call, resource: str) -> bool:
     name, _, tag = key.partition("/")
-    if name == "ssm:resourceTag":
+    if name in {"ssm:resourceTag", "aws:ResourceTag"}:
         values = _tag(resource, tag)
     elif key in _CONTEXT_KEYS:
         values = call.context.get(key, frozenset())
@@ -188,10 +193,13 @@ def _condition_holds(operator: str, key: str, wanted: set[str], call: Call, reso
 
 
 def _tag(resource: str, tag: str) -> frozenset[str]:
-    """Return the value of an instance's tag; other resources of ours have none."""
-    if not resource.startswith(_INSTANCE):
-        return frozenset()
-    tags = get_backend("ec2")[ACCOUNT][REGION].tags[resource.removeprefix(_INSTANCE)]
+    """Return the value of a tag, of an instance or a cache; other resources of ours have none."""
+    if resource.startswith(_INSTANCE):
+        instance_id = resource.removeprefix(_INSTANCE)
+        tags = get_backend("ec2")[ACCOUNT][REGION].tags[instance_id]
+    else:
+        caches = Responses.fleet.resources
+        tags = next((cache.tags for cache in caches if cache.arn == resource), {})
     return frozenset({tags[tag]} if tag in tags else ())
 
 
@@ -214,16 +222,17 @@ def _call(signature: re.Match[str], target: str | None, body: bytes) -> Call:
 def _resources(action: str, parameters: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the ARNs that the service checks, "*" where it knows none."""
     base = f"{REGION}:{ACCOUNT}"
-    if "TableName" in parameters:
-        return (f"arn:aws:dynamodb:{base}:table/{parameters['TableName']}",)
+    for parameter, form in _NAMED_BY.items():
+        if parameter in parameters:
+            return (form.format(parameters[parameter]),)
     if "QueueUrl" in parameters:
         return (f"arn:aws:sqs:{base}:{parameters['QueueUrl'].rsplit('/', 1)[1]}",)
+    if action in _CACHE_RESOURCES:
+        kind, parameter = _CACHE_RESOURCES[action]
+        return (arn(kind, parameters.get(parameter, "*")),)
     if action == "events:PutEvents":
         buses = {entry.get("EventBusName", "default") for entry in parameters["Entries"]}
         return tuple(f"arn:aws:events:{base}:event-bus/{bus}" for bus in sorted(buses))
-    if action in _CACHE_RESOURCES:
-        kind, identifier = _CACHE_RESOURCES[action]
-        return (f"arn:aws:elasticache:{base}:{kind}:{parameters.get(identifier, '*')}",)
     if action == "ssm:SendCommand":
         document = f"arn:aws:ssm:{base}:document/{parameters['DocumentName']}"
         return (document, *(_INSTANCE + each for each in parameters["InstanceIds"]))

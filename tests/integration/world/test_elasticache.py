@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from local.caches import Options
 from local.fleet import Fleet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 FIRST = IPv4Address("10.0.1.230")
 EXPOSED = {"cachegate:expose": "true"}
@@ -191,3 +192,81 @@ def test_a_replaced_node_keeps_its_name_and_takes_a_new_address(aws: AwsServer) 
     assert old.addresses == (FIRST,)
     assert new.addresses == (FIRST + 9,)
     assert fleet.node("cart").name == name
+
+
+def notified(aws: AwsServer, cluster_id: str) -> dict[str, Any]:
+    (shown,) = clusters(aws, CacheClusterId=cluster_id)
+    return dict(shown.get("NotificationConfiguration", {}))
+
+
+def settled(aws: AwsServer, cluster_id: str) -> bool:
+    return bool(clusters(aws, CacheClusterId=cluster_id)[0]["CacheClusterStatus"] == "available")
+
+
+def wait(until: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 5
+    while not until():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_groups_topic_is_shown_by_its_members_after_it_was_modifying(aws: AwsServer) -> None:
+    aws.fleet.create_group("sessions", [addresses(2)], Options())
+    topic = aws.client("sns").create_topic(Name="ours")["TopicArn"]
+
+    group = aws.client("elasticache").modify_replication_group(
+        ReplicationGroupId="sessions", NotificationTopicArn=topic, NotificationTopicStatus="active"
+    )["ReplicationGroup"]
+
+    assert group["Status"] == "modifying"
+    assert "NotificationConfiguration" not in group
+    assert notified(aws, "sessions-002") == {}
+    wait(lambda: settled(aws, "sessions-002"))
+    assert notified(aws, "sessions-002") == {"TopicArn": topic, "TopicStatus": "active"}
+
+
+def test_a_cache_that_is_not_available_cannot_be_modified(aws: AwsServer) -> None:
+    aws.fleet.create_group("sessions", [addresses(2)], Options())
+    aws.fleet.create_cluster("pages", addresses(2), Options(engine="memcached"))
+    aws.fleet.set_status("sessions", "snapshotting")
+    aws.fleet.set_status("pages", "rebooting cluster nodes")
+    elasticache, sns = aws.client("elasticache"), aws.client("sns")
+    topic = {
+        "NotificationTopicArn": sns.create_topic(Name="ours")["TopicArn"],
+        "NotificationTopicStatus": "active",
+    }
+
+    with pytest.raises(ClientError, match="InvalidReplicationGroupState"):
+        elasticache.modify_replication_group(ReplicationGroupId="sessions", **topic)
+    with pytest.raises(ClientError, match="InvalidCacheClusterState"):
+        elasticache.modify_cache_cluster(CacheClusterId="pages", **topic)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"ApplyImmediately": True}, {"ApplyImmediately": False}, {"EngineVersion": "7.1"}],
+)
+def test_whatever_else_is_asked_for_beside_a_topic_is_refused(
+    aws: AwsServer, more: dict[str, Any]
+) -> None:
+    aws.fleet.create_cluster("cart", addresses(1), Options())
+    topic = aws.client("sns").create_topic(Name="ours")["TopicArn"]
+
+    with pytest.raises(ClientError, match="not played here"):
+        aws.client("elasticache").modify_cache_cluster(
+            CacheClusterId="cart",
+            NotificationTopicArn=topic,
+            NotificationTopicStatus="active",
+            **more,
+        )
+
+
+def test_a_topic_must_exist(aws: AwsServer) -> None:
+    aws.fleet.create_cluster("cart", addresses(1), Options())
+
+    with pytest.raises(ClientError, match="does not exist"):
+        aws.client("elasticache").modify_cache_cluster(
+            CacheClusterId="cart",
+            NotificationTopicArn="arn:aws:sns:us-east-1:123456789012:gone",
+            NotificationTopicStatus="active",
+        )
