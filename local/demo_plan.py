@@ -21,6 +21,7 @@ from cachegate.aws.events import EventBus
 from cachegate.aws.gateways import SsmGateways
 from cachegate.aws.ledgers import DynamoLedgers
 from cachegate.aws.network import Ec2Network
+from cachegate.aws.notifications import CacheNotifications
 from cachegate.aws.rechecks import SqsRechecks
 from cachegate.domain.agent import apply_payload, encode
 from cachegate.observe import survey
@@ -46,6 +47,7 @@ SETTINGS = {
     "CACHEGATE_TABLE": "ledger",
     "CACHEGATE_DOCUMENT": "document",
     "CACHEGATE_QUEUE_URL": "none",
+    "CACHEGATE_TOPIC": "none",
     "CACHEGATE_TRUSTED_CIDRS": f"{CLIENT}/32",
     "CACHEGATE_LISTEN_PORTS": "6379-8378",
 }
@@ -112,6 +114,7 @@ def _plan(aws: AwsServer) -> Plan:
         gateways=SsmGateways(aws.client("ssm"), "document", lambda: 60.0),
         rechecks=SqsRechecks(aws.client("sqs"), "none"),
         bus=EventBus(aws.client("events")),
+        notifications=CacheNotifications(aws.client("elasticache"), aws.client("sns"), "none"),
         clock=time.time,
         new_token=lambda: "",
     )

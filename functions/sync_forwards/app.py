@@ -19,10 +19,12 @@ from cachegate.aws.gateways import SsmGateways
 from cachegate.aws.instance_dns import InstanceResolver
 from cachegate.aws.ledgers import DynamoLedgers
 from cachegate.aws.network import Ec2Network
+from cachegate.aws.notifications import CacheNotifications
 from cachegate.aws.rechecks import SqsRechecks
 from cachegate.aws.stack_response import respond
-from cachegate.describe import describe_change, describe_problem
+from cachegate.describe import describe_change, describe_enrolment, describe_problem
 from cachegate.detach import detach
+from cachegate.domain.enrolment import Notices
 from cachegate.domain.plan import ChangeKind
 from cachegate.domain.trigger import CauseKind
 from cachegate.errors import ConfigurationError
@@ -85,6 +87,7 @@ def wire(environment: Mapping[str, str]) -> Actions:
         ledgers=DynamoLedgers(clients.dynamodb, settings.table),
         gateways=gateways,
         bus=EventBus(clients.events),
+        notifications=CacheNotifications(clients.elasticache, clients.sns, settings.topic),
         rechecks=SqsRechecks(clients.sqs, settings.queue_url),
         clock=time.time,
         new_token=lambda: uuid.uuid4().hex,
@@ -182,6 +185,8 @@ def report(result: SyncResult) -> None:
             logger.info("change", vpc=vpc.vpc_id, change=describe_change(change))
         for instance in vpc.instances:
             logger.info("nat instance", vpc=vpc.vpc_id, instance=asdict(instance))
+        for enrolment in vpc.open_enrolments:
+            logger.info("enrolment", vpc=vpc.vpc_id, enrolment=describe_enrolment(enrolment))
         if vpc.failure is not None:
             logger.error("not verified", vpc=vpc.vpc_id, reason=str(vpc.failure))
     for problem in result.all_problems:
@@ -197,6 +202,11 @@ def report(result: SyncResult) -> None:
         ),
         Metric.TARGETS_UNREACHABLE: sum(len(instance.unreachable) for instance in instances),
         Metric.NAT_INSTANCES_OFFLINE: sum(i.state is InstanceState.OFFLINE for i in instances),
+        Metric.TOPICS_INACTIVE: sum(
+            enrolment.notices is Notices.INACTIVE
+            for vpc in result.vpcs
+            for enrolment in vpc.enrolments
+        ),
         Metric.FLOWS_TOLD: sum(instance.flows_told for instance in instances),
     }
     for metric, value in counts.items():

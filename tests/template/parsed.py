@@ -49,7 +49,7 @@ def environment() -> dict[str, Any]:
 
 def statements() -> Iterator[Statement]:
     """Yield every statement of the function's role, conditional ones too."""
-    for policy in properties("SyncForwardsRole")["Policies"]:
+    for policy in (*properties("SyncForwardsRole")["Policies"], properties("EnrolPolicy")):
         for each in policy["PolicyDocument"]["Statement"]:
             yield each["Fn::If"][1] if "Fn::If" in each else each
 

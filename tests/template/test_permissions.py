@@ -11,7 +11,7 @@ import re
 import pytest
 
 from cachegate.happenings import SOURCE
-from tests.template.parsed import RESOURCES, TEXT, actions, properties, statements
+from tests.template.parsed import RESOURCES, TEMPLATE, TEXT, actions, properties, statements
 
 
 def test_no_action_is_a_wildcard() -> None:
@@ -82,6 +82,30 @@ def test_another_stacks_table_may_only_be_read_and_only_where_it_is_named() -> N
     assert (condition, otherwise) == ("HasAdoptTable", {"Ref": "AWS::NoValue"})
     assert actions(statement) == ["dynamodb:GetItem"]
     assert statement["Resource"]["Fn::Sub"].endswith(":table/${AdoptTable}")
+
+
+def test_caches_may_be_modified_only_where_they_are_enrolled_and_exposed() -> None:
+    (modify,) = [s for s in statements() if "elasticache:ModifyReplicationGroup" in actions(s)]
+    kinds = [
+        resource["Fn::Sub"].partition("${AWS::AccountId}")[2] for resource in modify["Resource"]
+    ]
+
+    assert RESOURCES["EnrolPolicy"]["Condition"] == "EnrolsNotifications"
+    assert TEMPLATE["Conditions"]["EnrolsNotifications"] == {
+        "Fn::Equals": [{"Ref": "EnrolNotifications"}, "true"]
+    }
+    assert modify in properties("EnrolPolicy")["PolicyDocument"]["Statement"]
+    assert kinds == [":cluster:*", ":replicationgroup:*"]
+    assert modify["Condition"] == {
+        "StringEquals": {"aws:ResourceTag/cachegate:expose": ["true", {"Ref": "AWS::StackName"}]}
+    }
+
+
+def test_topics_of_this_account_and_region_alone_may_be_looked_at() -> None:
+    (look,) = [s for s in statements() if "sns:GetTopicAttributes" in actions(s)]
+
+    assert look in properties("EnrolPolicy")["PolicyDocument"]["Statement"]
+    assert look["Resource"]["Fn::Sub"].endswith(":sns:${AWS::Region}:${AWS::AccountId}:*")
 
 
 def test_events_are_published_in_our_own_name_only() -> None:

@@ -155,7 +155,9 @@ def test_the_functions_log_ends_with_its_retention_and_its_stack() -> None:
     assert log["DeletionPolicy"] == "Delete"
 
 
-@pytest.mark.parametrize("alarm", ["GivenUpAlarm", "NotVerifiedAlarm", "OfflineAlarm"])
+@pytest.mark.parametrize(
+    "alarm", ["GivenUpAlarm", "NotVerifiedAlarm", "OfflineAlarm", "TopicInactiveAlarm"]
+)
 def test_alarms_reach_the_topic(alarm: str) -> None:
     assert properties(alarm)["AlarmActions"] == [{"Ref": "AlarmTopic"}]
 
@@ -170,7 +172,7 @@ def test_silence_is_an_alarm() -> None:
     ]
 
 
-@pytest.mark.parametrize("alarm", ["NotVerifiedAlarm", "OfflineAlarm"])
+@pytest.mark.parametrize("alarm", ["NotVerifiedAlarm", "OfflineAlarm", "TopicInactiveAlarm"])
 def test_an_alarm_looks_at_a_metric_that_the_function_writes(alarm: str) -> None:
     assert properties(alarm)["MetricName"] in set(Metric)
     assert properties(alarm)["Namespace"] == environment()["POWERTOOLS_METRICS_NAMESPACE"]
@@ -242,6 +244,17 @@ def test_quarantine_days_arrive_as_seconds(days: int) -> None:
     settings = SyncSettings.from_env(resolved(QuarantineDays=str(days)))
 
     assert settings.policy.quarantine == days * 24 * 3600
+
+
+@pytest.mark.parametrize("choice", ["false", "true"])
+def test_caches_are_enrolled_only_where_the_parameter_says_so(choice: str) -> None:
+    assert choice in PARAMETERS["EnrolNotifications"]["AllowedValues"]
+    assert PARAMETERS["EnrolNotifications"]["Default"] == "false"
+
+    settings = SyncSettings.from_env(resolved(EnrolNotifications=choice))
+
+    assert settings.enrol is (choice == "true")
+    assert environment()["CACHEGATE_TOPIC"] == {"Ref": "NotificationTopic"}
 
 
 def test_the_choices_of_resolution_are_those_of_the_settings() -> None:

@@ -15,6 +15,8 @@ COMPLETE = {
     "CACHEGATE_TABLE": "table",
     "CACHEGATE_DOCUMENT": "document",
     "CACHEGATE_QUEUE_URL": "https://queue",
+    "CACHEGATE_TOPIC": "arn:aws:sns:eu-west-1:123456789012:ours",
+    "CACHEGATE_ENROL_NOTIFICATIONS": "true",
     "CACHEGATE_LISTEN_PORTS": "6379-8378",
     "CACHEGATE_TRUSTED_CIDRS": "203.0.113.0/25, 203.0.113.128/25,198.51.100.27/32",
     "CACHEGATE_QUARANTINE": "86400",
@@ -37,6 +39,7 @@ def test_every_setting_is_read() -> None:
     assert settings.policy.brake_forwards == 8
     assert settings.peered == {"vpc-a": "vpc-b", "vpc-c": "vpc-b"}
     assert settings.resolve_on_instance
+    assert settings.enrol
     assert settings.adopt_owner is None
     assert settings.stale_trigger == 60
 
@@ -61,6 +64,8 @@ def test_no_trusted_network_means_nobody() -> None:
         ("CACHEGATE_RECHECK", "-1"),
         ("CACHEGATE_PEERED_VPCS", "vpc-a"),
         ("CACHEGATE_RESOLVE_FROM", "home"),
+        ("CACHEGATE_TOPIC", ""),
+        ("CACHEGATE_ENROL_NOTIFICATIONS", "yes"),
     ],
 )
 def test_a_wrong_setting_is_named(name: str, value: str) -> None:

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from cachegate.describe import (
     describe_change,
+    describe_enrolment,
     describe_explanation,
     describe_problem,
     describe_vpc,
 )
 from cachegate.detach import detach
 from cachegate.domain.plan import Problem
+from cachegate.enrol import look
 from cachegate.errors import CachegateError, InvocationError
 from cachegate.observe import survey
+from cachegate.planning.enrolment import problems
 from cachegate.planning.explain import explain
 from cachegate.planning.release import release
 from cachegate.prepare import prepare
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from cachegate.detach import Detached
+    from cachegate.domain.enrolment import Enrolment
     from cachegate.observe import Survey
     from cachegate.prepare import Prepared
     from cachegate.protocols import Adapters, Record
@@ -69,6 +73,7 @@ class Actions:
     def _plan(self, event: Mapping[str, Any]) -> Answer:
         seen = survey(self.adapters, self.settings)
         prepared, failed = self._prepare(seen, force=_flag(event, "force"))
+        enrolments = self._look(seen, prepared)
         return {
             **_outcome(failed.values()),
             "vpcs": [
@@ -76,11 +81,12 @@ class Actions:
                     "vpc": vpc_id,
                     "generation": p.plan.ledger.generation,
                     "changes": [describe_change(c) for c in p.plan.changes],
+                    "notifications": [describe_enrolment(e) for e in enrolments[vpc_id]],
                     "detached": p.before.detached,
                 }
                 for vpc_id, p in prepared.items()
             ],
-            "problems": _problems(seen, prepared, failed),
+            "problems": _problems(seen, prepared, failed, enrolments),
         }
 
     def _sync(self, event: Mapping[str, Any]) -> Answer:
@@ -92,6 +98,7 @@ class Actions:
     def _describe(self, _event: Mapping[str, Any]) -> Answer:
         seen = survey(self.adapters, self.settings)
         prepared, failed = self._prepare(seen)
+        enrolments = self._look(seen, prepared)
         return {
             **_outcome(failed.values()),
             "stack": self.settings.stack,
@@ -103,9 +110,10 @@ class Actions:
                     seen.instances_in(vpc_id),
                     self.adapters.ledgers.heartbeat(vpc_id),
                 )
+                | {"notifications": [describe_enrolment(e) for e in enrolments[vpc_id]]}
                 for vpc_id, p in prepared.items()
             ],
-            "not_forwarded": _problems(seen, prepared, failed),
+            "not_forwarded": _problems(seen, prepared, failed, enrolments),
         }
 
     def _explain(self, event: Mapping[str, Any]) -> Answer:
@@ -158,6 +166,15 @@ class Actions:
                 failed[vpc_id] = error
         return prepared, failed
 
+    def _look(
+        self, seen: Survey, prepared: Mapping[str, Prepared]
+    ) -> dict[str, tuple[Enrolment, ...]]:
+        """Decide about the caches' notifications in each VPC; nothing is asked for."""
+        return {
+            vpc_id: look(self.adapters, self.settings, seen.observations[vpc_id], p.plan.ledger)
+            for vpc_id, p in prepared.items()
+        }
+
 
 def sync_answer(result: SyncResult) -> Answer:
     """Return how a pass ended; `ok` only where every VPC that could be asked is verified."""
@@ -180,6 +197,7 @@ def _vpc(vpc: VpcResult) -> Answer:
         "detached": plan.ledger.detached if plan else None,
         "changes": [describe_change(change) for change in plan.changes] if plan else [],
         "nat_instances": [asdict(instance) for instance in vpc.instances],
+        "notifications": [describe_enrolment(enrolment) for enrolment in vpc.enrolments],
         "recheck_after": vpc.recheck_after,
         "error": str(vpc.failure) if vpc.failure else None,
     }
@@ -208,15 +226,21 @@ def _outcome(failures: Iterable[CachegateError]) -> Answer:
 
 
 def _problems(
-    seen: Survey, prepared: Mapping[str, Prepared], failed: Mapping[str, CachegateError]
+    seen: Survey,
+    prepared: Mapping[str, Prepared],
+    failed: Mapping[str, CachegateError],
+    enrolments: Mapping[str, tuple[Enrolment, ...]],
 ) -> list[Answer]:
+    noticed = (problem for decisions in enrolments.values() for problem in problems(decisions))
     planned = (problem for p in prepared.values() for problem in p.plan.problems)
     unplanned = (
         Problem(code=error.code, cache=cache.name, message=f"{cache.name}: {error}")
         for vpc_id, error in failed.items()
         for cache in seen.observations[vpc_id].caches
     )
-    return [describe_problem(problem) for problem in (*seen.problems, *planned, *unplanned)]
+    return [
+        describe_problem(problem) for problem in (*seen.problems, *planned, *noticed, *unplanned)
+    ]
 
 
 def _flag(event: Mapping[str, Any], name: str) -> bool:

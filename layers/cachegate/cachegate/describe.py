@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from cachegate.domain.cache import Cache, CacheNode, NatInstance, Observation
+    from cachegate.domain.enrolment import Enrolment
     from cachegate.domain.ledger import Lease
     from cachegate.domain.plan import Change, Plan, Problem
     from cachegate.planning.explain import Explanation
@@ -111,6 +112,21 @@ def _state(lease: Lease) -> str:
     if not lease.targets:
         return "waiting"
     return "leaving" if lease.missing_since is not None else "forwarding"
+
+
+def describe_enrolment(enrolment: Enrolment) -> dict[str, Any]:
+    """Return where a cache's notifications go, how soon changes are noticed, and what follows."""
+    return {
+        "cache": enrolment.cache,
+        "kind": enrolment.kind.value,
+        "notifications": enrolment.notices.value,
+        "noticed": "within_seconds" if enrolment.notices.heard else "by_schedule",
+        "topics": list(enrolment.topics),
+        "step": enrolment.step.value,
+        "reason": enrolment.reason,
+        "attempts": enrolment.note.attempts,
+        "error": enrolment.note.error,
+    }
 
 
 def describe_problem(problem: Problem) -> dict[str, Any]:

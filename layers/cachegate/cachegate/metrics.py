@@ -16,6 +16,7 @@ class Metric(StrEnum):
     FORWARDS_CHANGED = "ForwardsChanged"
     NAT_INSTANCES_OFFLINE = "NatInstancesOffline"
     TARGETS_UNREACHABLE = "TargetsUnreachable"
+    TOPICS_INACTIVE = "TopicsInactive"  # caches at our topic that AWS does not publish to
     TRIGGERS_IGNORED = "TriggersIgnored"
     TRIGGERS_UNKNOWN = "TriggersUnknown"  # from no source that we know; looked at all the same
     VERIFIED_AGE = "VerifiedAge"  # since the last verified pass, of the VPC where it is longest

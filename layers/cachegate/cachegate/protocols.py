@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv4Network
 
     from cachegate.domain.agent import Reply
-    from cachegate.domain.cache import Cache, Evidence, NatInstance
+    from cachegate.domain.cache import Cache, CacheKind, Evidence, NatInstance
+    from cachegate.domain.enrolment import Existence
     from cachegate.domain.ledger import Ledger
     from cachegate.domain.plan import Problem
     from cachegate.happenings import Happening
@@ -161,6 +162,21 @@ class Rechecks(Protocol):
         ...
 
 
+class Notifications(Protocol):
+    """The topics to which AWS announces what happens to caches."""
+
+    def existing(self, topics: Iterable[str]) -> Mapping[str, Existence]:
+        """Return of each topic (ARN) whether it exists, with the reason where that is unknown."""
+        ...
+
+    def enrol(self, kind: CacheKind, name: str) -> str | None:
+        """Ask AWS to announce at our topic what happens to a cache, and nothing else.
+
+        Return why AWS refused, or None. What it does is seen by later observations only.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adapters:
     """The world as one pass meets it."""
@@ -172,6 +188,7 @@ class Adapters:
     gateways: Gateways
     rechecks: Rechecks
     bus: Bus
+    notifications: Notifications
     clock: Callable[[], float]  # seconds since the epoch
     new_token: Callable[[], str]
     former_ledgers: Ledgers | None = None  # the retained table of a stack that is taken over

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cachegate.domain.enrolment import Step
 from cachegate.errors import CachegateError, NotVerifiedError
+from cachegate.planning.enrolment import problems
 from cachegate.push import InstanceResult, InstanceState
 
 if TYPE_CHECKING:
+    from cachegate.domain.enrolment import Enrolment
     from cachegate.domain.plan import Plan, Problem
 
 ASKED = {InstanceState.VERIFIED, InstanceState.OFFLINE, InstanceState.FAILED}
@@ -26,6 +29,7 @@ class VpcResult:
     verified_at: float = 0.0  # the last verified pass, this one or an earlier; seconds since 1970
     drift_repaired: int = 0  # NAT instances that had proved this very rule set, and differed
     unpublished: tuple[str, ...] = ()  # why events were not taken by the bus
+    enrolments: tuple[Enrolment, ...] = ()  # what was done about each cache's topic, and why
 
     @property
     def failed(self) -> tuple[InstanceResult, ...]:
@@ -36,6 +40,17 @@ class VpcResult:
     def verified(self) -> bool:
         """Tell whether every NAT instance that could be asked proved the ledger's rule set."""
         return not self.error and not self.failed and InstanceState.VERIFIED in self._states
+
+    @property
+    def open_enrolments(self) -> tuple[Enrolment, ...]:
+        """Return the decisions about topics that ask for, wait for or need something."""
+        return tuple(e for e in self.enrolments if e.step is not Step.NOTHING)
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Return why caches are not forwarded, or what is wrong with those that are."""
+        planned = self.plan.problems if self.plan else ()
+        return (*planned, *problems(self.enrolments))
 
     @property
     def offline(self) -> tuple[str, ...]:
@@ -75,8 +90,7 @@ class SyncResult:
     @property
     def all_problems(self) -> tuple[Problem, ...]:
         """Return why caches are not forwarded, whichever VPC they are in."""
-        planned = (p for vpc in self.vpcs if vpc.plan for p in vpc.plan.problems)
-        return (*self.problems, *planned)
+        return (*self.problems, *(problem for vpc in self.vpcs for problem in vpc.problems))
 
     @property
     def failures(self) -> tuple[CachegateError, ...]:

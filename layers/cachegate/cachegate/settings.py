@@ -29,9 +29,11 @@ class SyncSettings:
     table: str  # CACHEGATE_TABLE
     document: str  # CACHEGATE_DOCUMENT
     queue_url: str  # CACHEGATE_QUEUE_URL
+    topic: str  # CACHEGATE_TOPIC: ARN of the topic for caches' notifications
     policy: Policy  # CACHEGATE_TRUSTED_CIDRS, CACHEGATE_LISTEN_PORTS and durations
     peered: Mapping[str, str]  # CACHEGATE_PEERED_VPCS: cache VPC -> VPC of its NAT instances
     resolve_on_instance: bool = False  # CACHEGATE_RESOLVE_FROM: lambda or nat-instance
+    enrol: bool = False  # CACHEGATE_ENROL_NOTIFICATIONS: may caches be brought to our topic
     adopt_owner: str | None = None  # CACHEGATE_ADOPT_FROM: a stack that existed before
     adopt_table: str | None = None  # CACHEGATE_ADOPT_TABLE: its retained ledger, where it exists
     stale_trigger: float = 60.0  # CACHEGATE_STALE_TRIGGER: see design, a trigger sent before that
@@ -51,6 +53,7 @@ class SyncSettings:
             table=read.text("TABLE"),
             document=read.text("DOCUMENT"),
             queue_url=read.text("QUEUE_URL"),
+            topic=read.text("TOPIC"),
             policy=Policy(
                 stack=stack,
                 sources=sources,
@@ -60,6 +63,7 @@ class SyncSettings:
             ),
             peered=read.pairs("PEERED_VPCS"),
             resolve_on_instance=read.choice("RESOLVE_FROM", ("lambda", "nat-instance")) != "lambda",
+            enrol=read.choice("ENROL_NOTIFICATIONS", ("false", "true")) == "true",
             adopt_owner=read.optional("ADOPT_FROM"),
             adopt_table=read.optional("ADOPT_TABLE"),
             **read.numbers(cls),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from cachegate.chain import next_link
 from cachegate.domain.agent import apply_payload, encode
 from cachegate.domain.plan import ChangeKind
+from cachegate.enrol import enrol
 from cachegate.errors import (
     CachegateError,
     LedgerConflictError,
@@ -17,7 +18,7 @@ from cachegate.errors import (
 from cachegate.happenings import Passed, unreachable
 from cachegate.observe import survey
 from cachegate.prepare import prepare
-from cachegate.protocols import Heartbeat
+from cachegate.protocols import Heartbeat, Record
 from cachegate.push import InstanceResult, InstanceState, judge, not_asked, still_proved
 from cachegate.results import VpcResult
 
@@ -74,7 +75,9 @@ class VpcPass:
         # Before it is recorded: a rule set that no command can carry must not enter the ledger.
         payload = encode(apply_payload(ledger, self.settings.owner, self.settings.adopt_owner))
         if prepared.version is None or ledger != prepared.before:
-            self.adapters.ledgers.save(ledger, prepared.version)
+            record = self.adapters.ledgers.save(ledger, prepared.version)
+        else:
+            record = Record(ledger, prepared.version)
         pushed: tuple[InstanceResult, ...] = ()
         if running and not ledger.detached:
             pushed = self._push(ledger, payload, running, former)
@@ -84,6 +87,9 @@ class VpcPass:
             instances=(*pushed, *not_asked(instances, sorted(untagged))),
         )
         result = self._publish(result, prepared.before, former)
+        off = "this pass failed" if result.failure else None  # the forwards come first
+        enrolments = enrol(self.adapters, self.settings, seen.observations[vpc_id], record, off)
+        result = replace(result, enrolments=enrolments)
         return self._beat(result, seen.at, former, restless=seen.restless(vpc_id))
 
     def _next_ledger(
@@ -221,4 +227,6 @@ def in_motion(result: VpcResult) -> float | None:
             waits.append(0.0)
         if result.plan.recheck_after is not None:
             waits.append(result.plan.recheck_after)
+    if 0.0 not in waits:  # a forward that moves is not looked at later because a topic has time
+        waits += [e.recheck_after for e in result.enrolments if e.recheck_after is not None]
     return min((wait for wait in waits if wait), default=0.0) if waits else None

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from cachegate.aws.ledger_body import pack, unpack
 from cachegate.domain.forward import ForwardKind, Target
-from cachegate.domain.ledger import Lease, Ledger
+from cachegate.domain.ledger import Enrolling, Lease, Ledger
 from cachegate.errors import ConfigurationError
 
 TIMES = st.floats(min_value=0, max_value=1e11, allow_nan=False)
@@ -36,6 +36,15 @@ LEASES = st.builds(
     candidate_since=st.none() | TIMES,
     left=st.lists(st.tuples(ADDRESSES, TIMES), max_size=3).map(tuple),
 )
+ENROLLINGS = st.builds(
+    Enrolling,
+    topic=st.text(max_size=20),
+    attempts=st.integers(0, 2**20),
+    asked_at=TIMES,
+    absent=st.lists(st.text(max_size=20), max_size=2).map(tuple),
+    absent_since=st.none() | TIMES,
+    error=st.none() | st.text(max_size=50),
+)
 LEDGERS = st.builds(
     Ledger,
     vpc_id=st.text(min_size=1, max_size=20),
@@ -47,6 +56,7 @@ LEDGERS = st.builds(
     braked_digest=st.none() | st.text(max_size=64),
     detached=st.booleans(),
     nat_instances=st.lists(st.text(max_size=19), max_size=3).map(tuple),
+    enrolling=st.dictionaries(st.text(max_size=20), ENROLLINGS, max_size=2),
 )
 
 

@@ -20,13 +20,14 @@ from cachegate.domain.cache import (
     NatInstance,
     NodeId,
 )
+from cachegate.domain.enrolment import Existence
 from cachegate.domain.policy import Policy
 from cachegate.errors import LedgerConflictError
 from cachegate.protocols import Adapters, Heartbeat, Listing, Record
 from cachegate.settings import SyncSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from cachegate.domain.ledger import Ledger
     from cachegate.happenings import Happening
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 VPC = "vpc-1"
 NAT = "i-nat"
 STACK = "gate"
+TOPIC = "arn:aws:sns:eu-west-1:123456789012:ours"
 OWNER = "arn:aws:cloudformation:eu-west-1:123456789012:stack/gate/1"
 
 
@@ -172,6 +174,26 @@ class FakeBus:
 
 
 @dataclass
+class FakeNotifications:
+    """Topics that exist, and requests as AWS got them; a test says what AWS makes of them."""
+
+    existence: dict[str, Existence] = field(default_factory=dict)
+    refusal: str | None = None
+    meanwhile: Callable[[], None] = lambda: None  # what happens when a request arrives
+    looks: list[frozenset[str]] = field(default_factory=list)
+    asked: list[tuple[CacheKind, str]] = field(default_factory=list)
+
+    def existing(self, topics: Iterable[str]) -> Mapping[str, Existence]:
+        self.looks.append(frozenset(topics))
+        return {topic: self.existence.get(topic, Existence(Evidence.ABSENT)) for topic in topics}
+
+    def enrol(self, kind: CacheKind, name: str) -> str | None:
+        self.meanwhile()
+        self.asked.append((kind, name))
+        return self.refusal
+
+
+@dataclass
 class FakeWorld:
     """One VPC with one running NAT instance, and what a pass needs of it."""
 
@@ -182,6 +204,7 @@ class FakeWorld:
     gateways: FakeGateways = field(default_factory=FakeGateways)
     rechecks: FakeRechecks = field(default_factory=FakeRechecks)
     bus: FakeBus = field(default_factory=FakeBus)
+    notifications: FakeNotifications = field(default_factory=FakeNotifications)
     now: float = 1_000_000.0
 
     def __post_init__(self) -> None:
@@ -196,6 +219,7 @@ class FakeWorld:
             gateways=self.gateways,
             rechecks=self.rechecks,
             bus=self.bus,
+            notifications=self.notifications,
             clock=lambda: self.now,
             new_token=lambda: f"token-{next(tokens)}",
         )
@@ -205,6 +229,7 @@ class FakeWorld:
             table="table",
             document="document",
             queue_url="queue",
+            topic=TOPIC,
             policy=Policy(stack=STACK, sources=(IPv4Network("203.0.113.0/24"),)),
             peered={},
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,10 @@ import pytest
 
 from cachegate.actions import Actions
 from cachegate.domain.agent import Reply
+from cachegate.domain.cache import Notified
 from cachegate.errors import ConfigurationError
-from tests.unit.passes.fakes import NAT, VPC
+from cachegate.metrics import Metric
+from tests.unit.passes.fakes import NAT, TOPIC, VPC
 from tests.unit.test_settings import COMPLETE
 
 if TYPE_CHECKING:
@@ -226,3 +229,20 @@ def test_an_idle_vpc_raises_no_alarm_by_its_age(
 
     (line,) = [text for text in capsys.readouterr().out.splitlines() if '"_aws"' in text]
     assert json.loads(line)["VerifiedAge"][0] < 60
+
+
+def test_a_cache_at_our_inactive_topic_is_counted(
+    app: Any, world: FakeWorld, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.add_cluster("cart", "10.0.1.5")
+    world.add_cluster("users", "10.0.1.6")
+    for name, active in (("cart", True), ("users", False)):
+        told = Notified(cluster_id=name, status="available", topic=TOPIC, topic_active=active)
+        cache = world.inventory.caches[name]
+        world.inventory.caches[name] = replace(cache, notified=(told,))
+
+    app.handler(batch(world, "a"), CONTEXT)
+
+    lines = capsys.readouterr().out.splitlines()
+    (counted,) = (json.loads(line) for line in lines if '"_aws"' in line)
+    assert counted[Metric.TOPICS_INACTIVE] == [1.0]

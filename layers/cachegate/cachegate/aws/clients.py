@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mypy_boto3_elasticache import ElastiCacheClient
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient
+    from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
 
@@ -35,6 +36,7 @@ class Clients:
     ec2: EC2Client
     elasticache: ElastiCacheClient
     events: EventBridgeClient
+    sns: SNSClient
     sqs: SQSClient
     ssm: SSMClient
     tagging: ResourceGroupsTaggingAPIClient
@@ -48,6 +50,7 @@ def make_clients() -> Clients:
         ec2=session.client("ec2", config=CONFIG),
         elasticache=session.client("elasticache", config=CONFIG),
         events=session.client("events", config=CONFIG),
+        sns=session.client("sns", config=CONFIG),
         sqs=session.client("sqs", config=CONFIG),
         ssm=session.client("ssm", config=CONFIG),
         tagging=session.client("resourcegroupstaggingapi", config=CONFIG),

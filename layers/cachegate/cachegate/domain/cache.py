@@ -27,7 +27,7 @@ class Role(StrEnum):
 
 
 class Evidence(StrEnum):
-    """What the VPC's network interfaces say of an address."""
+    """What AWS says of something that may be gone: an address of a VPC, a topic."""
 
     PRESENT = "present"
     ABSENT = "absent"

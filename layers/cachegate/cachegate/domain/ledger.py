@@ -52,6 +52,7 @@ class Enrolling:
     asked_at: float = 0.0  # when the last of them was made
     absent: tuple[str, ...] = ()  # the cache's own topics, seen not to exist any more
     absent_since: float | None = None
+    error: str | None = None  # why AWS refused the last request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

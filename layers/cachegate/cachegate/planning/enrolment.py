@@ -9,21 +9,24 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from cachegate.domain.cache import CacheKind, Evidence
-from cachegate.domain.enrolment import Enrolment, Step
+from cachegate.domain.cache import Evidence
+from cachegate.domain.enrolment import Enrolment, Existence, Notices, Step
 from cachegate.domain.ledger import Enrolling
 from cachegate.domain.plan import Problem
+from cachegate.planning.notices import notices_of, topics_of
 from cachegate.planning.text import listing, moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from cachegate.domain.cache import Cache, Observation
+    from cachegate.domain.ledger import Ledger
     from cachegate.domain.policy import Policy
 
 MOST_AT_ONCE = 5  # requests in one VPC and pass, so that a slow AWS cannot use up a pass's time
 AVAILABLE = "available"
 ENOUGH_DOUBLINGS = 64  # beyond these any cap is reached, and floats would overflow some day
+UNASKED = Existence(Evidence.UNKNOWN, "AWS was not asked")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,45 +34,55 @@ class Terms:
     """What the decisions go by, apart from the caches themselves."""
 
     ours: str  # ARN of our topic
-    existing: Mapping[str, Evidence] = field(default_factory=dict)  # of other topics
+    topics: Mapping[str, Existence] = field(default_factory=dict)  # other ones
     off: str | None = None  # why nothing is asked of AWS at all, None where it may be
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Enrolments:
-    """A decision for each cache, and what the ledger is to remember of them."""
-
-    decisions: tuple[Enrolment, ...] = ()
-    enrolling: Mapping[str, Enrolling] = field(default_factory=dict)
-
-
-def other_topics(caches: Iterable[Cache], ours: str) -> frozenset[str]:
-    """Return the topics that are not ours: whether they exist decides about their caches."""
-    return frozenset(t for cache in caches for t in _topics(cache)) - {ours}
-
-
 def decide(
-    seen: Observation, enrolling: Mapping[str, Enrolling], terms: Terms, policy: Policy
-) -> Enrolments:
-    """Decide for every cache of a VPC; `enrolling` is the ledger's. Sorted by kind and name."""
-    decisions, noted, asked = [], {}, 0
-    for cache in sorted(seen.caches, key=_name):
-        name = _name(cache)
-        former = enrolling.get(name)
-        if former is not None and former.topic != terms.ours:
-            former = None  # about another topic of ours, as after a new deployment
-        case = _Case(cache=cache, former=former, terms=terms, policy=policy, at=seen.at)
-        verdict = case.verdict()
-        if verdict.step is Step.ENROL and asked == MOST_AT_ONCE:
-            why = f"{MOST_AT_ONCE} caches are asked for in one pass: this one in a later pass"
-            verdict = _Verdict(Step.WAIT, why, former)
-        asked += verdict.step is Step.ENROL
-        decisions.append(case.decision(verdict))
-        if verdict.note is not None:
-            noted[name] = verdict.note
-    if not seen.listed or terms.off is not None:  # absent is not gone, and off is not done
-        noted = dict(enrolling) | noted
-    return Enrolments(decisions=tuple(decisions), enrolling=noted)
+    seen: Observation, ledger: Ledger, terms: Terms, policy: Policy
+) -> tuple[Enrolment, ...]:
+    """Decide for every cache that is forwarded, sorted by kind and name."""
+    forwarded = {lease.cache for lease in ledger.leases.values()}
+    caches = [cache for cache in seen.caches if cache.name in forwarded]
+    decisions: list[Enrolment] = []
+    for cache in sorted(caches, key=lambda cache: (cache.kind, cache.name)):
+        former = ledger.enrolling.get(f"{cache.kind}/{cache.name}")
+        if former is None or former.topic != terms.ours:
+            former = Enrolling(topic=terms.ours)  # another topic of ours: a former stack's
+        full = sum(each.step is Step.ENROL for each in decisions) >= MOST_AT_ONCE
+        decisions.append(_Case(cache, former, terms, policy, seen.at, full).decision())
+    return tuple(decisions)
+
+
+def remember(
+    ledger: Ledger, decisions: Iterable[Enrolment], *, listed: bool
+) -> Mapping[str, Enrolling]:
+    """Return what the ledger is to note. What is not listed is not gone where `listed` is false."""
+    noted = {} if listed else dict(ledger.enrolling)
+    noted |= {each.name: each.note for each in decisions}
+    return {name: note for name, note in noted.items() if note != Enrolling(topic=note.topic)}
+
+
+def problems(decisions: Iterable[Enrolment]) -> Iterator[Problem]:
+    """Yield what a person should know; all these caches are forwarded, by the schedule at least."""
+    for each in decisions:
+        if each.notices is Notices.INACTIVE:
+            message = (
+                "AWS does not publish to our topic (its status is inactive): leave the topic "
+                "unencrypted and its policy as the template has them, then set the cache's "
+                "NotificationTopicStatus to active"
+            )
+            yield _problem("topic_inactive", each, message)
+        elif each.step is Step.REPORT:
+            message = f"{each.reason}; until it is taken off, the schedule notices changes"
+            yield _problem("other_topic", each, message)
+        if each.step is Step.NOTHING:
+            continue
+        if each.note.error is not None:
+            yield _problem("not_enrolled", each, f"AWS did not set our topic: {each.note.error}")
+        elif each.note.attempts > 1:
+            message = f"asked {each.note.attempts} times, and AWS does not show our topic"
+            yield _problem("not_enrolled", each, message)
 
 
 def back_off(attempts: int, policy: Policy) -> float:
@@ -78,152 +91,106 @@ def back_off(attempts: int, policy: Policy) -> float:
     return min(doubled, policy.enrol_backoff_most)
 
 
-def problems(decisions: Iterable[Enrolment]) -> Iterator[Problem]:
-    """Yield what a person should know; all these caches are forwarded, by the schedule at least."""
-    for each in decisions:
-        if each.inactive:
-            message = (
-                f"AWS does not publish to our topic for {each.cache} (its status is inactive): "
-                f"leave the topic unencrypted and its policy as the template has them, then set "
-                f"the cache's NotificationTopicStatus to active"
-            )
-            yield _problem("topic_inactive", each, message)
-        elif each.step is Step.REPORT:
-            message = (
-                f"{each.cache}: {each.reason}; until it is taken off the cache, changes are "
-                f"noticed by the schedule"
-            )
-            yield _problem("other_topic", each, message)
-        if each.error is not None:
-            yield _problem("not_enrolled", each, f"{each.cache}: AWS refused: {each.error}")
-        elif each.attempts > 1:
-            message = f"{each.cache}: asked {each.attempts} times, and AWS still shows no change"
-            yield _problem("not_enrolled", each, message)
-
-
 @dataclass(frozen=True, slots=True)
-class _Verdict:
-    step: Step
-    reason: str
-    note: Enrolling | None  # for the ledger
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Case:
     cache: Cache
-    former: Enrolling | None
+    former: Enrolling
     terms: Terms
     policy: Policy
     at: float
+    full: bool  # enough others are asked for in this pass
 
-    def verdict(self) -> _Verdict:
+    def decision(self) -> Enrolment:
         """Decide; the first rule that fits."""
-        if self.cache.kind is CacheKind.SERVERLESS:
-            return self._done("serverless caches have no topic: EventBridge hears of them")
-        if not self._complete():
-            return self._wait("AWS does not show all its clusters now")
-        topics = _topics(self.cache)
-        others = sorted(topics - {self.terms.ours})
-        if topics == {self.terms.ours} and not self._empty() and not self._inactive():
-            return self._done("its notifications come to our topic")
+        notices = notices_of(self.cache, self.terms.ours)
+        others = tuple(topic for topic in topics_of(self.cache) if topic != self.terms.ours)
+        what = {
+            Notices.EVENTBRIDGE: "serverless caches have no topic: EventBridge hears of them",
+            Notices.ENROLLED: "its notifications come to our topic",
+            Notices.INACTIVE: "our topic is inactive: AWS does not publish to it",
+            Notices.OTHER_TOPIC: f"its topic is {listing(others)}",
+            Notices.NOT_ENROLLED: "not all its clusters have a topic",
+            Notices.UNKNOWN: "AWS does not show all its clusters now",
+        }[notices]
+        if notices.heard:
+            return self._is(Step.NOTHING, what, self._blank)
         if self.terms.off is not None:
-            return self._off(others)
-        return self._other(tuple(others)) if others else self._join(topics)
+            return self._is(Step.NOTHING, f"{what}; {self.terms.off}", self.former)
+        if notices is Notices.UNKNOWN:
+            return self._is(Step.WAIT, what, self.former)
+        if notices is Notices.OTHER_TOPIC:
+            return self._other(others)
+        return self._ask(what, replace(self.former, absent=(), absent_since=None))
 
-    def decision(self, verdict: _Verdict) -> Enrolment:
-        """Return the verdict as the outside sees it."""
-        return Enrolment(
-            cache=self.cache.name,
-            kind=self.cache.kind,
-            step=verdict.step,
-            reason=verdict.reason,
-            topics=tuple(sorted(_topics(self.cache))),
-            inactive=self._inactive(),
-            attempts=verdict.note.attempts if verdict.note else 0,
-        )
-
-    def _complete(self) -> bool:
-        described = {each.cluster_id for each in self.cache.notified}
-        members = {node.id.cluster_id for node in self.cache.nodes}
-        return self.cache.whole and bool(members) and described >= members
-
-    def _empty(self) -> bool:
-        return any(each.topic is None for each in self.cache.notified)
-
-    def _inactive(self) -> bool:
-        ours = (each for each in self.cache.notified if each.topic == self.terms.ours)
-        return any(not each.topic_active for each in ours)
-
-    def _done(self, reason: str) -> _Verdict:
-        return _Verdict(Step.NOTHING, reason, None)
-
-    def _wait(self, reason: str) -> _Verdict:
-        return _Verdict(Step.WAIT, reason, self.former)
-
-    def _off(self, others: list[str]) -> _Verdict:
-        has = f"it has {listing(others)}" if others else "our topic is not on all its clusters"
-        return _Verdict(Step.NOTHING, f"{has}, and {self.terms.off}", self.former)
-
-    def _join(self, topics: set[str]) -> _Verdict:
-        if self._inactive():
-            return self._ask("our topic is inactive: AWS does not publish to it")
-        return self._ask("it has no topic" if not topics else "not all its clusters have our topic")
-
-    def _other(self, others: tuple[str, ...]) -> _Verdict:
-        evidence = {topic: self.terms.existing.get(topic, Evidence.UNKNOWN) for topic in others}
-        present = [topic for topic in others if evidence[topic] is Evidence.PRESENT]
-        if present:
-            reason = f"its topic {listing(present)} exists: never replaced"
-            return _Verdict(Step.REPORT, reason, None)
-        unknown = [topic for topic in others if evidence[topic] is Evidence.UNKNOWN]
-        if unknown:
-            reason = f"AWS does not tell whether its topic {listing(unknown)} exists: not replaced"
-            return _Verdict(Step.REPORT, reason, self.former)
-        return self._absent(others)
-
-    def _absent(self, others: tuple[str, ...]) -> _Verdict:
+    def _other(self, others: tuple[str, ...]) -> Enrolment:
         """Two passes must agree: somebody may just be making the topic anew under its name."""
-        former = self.former or Enrolling(topic=self.terms.ours)
-        if former.absent != others or former.absent_since is None:
-            former = replace(former, absent=others, absent_since=self.at)
-        since = former.absent_since if former.absent_since is not None else self.at
-        if self.at - since < self.policy.agreement:
-            reason = f"its topic {listing(others)} does not exist: a second pass must agree"
-            return _Verdict(Step.WAIT, reason, former)
-        return self._ask(f"its topic {listing(others)} does not exist any more", former)
+        found = {topic: self.terms.topics.get(topic, UNASKED) for topic in others}
+        if present := [t for t in others if found[t].evidence is Evidence.PRESENT]:
+            reason = f"its topic {listing(present)} exists, and is never replaced"
+            return self._is(Step.REPORT, reason, self._blank)
+        for topic, existence in found.items():
+            if existence.evidence is not Evidence.ABSENT:
+                reason = f"whether its topic {topic} exists is not known: {existence.reason}"
+                note = replace(self.former, absent=(), absent_since=None)
+                return self._is(Step.REPORT, reason, note)
+        note = self.former
+        if note.absent != others or note.absent_since is None:
+            note = replace(note, absent=others, absent_since=self.at)
+        gone = f"its topic {listing(others)} does not exist any more"
+        if self._until_agreed(note) > 0:
+            return self._is(Step.WAIT, f"{gone}; a second pass must agree", note)
+        return self._ask(gone, note)
 
-    def _ask(self, reason: str, note: Enrolling | None = None) -> _Verdict:
-        former = note or replace(
-            self.former or Enrolling(topic=self.terms.ours), absent=(), absent_since=None
-        )
-        hurdle = self._hurdle(former)
+    def _ask(self, reason: str, note: Enrolling) -> Enrolment:
+        hurdle = self._hurdle(note)
         if hurdle is not None:
-            return _Verdict(Step.WAIT, hurdle, former)
-        asked = replace(former, attempts=former.attempts + 1, asked_at=self.at)
-        return _Verdict(Step.ENROL, reason, asked)
+            return self._is(Step.WAIT, f"{reason}; {hurdle}", note)
+        asked = replace(note, attempts=note.attempts + 1, asked_at=self.at, error=None)
+        return self._is(Step.ENROL, reason, asked)
 
-    def _hurdle(self, former: Enrolling) -> str | None:
+    def _hurdle(self, note: Enrolling) -> str | None:
         """Say why AWS is not asked now, if so."""
         statuses = {self.cache.status, *(each.status for each in self.cache.notified)}
         if statuses != {AVAILABLE}:
             return f"its status is {listing(sorted(statuses - {AVAILABLE}))}"
-        # AWS: a ModifyCacheCluster replaces a modification that is still pending
+        # AWS replaces a pending modification of a cluster by the next request, and does not say
+        # what it does with one of a replication group
         # (https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_ModifyCacheCluster.html).
-        if self.cache.kind is CacheKind.CLUSTER and any(n.pending for n in self.cache.notified):
-            return "a modification is pending, which a request would replace"
-        again = former.asked_at + back_off(former.attempts, self.policy)
-        if former.attempts and self.at < again:
-            return f"asked {moment(former.asked_at)}, not read back yet: again {moment(again)}"
-        return None
+        if any(each.pending for each in self.cache.notified):
+            return "a modification is pending, which a request might replace"
+        again = note.asked_at + back_off(note.attempts, self.policy)
+        if note.attempts and self.at < again:
+            return f"asked {moment(note.asked_at)}, not read back yet: again {moment(again)}"
+        return f"{MOST_AT_ONCE} others come first in this pass" if self.full else None
 
+    def _is(self, step: Step, reason: str, note: Enrolling) -> Enrolment:
+        return Enrolment(
+            cache=self.cache.name,
+            kind=self.cache.kind,
+            notices=notices_of(self.cache, self.terms.ours),
+            step=step,
+            reason=reason,
+            topics=topics_of(self.cache),
+            note=note,
+            recheck_after=None if step is Step.NOTHING else self._recheck(note),
+        )
 
-def _name(cache: Cache) -> str:
-    return f"{cache.kind}/{cache.name}"
+    def _recheck(self, note: Enrolling) -> float | None:
+        """Return when more is known. AWS shows a request within minutes, or the schedule looks."""
+        if note.absent and self._until_agreed(note) > 0:
+            return self._until_agreed(note)
+        shown = note.asked_at + self.policy.enrol_backoff
+        return 0.0 if note.attempts and note.error is None and self.at < shown else None
 
+    def _until_agreed(self, note: Enrolling) -> float:
+        since = self.at if note.absent_since is None else note.absent_since
+        return since + self.policy.agreement - self.at
 
-def _topics(cache: Cache) -> set[str]:
-    return {each.topic for each in cache.notified if each.topic is not None}
+    @property
+    def _blank(self) -> Enrolling:
+        return Enrolling(topic=self.terms.ours)
 
 
 def _problem(code: str, decision: Enrolment, message: str) -> Problem:
-    return Problem(code=code, cache=decision.cache, message=message, forwarded=True)
+    text = f"{decision.cache}: {message}"
+    return Problem(code=code, cache=decision.cache, message=text, forwarded=True)
