@@ -173,9 +173,10 @@ class VpcPass:
         """
         if result.failure is not None:
             return replace(result, verified_at=former.verified_at)
-        motion = in_motion(result)
+        recheck = self.settings.policy.recheck
+        motion = in_motion(result, recheck)
         if motion is None and (restless or self.announced):
-            motion = 0.0
+            motion = recheck
         # What is announced begins a chain of its own, and does not inherit another's long pauses.
         chain = replace(former, rechecks=0) if self.announced else former
         link = next_link(chain, motion, self.settings.policy, self.settings.most_rechecks)
@@ -217,16 +218,18 @@ def _offline(vpc_id: str, error: UnregisteredError) -> VpcResult:
     return VpcResult(vpc_id=vpc_id, instances=tuple(instances))
 
 
-def in_motion(result: VpcResult) -> float | None:
-    """Return in how many seconds what moves can be decided, 0 where nobody knows; None: nothing."""
+def in_motion(result: VpcResult, recheck: float) -> float | None:
+    """Return in how many seconds what moves can be decided first, None where nothing moves.
+
+    `recheck` is when to look again where nobody knows.
+    """
     waits: list[float] = []
     if any(i.unreachable or i.state is InstanceState.OFFLINE for i in result.instances):
-        waits.append(0.0)
+        waits.append(recheck)
     if result.plan is not None:
         if any(change.kind is not ChangeKind.HOLD for change in result.plan.changes):
-            waits.append(0.0)
+            waits.append(recheck)
         if result.plan.recheck_after is not None:
-            waits.append(result.plan.recheck_after)
-    if 0.0 not in waits:  # a forward that moves is not looked at later because a topic has time
-        waits += [e.recheck_after for e in result.enrolments if e.recheck_after is not None]
-    return min((wait for wait in waits if wait), default=0.0) if waits else None
+            waits.append(result.plan.recheck_after or recheck)
+    waits += [e.recheck_after or recheck for e in result.enrolments if e.recheck_after is not None]
+    return min(waits, default=None)

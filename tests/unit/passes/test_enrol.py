@@ -214,7 +214,9 @@ def test_the_chain_of_re_checks_goes_on_until_the_topic_is_read_back(world: Fake
 
 
 def test_a_topic_that_has_time_does_not_delay_the_re_check_of_a_forward(world: FakeWorld) -> None:
-    run(world)
+    show(world, TOPIC)
+    while run(world).recheck_after is not None:
+        pass  # until nothing moves
     show(world, OTHER)
     world.gateways.report = {"unreachable": [6379]}
     world.move("cart", "10.0.1.6")
@@ -222,8 +224,7 @@ def test_a_topic_that_has_time_does_not_delay_the_re_check_of_a_forward(world: F
     result = run(world)
 
     assert result.enrolments[0].recheck_after == 60.0
-    assert result.recheck_after is not None
-    assert result.recheck_after < 60.0
+    assert result.recheck_after == world.settings.policy.recheck
 
 
 def test_another_pass_that_writes_meanwhile_is_left_to_ask(world: FakeWorld) -> None:
