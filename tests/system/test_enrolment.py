@@ -68,3 +68,5 @@ def test_caches_without_a_living_topic_get_ours_and_a_living_one_is_left(world: 
         function.modify_cache_cluster(
             CacheClusterId="hidden", NotificationTopicArn=ours, NotificationTopicStatus="active"
         )
+    assert [call.action for call in world.aws.gate.denied] == ["elasticache:ModifyCacheCluster"]
+    world.aws.gate.denied.clear()
