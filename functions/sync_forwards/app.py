@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from dataclasses import asdict
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger, Metrics
@@ -22,29 +22,26 @@ from cachegate.aws.network import Ec2Network
 from cachegate.aws.notifications import CacheNotifications
 from cachegate.aws.rechecks import SqsRechecks
 from cachegate.aws.stack_response import respond
-from cachegate.describe import describe_change, describe_enrolment, describe_problem
+from cachegate.counts import count_pass
 from cachegate.detach import detach
-from cachegate.domain.enrolment import Notices
-from cachegate.domain.plan import ChangeKind
 from cachegate.domain.trigger import CauseKind
 from cachegate.errors import ConfigurationError
 from cachegate.heed import heed
 from cachegate.metrics import Metric
 from cachegate.protocols import Adapters
-from cachegate.push import InstanceState
+from cachegate.report import describe_trigger, report_pass
+from cachegate.retry import pause
 from cachegate.settings import SyncSettings
-from cachegate.triggers import Trigger, answer, unanswered
+from cachegate.triggers import Trigger, answer, fewest, unanswered
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from cachegate.heed import Heeded
-    from cachegate.protocols import Rechecks, Resolver
+    from cachegate.protocols import Resolver
     from cachegate.results import SyncResult
-
-RETRY_AFTER = 5  # seconds until a pass that was not verified is tried again
 
 logger = Logger()
 metrics = Metrics()
@@ -97,63 +94,92 @@ def wire(environment: Mapping[str, str]) -> Actions:
 
 
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+def handler(event: Any, context: LambdaContext) -> dict[str, Any]:
     """Tell the three callers apart: CloudFormation, the queue, a person."""
     deadline.set(context)
-    if "ResponseURL" in event:
-        return on_stack(event)
+    logger.set_correlation_id(context.aws_request_id)
+    fields = event if isinstance(event, dict) else {}
+    if "ResponseURL" in fields:
+        return on_stack(fields)
     if isinstance(wired, ConfigurationError):
         raise wired
-    if "Records" in event:
-        return on_triggers(event["Records"], wired)
-    logger.info("direct invocation", action=event.get("action"))
-    return wired.answer(event)
+    if "Records" in fields:
+        return on_triggers(fields["Records"], wired)
+    return on_invocation(event, wired)
+
+
+def on_invocation(event: Any, actions: Actions) -> dict[str, Any]:
+    """Answer a person; what was asked and refused is logged beside."""
+    answer = actions.answer(event)
+    action = event.get("action") if isinstance(event, dict) else None
+    logger.info("direct invocation", action=action, ok=answer["ok"], error=answer.get("error"))
+    return answer
 
 
 def on_triggers(records: list[dict[str, Any]], actions: Actions) -> dict[str, Any]:
-    """Run the one pass of a batch. Where it fails, as few messages as do stay for the retry."""
+    """Run the one pass of a batch. Where it fails, as few messages as do come back for a retry."""
     triggers = [Trigger.from_record(record) for record in records]
-    rechecks = actions.adapters.rechecks
-    ended = False
-    try:
+    with raised_again(fewest(triggers), actions):
         heeded = heed(triggers, actions.adapters, actions.settings)
-        count_triggers(heeded)
-        result = answer(heeded.asking, actions.adapters, actions.settings)
-        ended = True
-    finally:
-        if not ended:  # it raises, so Lambda hands back the whole batch
-            retry_soon(triggers, rechecks)
+    log_triggers(heeded)
+    asking = heeded.asking
+    with raised_again(fewest(asking), actions):
+        result = answer(asking, actions.adapters, actions.settings)
     if result is None:
-        logger.info("needless triggers", count=len(triggers))
-        metrics.flush_metrics()
+        if asking:
+            logger.info("no pass", reason="a later one saw it, or its chain of re-checks is over")
         return {"batchItemFailures": []}
-    report(result)
-    back = unanswered(heeded.asking, result)
-    retry_soon(back, rechecks)
+    report(result, asking)
+    back = unanswered(asking, result)
+    retry_soon(back, actions)
     return {"batchItemFailures": [{"itemIdentifier": trigger.message_id} for trigger in back]}
 
 
-def count_triggers(heeded: Heeded) -> None:
-    """Log what asked for this pass, and what was ignored and why."""
-    unknown = sum(t.cause.kind is CauseKind.UNKNOWN for t in heeded.asking)
+@contextmanager
+def raised_again(soon: Sequence[Trigger], actions: Actions) -> Iterator[None]:
+    """Let an error that nobody expected end the invocation, and these messages come back soon.
+
+    Lambda counts the error and hands back the whole batch, which is what makes it loud. The other
+    messages stay hidden for the queue's visibility timeout: when they come back they are needless,
+    unless no pass succeeded meanwhile. A message that breaks every pass it is part of has left
+    their company by then, so it takes none of them to the dead-letter queue.
+    """
+    try:
+        yield
+    except BaseException:
+        logger.exception("the pass broke off", messages=[trigger.message_id for trigger in soon])
+        retry_soon(soon, actions)
+        raise
+
+
+def retry_soon(triggers: Sequence[Trigger], actions: Actions) -> None:
+    """Shorten the wait until messages are received again, or are given up."""
+    for trigger in triggers:
+        delay = pause(trigger.receives, actions.settings.retry)
+        actions.adapters.rechecks.retry(trigger.receipt, delay)
+
+
+def log_triggers(heeded: Heeded) -> None:
+    """Log what asks for a pass, and what is ignored and why; the first that asks names the pass."""
+    asking = sorted(heeded.asking, key=lambda trigger: trigger.happened_at)
+    if asking:
+        logger.set_correlation_id(asking[0].correlation_id)
+    unknown = sum(trigger.cause.kind is CauseKind.UNKNOWN for trigger in asking)
     logger.info(
         "triggers",
-        asking=[asdict(trigger.cause) for trigger in heeded.asking],
-        ignored=[asdict(each.trigger.cause) | {"why": each.reason} for each in heeded.ignored],
+        asking=[describe_trigger(trigger) for trigger in asking],
+        ignored=[describe_trigger(e.trigger) | {"why": e.reason} for e in heeded.ignored],
     )
-    count(Metric.TRIGGERS_IGNORED, len(heeded.ignored))
-    count(Metric.TRIGGERS_UNKNOWN, unknown)
+    counts = {Metric.TRIGGERS_IGNORED: len(heeded.ignored), Metric.TRIGGERS_UNKNOWN: unknown}
+    count({metric: value for metric, value in counts.items() if value})
 
 
-def count(metric: Metric, value: float) -> None:
-    """Add a value to what the next flush writes."""
-    metrics.add_metric(metric.value, metric.unit, value)
-
-
-def retry_soon(triggers: list[Trigger], rechecks: Rechecks) -> None:
-    """Shorten the wait for a redelivery, which is as long as the queue's visibility timeout."""
-    for trigger in triggers:
-        rechecks.retry(trigger.receipt, RETRY_AFTER)
+def count(counts: Mapping[Metric, float]) -> None:
+    """Write metrics, as one line in CloudWatch's embedded metric format."""
+    for metric, value in counts.items():
+        metrics.add_metric(metric.value, metric.unit, value)
+    if counts:
+        metrics.flush_metrics()
 
 
 def on_stack(event: dict[str, Any]) -> dict[str, Any]:
@@ -178,44 +204,11 @@ def on_stack(event: dict[str, Any]) -> dict[str, Any]:
     return {"ok": failure is None}
 
 
-def report(result: SyncResult) -> None:
-    """Log every decision and count what alarms and dashboards look at."""
-    for vpc in result.vpcs:
-        for change in vpc.plan.changes if vpc.plan else ():
-            logger.info("change", vpc=vpc.vpc_id, change=describe_change(change))
-        for instance in vpc.instances:
-            logger.info("nat instance", vpc=vpc.vpc_id, instance=asdict(instance))
-        for enrolment in vpc.open_enrolments:
-            logger.info("enrolment", vpc=vpc.vpc_id, enrolment=describe_enrolment(enrolment))
-        if vpc.failure is not None:
-            logger.error("not verified", vpc=vpc.vpc_id, reason=str(vpc.failure))
-    for problem in result.all_problems:
-        logger.warning("not forwarded as asked", problem=describe_problem(problem))
-    instances = [instance for vpc in result.vpcs for instance in vpc.instances]
-    plans = [vpc.plan for vpc in result.vpcs if vpc.plan]
-    counts = {
-        Metric.FORWARDS_CHANGED: sum(
-            change.kind is not ChangeKind.HOLD for plan in plans for change in plan.changes
-        ),
-        Metric.CHANGES_HELD: sum(
-            change.kind is ChangeKind.HOLD for plan in plans for change in plan.changes
-        ),
-        Metric.TARGETS_UNREACHABLE: sum(len(instance.unreachable) for instance in instances),
-        Metric.NAT_INSTANCES_OFFLINE: sum(i.state is InstanceState.OFFLINE for i in instances),
-        Metric.TOPICS_INACTIVE: sum(
-            enrolment.notices is Notices.INACTIVE
-            for vpc in result.vpcs
-            for enrolment in vpc.enrolments
-        ),
-        Metric.FLOWS_TOLD: sum(instance.flows_told for instance in instances),
-    }
-    for metric, value in counts.items():
-        count(metric, value)
-    # Where nobody is to be asked, nothing is overdue.
-    due = (vpc.verified_at for vpc in result.vpcs if not vpc.idle)
-    oldest = min(due, default=time.time())
-    count(Metric.VERIFIED_AGE, max(0.0, time.time() - oldest))
-    metrics.flush_metrics()
+def report(result: SyncResult, asking: Sequence[Trigger] = ()) -> None:
+    """Log every decision of a pass, and count what alarms and dashboards look at."""
+    for line in report_pass(result, asking):
+        getattr(logger, line.level)(line.message, **line.fields)
+    count(count_pass(result, asking))
 
 
 # At init, where the CPU is. A wrong setting is kept for the answer to CloudFormation: an error here

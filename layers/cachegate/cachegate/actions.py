@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from cachegate.prepare import prepare
 from cachegate.sync import sync
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
     from cachegate.detach import Detached
     from cachegate.domain.enrolment import Enrolment
@@ -45,9 +46,11 @@ class Actions:
     settings: SyncSettings
     report: Callable[[SyncResult], None]  # where a pass is logged and counted
 
-    def answer(self, event: Mapping[str, Any]) -> Answer:
+    def answer(self, event: object) -> Answer:
         """Do what the event asks; an error of ours becomes an answer, any other one is raised."""
         try:
+            if not isinstance(event, Mapping):
+                raise InvocationError('an invocation is an object such as {"action": "describe"}')
             return self._answer(event)
         except CachegateError as error:
             return {"ok": False, "error": {"code": error.code, "message": str(error)}}

@@ -15,7 +15,7 @@ from cachegate.domain.plan import ChangeKind
 from cachegate.push import InstanceState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from cachegate.domain.ledger import Lease, Ledger
     from cachegate.domain.plan import Change, Plan
@@ -146,11 +146,6 @@ class Passed:
         """Tell whether an instance had proved this very rule set before, and differed now."""
         proved = self.former.generation == self.plan.ledger.generation
         return instance.changed and proved and instance.instance_id in self.former.proved
-
-
-def unreachable(instances: Iterable[InstanceResult]) -> tuple[int, ...]:
-    """Return the listen ports whose targets did not answer some NAT instance."""
-    return tuple(sorted({listen for each in instances for listen in each.unreachable}))
 
 
 def _forward(lease: Lease) -> dict[str, Any]:

@@ -52,6 +52,10 @@ class Heartbeat:
     unreachable: tuple[int, ...] = ()  # listen ports whose targets did not answer then
     offline: tuple[str, ...] = ()  # the NAT instances that SSM could not reach then
 
+    def proves(self, generation: int, instance_ids: Iterable[str]) -> bool:
+        """Tell whether these NAT instances had all proved this generation."""
+        return self.generation == generation and set(instance_ids) <= set(self.proved)
+
 
 class Inventory(Protocol):
     """The caches of this account and Region."""

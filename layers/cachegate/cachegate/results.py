@@ -26,7 +26,10 @@ class VpcResult:
     instances: tuple[InstanceResult, ...] = ()
     error: CachegateError | None = None
     recheck_after: float | None = None  # seconds; None where nothing is in motion
+    recheck: str = ""  # the token of the re-check that follows
     verified_at: float = 0.0  # the last verified pass, this one or an earlier; seconds since 1970
+    newly_proved: bool = False  # a rule set that some NAT instance had not proved before
+    listen_ports_left: int = 0  # that no key holds, nor rest
     drift_repaired: int = 0  # NAT instances that had proved this very rule set, and differed
     unpublished: tuple[str, ...] = ()  # why events were not taken by the bus
     enrolments: tuple[Enrolment, ...] = ()  # what was done about each cache's topic, and why
@@ -59,6 +62,11 @@ class VpcResult:
         return tuple(sorted(instance.instance_id for instance in offline))
 
     @property
+    def unreachable(self) -> tuple[int, ...]:
+        """Return the listen ports whose targets did not answer some NAT instance."""
+        return tuple(sorted({listen for each in self.instances for listen in each.unreachable}))
+
+    @property
     def idle(self) -> bool:
         """Tell whether there was nobody to ask: detached, or no NAT instance runs."""
         return not self.error and not self._states & ASKED
@@ -82,7 +90,8 @@ class VpcResult:
 class SyncResult:
     """How a pass ended."""
 
-    began_at: float
+    began_at: float  # seconds since the epoch, as is ended_at
+    ended_at: float
     vpcs: tuple[VpcResult, ...]
     problems: tuple[Problem, ...] = ()
     whole: bool = True  # False: a pass over some VPCs only

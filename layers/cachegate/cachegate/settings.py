@@ -38,6 +38,7 @@ class SyncSettings:
     adopt_table: str | None = None  # CACHEGATE_ADOPT_TABLE: its retained ledger, where it exists
     stale_trigger: float = 60.0  # CACHEGATE_STALE_TRIGGER: see design, a trigger sent before that
     resolve_deadline: float = 3.0  # CACHEGATE_RESOLVE_DEADLINE
+    retry: float = 10.0  # CACHEGATE_RETRY: before a failed pass is tried again first; see retry.py
     most_rechecks: int = 20  # CACHEGATE_MOST_RECHECKS: then the schedule takes over
 
     @classmethod

@@ -45,6 +45,7 @@ def sync(
         raise BaseExceptionGroup("a pass met errors that it does not know", unexpected)
     result = SyncResult(
         began_at=seen.at,
+        ended_at=adapters.clock(),
         vpcs=tuple(future.result() for future in running),
         problems=seen.problems,
         whole=only is None,

@@ -9,11 +9,16 @@ from cachegate.domain.trigger import Cause, CauseKind, read
 from cachegate.sync import ALL_VPCS, sync
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from cachegate.protocols import Adapters
     from cachegate.results import SyncResult
     from cachegate.settings import SyncSettings
+
+# These come without an event that says that something changed.
+_NO_NEWS = frozenset(
+    {CauseKind.SCHEDULE, CauseKind.RECHECK, CauseKind.ASK, CauseKind.COMMAND_FAILED}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +28,7 @@ class Trigger:
     message_id: str
     receipt: str
     sent_at: float  # seconds since the epoch, by SQS's own clock
+    receives: int = 1  # how often it was received, this time included
     vpc_id: str | None = None  # a re-check of ours: the VPC that is in motion
     token: str = ""
     cause: Cause = field(default_factory=Cause)
@@ -35,6 +41,7 @@ class Trigger:
             message_id=record["messageId"],
             receipt=record["receiptHandle"],
             sent_at=int(record["attributes"]["SentTimestamp"]) / 1000,
+            receives=int(record["attributes"]["ApproximateReceiveCount"]),
             vpc_id=cause.subject if cause.kind is CauseKind.RECHECK else None,
             token=cause.token,
             cause=cause,
@@ -44,6 +51,18 @@ class Trigger:
     def correlation_id(self) -> str:
         """Return the sender's own id of what happened, or the message's where there is none."""
         return self.cause.correlation_id or self.message_id
+
+    @property
+    def happened_at(self) -> float:
+        """Return when that happened by its sender, who may not claim the future; else when sent."""
+        happened = self.cause.happened_at
+        return self.sent_at if happened is None else min(happened, self.sent_at)
+
+
+def announced_at(triggers: Iterable[Trigger]) -> float | None:
+    """Return when the first event happened that may have announced a change; None: none did."""
+    times = (t.happened_at for t in triggers if t.cause.kind not in _NO_NEWS)
+    return min(times, default=None)
 
 
 def answer(
@@ -65,13 +84,23 @@ def answer(
 def unanswered(triggers: Sequence[Trigger], result: SyncResult) -> list[Trigger]:
     """Return the messages that have to come back: the fewest that ask again for all that failed.
 
-    After a pass over everything that is the youngest trigger of the world: an older one may be
-    taken for needless when it comes back. After re-checks those of the VPCs that failed.
+    After re-checks those of the VPCs that failed.
     """
     failed = {vpc.vpc_id for vpc in result.vpcs if vpc.failure is not None}
     if result.whole and failed:
-        return [max((t for t in triggers if t.vpc_id is None), key=lambda t: t.sent_at)]
+        return fewest(triggers)
     return [trigger for trigger in triggers if trigger.vpc_id in failed]
+
+
+def fewest(triggers: Sequence[Trigger]) -> list[Trigger]:
+    """Return the fewest messages that ask for all that these ask for.
+
+    That is the youngest trigger of the world, for an older one may be taken for needless when it
+    comes back; without any, each re-check.
+    """
+    of_the_world = (trigger for trigger in triggers if trigger.vpc_id is None)
+    youngest = max(of_the_world, key=lambda trigger: trigger.sent_at, default=None)
+    return list(triggers) if youngest is None else [youngest]
 
 
 def _wants_all(triggers: Sequence[Trigger], adapters: Adapters, settings: SyncSettings) -> bool:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from cachegate.chain import next_link
 from cachegate.domain.agent import apply_payload, encode
-from cachegate.domain.plan import ChangeKind
 from cachegate.enrol import enrol
 from cachegate.errors import (
     CachegateError,
@@ -15,8 +14,9 @@ from cachegate.errors import (
     NotVerifiedError,
     UnregisteredError,
 )
-from cachegate.happenings import Passed, unreachable
+from cachegate.happenings import Passed
 from cachegate.observe import survey
+from cachegate.planning.ports import PortBook
 from cachegate.prepare import prepare
 from cachegate.protocols import Heartbeat, Record
 from cachegate.push import InstanceResult, InstanceState, judge, not_asked, still_proved
@@ -85,6 +85,7 @@ class VpcPass:
             vpc_id=vpc_id,
             plan=replace(prepared.plan, ledger=ledger),
             instances=(*pushed, *not_asked(instances, sorted(untagged))),
+            listen_ports_left=self._ports_left(ledger),
         )
         result = self._publish(result, prepared.before, former)
         off = "this pass failed" if result.failure else None  # the forwards come first
@@ -104,6 +105,11 @@ class VpcPass:
             nat_instances=tuple(sorted(given | untagged)),
             detached=detached,
         )
+
+    def _ports_left(self, ledger: Ledger) -> int:
+        policy = self.settings.policy
+        held = (lease.listen for lease in ledger.leases.values())
+        return PortBook(range(policy.first_port, policy.last_port + 1), held).count
 
     def _push(
         self, ledger: Ledger, payload: str, running: list[str], former: Heartbeat
@@ -185,17 +191,22 @@ class VpcPass:
             token="" if link.delay is None else self.adapters.new_token(),
             rechecks=link.rechecks,
             quiet=link.quiet,
-            unreachable=unreachable(result.instances),
+            unreachable=result.unreachable,
             offline=result.offline,
+        )
+        result = replace(
+            result,
+            verified_at=now.verified_at,
+            newly_proved=result.verified and not former.proves(now.generation, now.proved),
         )
         try:
             self.adapters.ledgers.beat(result.vpc_id, now, former.token)
         except LedgerConflictError:
             # Another pass ended meanwhile; it saw no less, and goes on with the chain.
-            return replace(result, verified_at=max(former.verified_at, now.verified_at))
+            return result
         if link.delay is not None:
             self.adapters.rechecks.send(result.vpc_id, now.token, link.delay)
-        return replace(result, recheck_after=link.delay, verified_at=now.verified_at)
+        return replace(result, recheck_after=link.delay, recheck=now.token)
 
     def _proof(self, result: VpcResult, began_at: float) -> Heartbeat:
         """Return what a verified pass proved, and when."""
@@ -227,7 +238,7 @@ def in_motion(result: VpcResult, recheck: float) -> float | None:
     if any(i.unreachable or i.state is InstanceState.OFFLINE for i in result.instances):
         waits.append(recheck)
     if result.plan is not None:
-        if any(change.kind is not ChangeKind.HOLD for change in result.plan.changes):
+        if result.plan.made:
             waits.append(recheck)
         if result.plan.recheck_after is not None:
             waits.append(result.plan.recheck_after or recheck)

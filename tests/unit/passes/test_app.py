@@ -2,70 +2,22 @@
 
 from __future__ import annotations
 
-import importlib
-import json
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cachegate.actions import Actions
 from cachegate.domain.agent import Reply
 from cachegate.domain.cache import Notified
 from cachegate.errors import ConfigurationError
 from cachegate.metrics import Metric
+from cachegate.protocols import Heartbeat
+from cachegate.retry import RECEIVES
+from tests.unit.passes.entry import CONTEXT, batch, counted, logged, recheck
 from tests.unit.passes.fakes import NAT, TOPIC, VPC
-from tests.unit.test_settings import COMPLETE
 
 if TYPE_CHECKING:
     from tests.unit.passes.fakes import FakeWorld
-
-CONTEXT = SimpleNamespace(
-    function_name="sync",
-    memory_limit_in_mb=512,
-    invoked_function_arn="arn:aws:lambda:eu-west-1:123456789012:function:sync",
-    aws_request_id="request",
-    get_remaining_time_in_millis=lambda: 120_000,
-)
-
-
-@pytest.fixture
-def app(world: FakeWorld, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return the module wired to the fakes."""
-    environment = COMPLETE | {
-        "AWS_DEFAULT_REGION": "eu-west-1",
-        "AWS_ACCESS_KEY_ID": "none",
-        "AWS_SECRET_ACCESS_KEY": "none",
-        "POWERTOOLS_METRICS_NAMESPACE": "Cachegate",
-        "POWERTOOLS_SERVICE_NAME": "gate",
-    }
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    module: Any = importlib.import_module("functions.sync_forwards.app")
-    monkeypatch.setattr(module, "wired", Actions(world.adapters, world.settings, module.report))
-    module.answers = []
-
-    def respond(event: dict[str, Any], failure: str | None) -> None:
-        module.answers.append((event["RequestType"], failure))
-
-    monkeypatch.setattr(module, "respond", respond)
-    return module
-
-
-def batch(world: FakeWorld, *ids: str) -> dict[str, Any]:
-    sent = str(int(world.now * 1000))
-    return {
-        "Records": [
-            {
-                "messageId": i,
-                "receiptHandle": f"receipt-{i}",
-                "body": "look",
-                "attributes": {"SentTimestamp": sent},
-            }
-            for i in ids
-        ]
-    }
 
 
 def test_a_batch_of_triggers_is_one_pass(app: Any, world: FakeWorld) -> None:
@@ -87,18 +39,72 @@ def test_a_failed_pass_hands_back_one_message_for_a_retry_in_seconds(
     answer = app.handler(batch(world, "b", "c"), CONTEXT)
 
     assert answer == {"batchItemFailures": [{"itemIdentifier": "b"}]}
-    assert world.rechecks.retried == [("receipt-b", app.RETRY_AFTER)]
+    assert world.rechecks.retried == [("receipt-b", 10.0)]
 
 
-def test_an_unexpected_error_is_raised_and_the_whole_batch_is_retried_in_seconds(
-    app: Any, world: FakeWorld
+def test_an_unexpected_error_is_raised_and_one_message_comes_back_in_seconds(
+    app: Any, world: FakeWorld, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world.network.nat_instances = None  # type: ignore[assignment, method-assign]
 
     with pytest.raises(TypeError):
         app.handler(batch(world, "a", "b"), CONTEXT)
 
-    assert [receipt for receipt, _ in world.rechecks.retried] == ["receipt-a", "receipt-b"]
+    assert world.rechecks.retried == [("receipt-a", 10.0)]
+    (line,) = logged(capsys, "the pass broke off")
+    assert (line["level"], line["correlation_id"], line["messages"]) == ("ERROR", "a", ["a"])
+    assert "TypeError" in line["exception"]
+
+
+def test_an_unexpected_error_of_rechecks_brings_each_of_them_back(
+    app: Any, world: FakeWorld
+) -> None:
+    world.network.nat_instances = None  # type: ignore[assignment, method-assign]
+    live = Heartbeat(token="live")  # noqa: S106
+    world.ledgers.heartbeats = {VPC: live, "vpc-2": live}
+    records = [recheck(world, "1", VPC), recheck(world, "2", "vpc-2")]
+
+    with pytest.raises(TypeError):
+        app.handler({"Records": records}, CONTEXT)
+
+    assert [receipt for receipt, _ in world.rechecks.retried] == ["receipt-1", "receipt-2"]
+
+
+@pytest.mark.parametrize(("receives", "delay"), [(1, 10.0), (2, 30.0), (3, 90.0), (4, 0.0)])
+def test_each_retry_waits_longer_and_the_last_receive_waits_for_nothing(
+    app: Any, world: FakeWorld, receives: int, delay: float
+) -> None:
+    world.gateways.failing[NAT] = Reply(instance_id=NAT, failure="timed out")
+    message = batch(world, "a")
+    message["Records"][0]["attributes"]["ApproximateReceiveCount"] = str(receives)
+
+    app.handler(message, CONTEXT)
+
+    assert world.rechecks.retried == [("receipt-a", delay)]
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known", "no ledger yet"])
+def test_an_instance_that_stays_offline_fails_no_pass_and_fills_no_queue(
+    app: Any, world: FakeWorld, capsys: pytest.CaptureFixture[str], *, known: bool
+) -> None:
+    if known:
+        app.handler(batch(world, "first"), CONTEXT)
+    before = len(world.rechecks.sent)
+    world.gateways.failing[NAT] = Reply(instance_id=NAT, failure="no agent", registering=True)
+    capsys.readouterr()
+
+    for number in range(40):  # more than the chain of re-checks has links
+        messages = batch(world, f"schedule-{number}")["Records"]
+        if world.ledgers.heartbeat(VPC).token:
+            messages.append(recheck(world, f"again-{number}", VPC))
+        assert app.handler({"Records": messages}, CONTEXT) == {"batchItemFailures": []}
+        world.now += 300
+
+    assert world.rechecks.retried == []
+    assert len(world.rechecks.sent) - before <= world.settings.most_rechecks
+    # An alarm tells once as long as its metric does not come and go.
+    offline = [m["NatInstancesOffline"] for m in counted(capsys) if "NatInstancesOffline" in m]
+    assert offline == [[1.0]] * 40
 
 
 def test_needless_triggers_end_without_a_pass(app: Any, world: FakeWorld) -> None:
@@ -169,12 +175,6 @@ def test_a_wrong_setting_is_kept_at_init(app: Any) -> None:
         app.wire({})
 
 
-def recheck(world: FakeWorld, message_id: str, vpc_id: str) -> dict[str, Any]:
-    record: dict[str, Any] = batch(world, message_id)["Records"][0]
-    token = world.ledgers.heartbeat(vpc_id).token
-    return record | {"body": json.dumps({"recheck": vpc_id, "token": token})}
-
-
 def test_a_recheck_that_fails_is_tried_again_until_it_is_given_up(
     app: Any, world: FakeWorld
 ) -> None:
@@ -184,7 +184,7 @@ def test_a_recheck_that_fails_is_tried_again_until_it_is_given_up(
     message = {"Records": [recheck(world, "again", VPC)]}
     world.gateways.failing[NAT] = Reply(instance_id=NAT, failure="timed out")
 
-    for _ in range(5):  # receives of the same message, then it is in the dead-letter queue
+    for _ in range(RECEIVES):  # receives of the same message, then it is in the dead-letter queue
         answer = app.handler(message, CONTEXT)
         assert answer == {"batchItemFailures": [{"itemIdentifier": "again"}]}
     assert len(world.rechecks.sent) == 1  # the message that comes back is the chain
@@ -227,8 +227,8 @@ def test_an_idle_vpc_raises_no_alarm_by_its_age(
 
     app.handler(batch(world, "a"), CONTEXT)
 
-    (line,) = [text for text in capsys.readouterr().out.splitlines() if '"_aws"' in text]
-    assert json.loads(line)["VerifiedAge"][0] < 60
+    (age,) = [line["VerifiedAge"] for line in counted(capsys) if "VerifiedAge" in line]
+    assert age == [0.0]
 
 
 def test_a_cache_at_our_inactive_topic_is_counted(
@@ -243,6 +243,5 @@ def test_a_cache_at_our_inactive_topic_is_counted(
 
     app.handler(batch(world, "a"), CONTEXT)
 
-    lines = capsys.readouterr().out.splitlines()
-    (counted,) = (json.loads(line) for line in lines if '"_aws"' in line)
-    assert counted[Metric.TOPICS_INACTIVE] == [1.0]
+    inactive = [line[Metric.TOPICS_INACTIVE] for line in counted(capsys) if "Forwards" in line]
+    assert inactive == [[1.0]]

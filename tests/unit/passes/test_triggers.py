@@ -21,7 +21,10 @@ def trigger(sent_at: float, body: object = "anything") -> Trigger:
             "messageId": "m",
             "receiptHandle": "r",
             "body": body if isinstance(body, str) else json.dumps(body),
-            "attributes": {"SentTimestamp": str(int(sent_at * 1000))},
+            "attributes": {
+                "SentTimestamp": str(int(sent_at * 1000)),
+                "ApproximateReceiveCount": "1",
+            },
         }
     )
 

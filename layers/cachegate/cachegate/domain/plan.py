@@ -57,3 +57,13 @@ class Plan:
     changes: tuple[Change, ...] = ()
     problems: tuple[Problem, ...] = ()
     recheck_after: float | None = None  # seconds; None where nothing is in motion
+
+    @property
+    def made(self) -> tuple[Change, ...]:
+        """Return the changes that are made now."""
+        return tuple(change for change in self.changes if change.kind is not ChangeKind.HOLD)
+
+    @property
+    def held(self) -> tuple[Change, ...]:
+        """Return the changes that are seen and not made yet."""
+        return tuple(change for change in self.changes if change.kind is ChangeKind.HOLD)

@@ -1,0 +1,58 @@
+"""What a pass counts, for alarms and dashboards to look at. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cachegate.domain.enrolment import Notices
+from cachegate.metrics import Metric
+from cachegate.push import InstanceState
+from cachegate.triggers import announced_at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from cachegate.results import SyncResult
+    from cachegate.triggers import Trigger
+
+
+def count_pass(result: SyncResult, asking: Sequence[Trigger] = ()) -> Mapping[Metric, float]:
+    """Return what alarms and dashboards learn of a pass and of the triggers that asked for it."""
+    happened = dict(_happened(result, asking))
+    return (dict(_state(result)) if result.whole else {}) | {m: v for m, v in happened.items() if v}
+
+
+def _state(result: SyncResult) -> Iterator[tuple[Metric, float]]:
+    """Yield how things are, which a pass over some VPCs only cannot tell."""
+    instances = [instance for vpc in result.vpcs for instance in vpc.instances]
+    offline = sum(instance.state is InstanceState.OFFLINE for instance in instances)
+    yield Metric.NAT_INSTANCES_OFFLINE, offline
+    yield Metric.TARGETS_UNREACHABLE, sum(len(vpc.unreachable) for vpc in result.vpcs)
+    enrolments = [enrolment for vpc in result.vpcs for enrolment in vpc.enrolments]
+    yield Metric.TOPICS_INACTIVE, sum(e.notices is Notices.INACTIVE for e in enrolments)
+    # Where nobody is to be asked, nothing is overdue.
+    due = (vpc.verified_at for vpc in result.vpcs if not vpc.idle)
+    yield Metric.VERIFIED_AGE, result.ended_at - min(due, default=result.ended_at)
+    plans = [vpc.plan for vpc in result.vpcs if vpc.plan]
+    if plans and len(plans) == len(result.vpcs):  # a sum without one VPC would look like a loss
+        leases = [lease for plan in plans for lease in plan.ledger.leases.values()]
+        yield Metric.FORWARDS, sum(bool(lease.targets) for lease in leases)
+        yield Metric.LISTEN_PORTS_LEFT, min(vpc.listen_ports_left for vpc in result.vpcs)
+
+
+def _happened(result: SyncResult, asking: Sequence[Trigger]) -> Iterator[tuple[Metric, float]]:
+    plans = [vpc.plan for vpc in result.vpcs if vpc.plan]
+    made = sum(len(plan.made) for plan in plans)
+    event = announced_at(asking)
+    yield Metric.FORWARDS_CHANGED, made
+    yield Metric.CHANGES_HELD, sum(len(plan.held) for plan in plans)
+    yield Metric.CHANGES_UNANNOUNCED, made if asking and event is None else 0
+    yield Metric.DRIFT_REPAIRED, sum(vpc.drift_repaired for vpc in result.vpcs)
+    yield Metric.EVENTS_NOT_PUBLISHED, sum(len(vpc.unpublished) for vpc in result.vpcs)
+    yield Metric.FLOWS_TOLD, sum(i.flows_told for vpc in result.vpcs for i in vpc.instances)
+    yield Metric.PASSES_FAILED, len(result.failures)
+    # The proof of something new, at whichever try; a look that finds all as it was says nothing of
+    # speed, nor does a change that no event announced.
+    proofs = [vpc.verified_at for vpc in result.vpcs if vpc.newly_proved]
+    if proofs and event is not None:
+        yield Metric.SECONDS_TO_VERIFIED, max(proofs) - event

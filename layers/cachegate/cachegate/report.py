@@ -1,0 +1,131 @@
+"""What a pass writes into the log: one line for each VPC, with the decision and its reasons. Pure.
+
+A person who has the id of an event finds by it, as `correlation_id` or in `caused_by`, the passes
+that it caused, and by `recheck` the re-check that followed: its correlation id.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from cachegate.describe import describe_change, describe_enrolment, describe_problem
+from cachegate.push import InstanceState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from cachegate.push import InstanceResult
+    from cachegate.results import SyncResult, VpcResult
+    from cachegate.triggers import Trigger
+
+# Of a line; what is left out is counted. The events and the ledger have all of them, and
+# CloudWatch Logs cuts a line that is too long
+# (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html).
+MOST = 100
+PASS = "pass"  # noqa: S105 - the message of the lines
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the log."""
+
+    level: Literal["info", "warning", "error"]
+    message: str
+    fields: dict[str, Any]
+
+
+def report_pass(result: SyncResult, asking: Sequence[Trigger] = ()) -> Iterator[Line]:
+    """Yield the pass's lines: one for each VPC, and one where caches have no VPC of ours."""
+    common = {
+        "caused_by": [trigger.correlation_id for trigger in asking],
+        "seconds": round(result.ended_at - result.began_at, 3),
+    }
+    for vpc in result.vpcs:
+        yield Line("error" if vpc.failure else "info", PASS, _of_vpc(vpc) | common)
+        if vpc.unpublished:
+            fields = {"vpc": vpc.vpc_id, **_first("reasons", _distinct(vpc.unpublished))}
+            yield Line("error", "events not published", fields)
+    if not result.vpcs:
+        reason = "no NAT instance carries this stack's tag, and no VPC has a ledger"
+        fields = {"vpc": None, "decision": "idle", "reasons": [reason]}
+        yield Line("info", PASS, fields | common)
+    if result.problems:
+        problems = [describe_problem(problem) for problem in result.problems]
+        yield Line("warning", "not forwarded as asked", _first("problems", problems))
+
+
+def describe_trigger(trigger: Trigger) -> dict[str, Any]:
+    """Return what is known of a trigger: whence, about what, when, and under which id."""
+    cause = trigger.cause
+    return {
+        "id": trigger.correlation_id,
+        "kind": cause.kind.value,
+        "name": cause.name,
+        "subject": cause.subject,
+        "happened_at": trigger.happened_at,
+        "receives": trigger.receives,
+    }
+
+
+def decision(vpc: VpcResult) -> str:
+    """Return in one word what the pass did in a VPC."""
+    plan = vpc.plan
+    words = {
+        "failed": vpc.failure is not None,
+        "detached": plan is not None and plan.ledger.detached,
+        "changed": plan is not None and bool(plan.made),
+        "repaired": bool(vpc.drift_repaired),
+        "held": plan is not None and bool(plan.held),
+        "idle": vpc.idle,
+    }
+    return next((word for word, fits in words.items() if fits), "kept")
+
+
+def _of_vpc(vpc: VpcResult) -> dict[str, Any]:
+    plan = vpc.plan
+    changes = [describe_change(change) for change in plan.changes] if plan else []
+    return {
+        "vpc": vpc.vpc_id,
+        "decision": decision(vpc),
+        **_first("reasons", _distinct(_reasons(vpc))),
+        "verified": vpc.verified,
+        "generation": plan.ledger.generation if plan else None,
+        **_first("changes", changes),
+        "nat_instances": {i.instance_id: i.state.value for i in vpc.instances},
+        "unreachable": list(vpc.unreachable),
+        "flows_told": sum(instance.flows_told for instance in vpc.instances),
+        **_first("problems", [describe_problem(problem) for problem in vpc.problems]),
+        **_first("notifications", [describe_enrolment(each) for each in vpc.open_enrolments]),
+        "recheck": vpc.recheck,
+        "recheck_after": vpc.recheck_after,
+    }
+
+
+def _reasons(vpc: VpcResult) -> Iterator[str]:
+    """Yield what made the pass decide so, the gravest first."""
+    if vpc.failure is not None:
+        yield f"{vpc.failure.code}: {vpc.failure}"
+    for instance in vpc.instances:
+        yield from _of_instance(instance)
+    if vpc.drift_repaired:
+        yield "a NAT instance had proved this very rule set, and differed"
+    for change in (*vpc.plan.made, *vpc.plan.held) if vpc.plan else ():
+        yield change.reason
+
+
+def _of_instance(instance: InstanceResult) -> Iterator[str]:
+    # What failed is in the failure's own text.
+    if instance.state not in {InstanceState.VERIFIED, InstanceState.FAILED}:
+        yield f"{instance.instance_id} is {instance.state}: {instance.reason}"
+    yield from (f"{instance.instance_id} warns: {warning}" for warning in instance.warnings)
+
+
+def _distinct(texts: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(texts))
+
+
+def _first(name: str, values: Sequence[Any]) -> dict[str, Any]:
+    """Return the first values as a field, and how many were left out where any were."""
+    left_out = len(values) - MOST
+    return {name: values[:MOST]} | ({f"{name}_left_out": left_out} if left_out > 0 else {})

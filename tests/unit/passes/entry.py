@@ -1,0 +1,93 @@
+"""The entry point wired to the fakes: how it is called, and what it printed."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from cachegate.actions import Actions
+from tests.unit.test_settings import COMPLETE
+
+if TYPE_CHECKING:
+    import pytest
+
+    from tests.unit.passes.fakes import FakeWorld
+
+CONTEXT = SimpleNamespace(
+    function_name="sync",
+    memory_limit_in_mb=512,
+    invoked_function_arn="arn:aws:lambda:eu-west-1:123456789012:function:sync",
+    aws_request_id="request",
+    get_remaining_time_in_millis=lambda: 120_000,
+)
+
+
+def logged(capsys: pytest.CaptureFixture[str], message: str) -> list[dict[str, Any]]:
+    """Return the lines with this message that were logged since the last call."""
+    return [line for line in printed(capsys) if line.get("message") == message]
+
+
+def counted(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    """Return the metrics' lines that were written since the last call."""
+    return [line for line in printed(capsys) if "_aws" in line]
+
+
+def printed(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def batch(world: FakeWorld, *ids: str) -> dict[str, Any]:
+    sent = str(int(world.now * 1000))
+    return {
+        "Records": [
+            {
+                "messageId": i,
+                "receiptHandle": f"receipt-{i}",
+                "body": "look",
+                "attributes": {"SentTimestamp": sent, "ApproximateReceiveCount": "1"},
+            }
+            for i in ids
+        ]
+    }
+
+
+def recheck(world: FakeWorld, message_id: str, vpc_id: str) -> dict[str, Any]:
+    record: dict[str, Any] = batch(world, message_id)["Records"][0]
+    token = world.ledgers.heartbeat(vpc_id).token
+    return record | {"body": json.dumps({"recheck": vpc_id, "token": token})}
+
+
+class Stdout:
+    """Standard output as it is at each moment: pytest puts another in its place for each phase."""
+
+    def write(self, text: str) -> int:
+        return sys.stdout.write(text)
+
+    def flush(self) -> None:
+        sys.stdout.flush()
+
+
+def entry_point(world: FakeWorld, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return the module wired to the fakes; it logs where `print` prints."""
+    environment = COMPLETE | {
+        "AWS_DEFAULT_REGION": "eu-west-1",
+        "AWS_ACCESS_KEY_ID": "none",
+        "AWS_SECRET_ACCESS_KEY": "none",
+        "POWERTOOLS_METRICS_NAMESPACE": "Cachegate",
+        "POWERTOOLS_SERVICE_NAME": "gate",
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    module: Any = importlib.import_module("functions.sync_forwards.app")
+    monkeypatch.setattr(module, "wired", Actions(world.adapters, world.settings, module.report))
+    monkeypatch.setattr(module.logger.registered_handler, "stream", Stdout())
+    module.answers = []
+
+    def respond(event: dict[str, Any], failure: str | None) -> None:
+        module.answers.append((event["RequestType"], failure))
+
+    monkeypatch.setattr(module, "respond", respond)
+    return module
