@@ -23,6 +23,7 @@ LARGEST_DOCUMENT = 64 * 1024  # MaxDocumentSizeExceeded of CreateDocument
 LEFT_OUT = frozenset(
     {
         "AWS::CloudWatch::Alarm",
+        "AWS::CloudWatch::Dashboard",  # it names the alarms
         "AWS::Lambda::LayerVersion",  # created, but a function that has one cannot be updated
     }
 )

@@ -22,6 +22,7 @@ CHECKOV = ROOT / ".venv-checkov" / "bin" / "checkov"
 # Types of ours that it has no check for; a test below tells when that changes.
 WITHOUT_CHECKS = {
     "AWS::CloudWatch::Alarm",
+    "AWS::CloudWatch::Dashboard",
     "AWS::Events::Rule",
     "AWS::Lambda::EventSourceMapping",
     "AWS::Lambda::LayerVersion",

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cachegate.domain.forward import NEVER_LISTEN
-from cachegate.metrics import Metric
+from cachegate.retry import RECEIVES
 from cachegate.settings import PREFIX, SyncSettings
 from tests.template.parsed import (
     PARAMETERS,
@@ -75,6 +75,7 @@ def test_a_trigger_lives_through_all_its_receives() -> None:
     receives = queue["RedrivePolicy"]["maxReceiveCount"]
 
     assert queue["MessageRetentionPeriod"] > receives * queue["VisibilityTimeout"]
+    assert receives == RECEIVES
     assert properties("DeadLetterQueue")["MessageRetentionPeriod"] == 14 * 24 * 3600
 
 
@@ -153,32 +154,6 @@ def test_the_functions_log_ends_with_its_retention_and_its_stack() -> None:
 
     assert log["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
     assert log["DeletionPolicy"] == "Delete"
-
-
-@pytest.mark.parametrize(
-    "alarm", ["GivenUpAlarm", "NotVerifiedAlarm", "OfflineAlarm", "TopicInactiveAlarm"]
-)
-def test_alarms_reach_the_topic(alarm: str) -> None:
-    assert properties(alarm)["AlarmActions"] == [{"Ref": "AlarmTopic"}]
-
-
-def test_silence_is_an_alarm() -> None:
-    alarm = properties("NotVerifiedAlarm")
-
-    assert alarm["TreatMissingData"] == "breaching"
-    assert alarm["Namespace"] == environment()["POWERTOOLS_METRICS_NAMESPACE"]
-    assert alarm["Dimensions"] == [
-        {"Name": "service", "Value": environment()["POWERTOOLS_SERVICE_NAME"]}
-    ]
-
-
-@pytest.mark.parametrize("alarm", ["NotVerifiedAlarm", "OfflineAlarm", "TopicInactiveAlarm"])
-def test_an_alarm_looks_at_a_metric_that_the_function_writes(alarm: str) -> None:
-    assert properties(alarm)["MetricName"] in set(Metric)
-    assert properties(alarm)["Namespace"] == environment()["POWERTOOLS_METRICS_NAMESPACE"]
-    assert properties(alarm)["Dimensions"] == [
-        {"Name": "service", "Value": environment()["POWERTOOLS_SERVICE_NAME"]}
-    ]
 
 
 class Asked(dict[str, str]):

@@ -18,8 +18,12 @@ if TYPE_CHECKING:
 
 def count_pass(result: SyncResult, asking: Sequence[Trigger] = ()) -> Mapping[Metric, float]:
     """Return what alarms and dashboards learn of a pass and of the triggers that asked for it."""
-    happened = dict(_happened(result, asking))
-    return (dict(_state(result)) if result.whole else {}) | {m: v for m, v in happened.items() if v}
+    happened = {
+        metric: value
+        for metric, value in _happened(result, asking)
+        if value or metric is Metric.SECONDS_TO_VERIFIED
+    }
+    return (dict(_state(result)) if result.whole else {}) | happened
 
 
 def _state(result: SyncResult) -> Iterator[tuple[Metric, float]]:
@@ -55,4 +59,4 @@ def _happened(result: SyncResult, asking: Sequence[Trigger]) -> Iterator[tuple[M
     # speed, nor does a change that no event announced.
     proofs = [vpc.verified_at for vpc in result.vpcs if vpc.newly_proved]
     if proofs and event is not None:
-        yield Metric.SECONDS_TO_VERIFIED, max(proofs) - event
+        yield Metric.SECONDS_TO_VERIFIED, max(0.0, max(proofs) - event)  # two clocks

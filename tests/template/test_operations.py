@@ -1,0 +1,241 @@
+"""What an operator sees: alarms and graphs look at what the code writes, and each is explained."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import botocore.session
+import pytest
+from botocore import xform_name
+
+from cachegate.domain.agent import Reply
+from cachegate.metrics import Metric
+from tests.template.parsed import RESOURCES, ROOT, TEMPLATE, environment, properties
+from tests.unit.passes.entry import CONTEXT, batch, counted, entry_point
+from tests.unit.passes.fakes import NAT, STACK, FakeWorld
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ALARMS = sorted(n for n, each in RESOURCES.items() if each["Type"] == "AWS::CloudWatch::Alarm")
+RUNBOOK = (ROOT / "docs/runbook.md").read_text()
+NAMESPACE = environment()["POWERTOOLS_METRICS_NAMESPACE"]
+BODY = properties("Dashboard")["DashboardBody"]["Fn::Sub"]
+REPLACED = json.dumps({"ElastiCache:CacheNodeReplaceComplete": "cart"})
+SNAPSHOT = json.dumps({"ElastiCache:SnapshotComplete": "cart"})
+SCHEDULE = json.dumps({"source": "aws.events", "detail-type": "Scheduled Event", "id": "1"})
+COLUMNS = 24  # of a dashboard
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A metric as CloudWatch files it; None as a unit is any."""
+
+    namespace: str
+    name: str
+    dimensions: frozenset[tuple[str, str]]
+    unit: str | None = None
+
+    @property
+    def any_unit(self) -> Series:
+        return Series(self.namespace, self.name, self.dimensions)
+
+
+@pytest.fixture
+def written(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> set[Series]:
+    """Return what the entry point writes in passes where everything happens once."""
+    world = FakeWorld()
+    app = entry_point(world, monkeypatch)
+
+    def send(*bodies: str) -> None:
+        records = batch(world, *map(str, range(len(bodies))))["Records"]
+        for record, body in zip(records, bodies, strict=True):
+            record["body"] = body
+        app.handler({"Records": records}, CONTEXT)
+        world.now += 400
+
+    world.add_cluster("cart", "10.0.1.5")
+    send(REPLACED, "what is this", SNAPSHOT)
+    world.bus.refusals = ("ThrottlingException: later",)
+    world.move("cart", "10.0.1.6")
+    send(SCHEDULE)
+    world.gateways.report = {"changed": True, "flows_told": 2}
+    send(SCHEDULE)
+    world.inventory.caches.clear()
+    send(SCHEDULE)
+    world.gateways.failing[NAT] = Reply(instance_id=NAT, failure="lost")
+    send(SCHEDULE)
+    return {series for line in counted(capsys) for series in filed(line)}
+
+
+def filed(line: dict[str, Any]) -> Iterator[Series]:
+    """Read a line in CloudWatch's embedded metric format."""
+    for each in line["_aws"]["CloudWatchMetrics"]:
+        for names in each["Dimensions"]:
+            dimensions = frozenset((name, line[name]) for name in names)
+            for metric in each["Metrics"]:
+                assert line[metric["Name"]], "a name without a value"
+                yield Series(each["Namespace"], metric["Name"], dimensions, metric["Unit"])
+
+
+def resolved(value: Any) -> str:
+    """Return the text of a dimension in a stack that has the fakes' name."""
+    return STACK if value == {"Ref": "AWS::StackName"} else str(value)
+
+
+def watched(alarm: str) -> Series:
+    found = properties(alarm)
+    return Series(
+        found["Namespace"],
+        found["MetricName"],
+        frozenset((each["Name"], resolved(each["Value"])) for each in found["Dimensions"]),
+        found.get("Unit"),
+    )
+
+
+def dashboard() -> dict[str, Any]:
+    """Return the dashboard of a stack that has the fakes' name."""
+    body = BODY.replace("${AWS::StackName}", STACK)
+    found: dict[str, Any] = json.loads(re.sub(r"\$\{([A-Za-z.:]+)\}", r"\1", body))
+    return found
+
+
+def drawn() -> list[Series]:
+    return [
+        Series(row[0], row[1], frozenset({(row[2], row[3])}))
+        for widget in dashboard()["widgets"]
+        for row in widget["properties"].get("metrics", ())
+    ]
+
+
+def test_the_code_writes_every_metric_that_it_names_under_its_unit(written: set[Series]) -> None:
+    assert written == {
+        Series(NAMESPACE, metric.value, frozenset({("service", STACK)}), metric.unit)
+        for metric in Metric
+    }
+
+
+def test_the_dimension_is_the_stacks_name() -> None:
+    assert environment()["POWERTOOLS_SERVICE_NAME"] == {"Ref": "AWS::StackName"}
+
+
+def test_each_alarm_on_our_metrics_looks_at_one_that_the_code_writes(written: set[Series]) -> None:
+    ours = [series for series in map(watched, ALARMS) if series.namespace == NAMESPACE]
+
+    assert len(ours) >= 5
+    assert [series for series in ours if series not in written] == []
+
+
+def test_each_graph_of_our_metrics_draws_one_that_the_code_writes(written: set[Series]) -> None:
+    ours = {series for series in drawn() if series.namespace == NAMESPACE}
+
+    assert ours == {series.any_unit for series in written}  # and none is left out
+
+
+@pytest.mark.parametrize("series", drawn(), ids=lambda series: f"{series.namespace} {series.name}")
+def test_a_graph_of_aws_metrics_names_a_resource_of_the_stack(series: Series) -> None:
+    ((dimension, value),) = series.dimensions
+    kinds = {"AWS/SQS": "AWS::SQS::Queue", "AWS/Lambda": "AWS::Serverless::Function"}
+    names = {"AWS/SQS": "QueueName", "AWS/Lambda": "FunctionName", NAMESPACE: "service"}
+
+    assert dimension == names[series.namespace]
+    if series.namespace != NAMESPACE:
+        resource = value.removesuffix(".QueueName")
+        assert RESOURCES[resource]["Type"] == kinds[series.namespace]
+
+
+def test_the_dashboard_refers_only_to_what_exists() -> None:
+    names = {name.split(".")[0] for name in re.findall(r"\$\{([^}]+)\}", BODY)}
+
+    assert {name for name in names if not name.startswith("AWS::")} <= set(RESOURCES)
+
+
+def test_the_dashboard_shows_every_alarm_and_its_widgets_do_not_overlap() -> None:
+    widgets = dashboard()["widgets"]
+    (alarms,) = [w["properties"]["alarms"] for w in widgets if w["type"] == "alarm"]
+
+    assert sorted(alarms) == [f"{name}.Arn" for name in ALARMS]
+    cells = [
+        {
+            (column, row)
+            for column in range(w["x"], w["x"] + w["width"])
+            for row in range(w["y"], w["y"] + w["height"])
+        }
+        for w in widgets
+    ]
+    assert not [1 for one, other in combinations(cells, 2) if one & other]
+    assert max(column for taken in cells for column, _ in taken) < COLUMNS
+
+
+@pytest.mark.parametrize("alarm", ALARMS)
+def test_an_alarm_reaches_the_topic_and_ends_with_its_heading(alarm: str) -> None:
+    found = properties(alarm)
+
+    assert found["AlarmActions"] == found["OKActions"] == [{"Ref": "AlarmTopic"}]
+    assert found["AlarmDescription"].endswith(f" Runbook: docs/runbook.md#{alarm.lower()}")
+
+
+def test_each_alarm_has_its_heading_and_each_heading_its_alarm() -> None:
+    headings = re.findall(r"^## (\w+Alarm)$", RUNBOOK, re.MULTILINE)
+
+    assert sorted(headings) == ALARMS
+
+
+def test_silence_is_an_alarm() -> None:
+    assert properties("NotVerifiedAlarm")["TreatMissingData"] == "breaching"
+
+
+@pytest.mark.parametrize(
+    "alarm", ["OfflineAlarm", "PortsAlarm", "TopicInactiveAlarm", "UnreachableAlarm"]
+)
+def test_an_alarm_about_how_things_are_does_not_end_because_a_pass_is_late(alarm: str) -> None:
+    """So it tells once; the code writes these metrics also where they are 0."""
+    assert properties(alarm)["TreatMissingData"] == "ignore"
+
+
+def commands() -> list[str]:
+    """Return every AWS command of the runbook and of the outputs, on one line each."""
+    blocks = re.findall(r"```sh\n(.*?)```|`(aws [^`]+)`", RUNBOOK, re.DOTALL)
+    texts = ["".join(block).replace("\\\n", " ") for block in blocks]
+    outputs = [each["Value"] for each in TEMPLATE["Outputs"].values()]
+    texts += [each["Fn::Sub"] for each in outputs if "Fn::Sub" in each]
+    found = (line for text in texts for line in text.splitlines())
+    return sorted({line for line in found if line.startswith("aws ")})
+
+
+@pytest.mark.parametrize("command", commands())
+def test_a_command_has_the_shape_that_the_aws_command_line_takes(command: str) -> None:
+    """It is made from the same models: https://docs.aws.amazon.com/cli/latest/reference/."""
+    _, service, operation, *rest = command.split()
+    general = {"region", "cli-binary-format", "cli-read-timeout", "query", "output"}
+    # Two options that the command line adds to ec2's own.
+    general |= {"protocol", "port", "cidr", "source-group"} if service == "ec2" else set()
+    model = botocore.session.get_session().get_service_model(service)
+    operations = {xform_name(name, "-"): name for name in model.operation_names}
+    shape = model.operation_model(operations[operation]).input_shape
+    assert shape is not None
+    members = {xform_name(name, "-"): name for name in shape.members}
+
+    options = {option.removeprefix("--") for option in rest if option.startswith("--")}
+
+    assert options - general <= set(members)
+    required = {name for flag, name in members.items() if name in shape.required_members}
+    assert required <= {members.get(option) for option in options}
+
+
+def test_what_was_given_up_is_moved_back_and_what_sqs_cannot_move_is_not() -> None:
+    """SQS moves messages only out of a dead-letter queue of another SQS queue."""
+    sources = [
+        each["Properties"]["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"]
+        for each in RESOURCES.values()
+        if each["Type"] == "AWS::SQS::Queue" and "RedrivePolicy" in each["Properties"]
+    ]
+    moves = [command for command in commands() if " start-message-move-task " in command]
+
+    assert sources == ["DeadLetterQueue.Arn"]
+    assert any("${DeadLetterQueue.Arn}" in command for command in moves)
+    assert not any("Undelivered" in command or "UNDELIVERED" in command for command in moves)
