@@ -139,10 +139,9 @@ def on_triggers(records: list[dict[str, Any]], actions: Actions) -> dict[str, An
 def raised_again(soon: Sequence[Trigger], actions: Actions) -> Iterator[None]:
     """Let an error that nobody expected end the invocation, and these messages come back soon.
 
-    Lambda counts the error and hands back the whole batch, which is what makes it loud. The other
-    messages stay hidden for the queue's visibility timeout: when they come back they are needless,
-    unless no pass succeeded meanwhile. A message that breaks every pass it is part of has left
-    their company by then, so it takes none of them to the dead-letter queue.
+    Lambda counts the error and hands back the whole batch, which is what makes it loud. These few
+    stand for all of it; the others stay hidden for the queue's own visibility timeout, and are
+    needless when they come back, for the schedule has looked meanwhile.
     """
     try:
         yield

@@ -101,6 +101,8 @@ class FakeLedgers:
         return record
 
     def heartbeat(self, vpc_id: str) -> Heartbeat:
+        if not 1 <= len(vpc_id.encode()) <= 1024:
+            raise ValueError("ValidationException: no such key of an item")
         return self.heartbeats.get(vpc_id, Heartbeat())
 
     def beat(self, vpc_id: str, heartbeat: Heartbeat, replacing: str | None = None) -> None:

@@ -214,3 +214,12 @@ def test_one_invocations_id_is_not_the_next_ones(
     app.handler({"action": "sync"}, CONTEXT)
 
     assert [line["correlation_id"] for line in logged(capsys, "pass")] == ["notice-1", "request"]
+
+
+def test_half_a_character_in_a_body_loses_no_line(
+    app: Any, world: FakeWorld, capsys: Capture
+) -> None:
+    send(app, world, {"source": "\ud800", "detail-type": "News", "id": "\udfff"})
+
+    (line,) = logged(capsys, "triggers")
+    assert line["asking"][0]["name"] == "?: News"

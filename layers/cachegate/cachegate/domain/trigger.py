@@ -194,7 +194,9 @@ def _text_notice(text: str) -> Cause:
 
 
 def _word(value: object) -> str:
-    return value[:LONGEST_WORD].strip() if isinstance(value, str) else ""
+    """Return a text as a log takes it; JSON can spell half a character, which no encoding can."""
+    word = value[:LONGEST_WORD].strip() if isinstance(value, str) else ""
+    return word.encode(errors="replace").decode()
 
 
 def _seconds(value: object) -> float | None:
