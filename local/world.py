@@ -41,6 +41,7 @@ SETTINGS = {
     "CACHEGATE_REVISIT": "2",
     "CACHEGATE_DISAGREEMENT_RECHECK": "1",
     "CACHEGATE_RECHECK": "1",
+    "CACHEGATE_RETRY": "0.5",  # then 1.5 and 4.5; SQS counts whole seconds, so 1, 2 and 5
 }
 
 
