@@ -130,6 +130,7 @@ def test_a_trigger_whose_passes_fail_is_given_up_after_its_pauses_and_holds_up_n
     world: World,
 ) -> None:
     port = listens(world)["cart/cart/0001"]
+    world.commands.seconds = 0.02  # a lost command is known to be lost after 0.6 s, not 3
     world.nat.managed.delivery.lost = 1000
     after = world.replace_node("cart")
 

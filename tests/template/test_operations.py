@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import typing
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from botocore import xform_name
 
 from cachegate.domain.agent import Reply
 from cachegate.metrics import Metric
+from cachegate.report import Decision
 from tests.template.parsed import RESOURCES, ROOT, TEMPLATE, environment, properties
 from tests.unit.passes.entry import CONTEXT, batch, counted, entry_point
 from tests.unit.passes.fakes import NAT, STACK, FakeWorld
@@ -183,6 +185,12 @@ def test_each_alarm_has_its_heading_and_each_heading_its_alarm() -> None:
     headings = re.findall(r"^## (\w+Alarm)$", RUNBOOK, re.MULTILINE)
 
     assert sorted(headings) == ALARMS
+
+
+def test_the_runbook_explains_each_decision_that_the_log_may_hold() -> None:
+    explained = re.findall(r"^\| `(\w+)` \|", RUNBOOK, re.MULTILINE)
+
+    assert sorted(explained) == sorted(typing.get_args(Decision))
 
 
 def test_silence_is_an_alarm() -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # CloudWatch Logs cuts a line that is too long
 # (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html).
 MOST = 100
+Decision = Literal["failed", "detached", "changed", "repaired", "held", "idle", "kept"]
 PASS = "pass"  # noqa: S105 - the message of the lines
 
 
@@ -68,10 +69,10 @@ def describe_trigger(trigger: Trigger) -> dict[str, Any]:
     }
 
 
-def decision(vpc: VpcResult) -> str:
+def decision(vpc: VpcResult) -> Decision:
     """Return in one word what the pass did in a VPC."""
     plan = vpc.plan
-    words = {
+    words: dict[Decision, bool] = {
         "failed": vpc.failure is not None,
         "detached": plan is not None and plan.ledger.detached,
         "changed": plan is not None and bool(plan.made),
