@@ -22,12 +22,10 @@ from cachegate.aws.network import Ec2Network
 from cachegate.aws.notifications import CacheNotifications
 from cachegate.aws.rechecks import SqsRechecks
 from cachegate.aws.stack_response import respond
-from cachegate.counts import count_pass
+from cachegate.counts import count_pass, count_triggers
 from cachegate.detach import detach
-from cachegate.domain.trigger import CauseKind
 from cachegate.errors import ConfigurationError
 from cachegate.heed import heed
-from cachegate.metrics import Metric
 from cachegate.protocols import Adapters
 from cachegate.report import describe_trigger, report_pass
 from cachegate.retry import pause
@@ -40,6 +38,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from cachegate.heed import Heeded
+    from cachegate.metrics import Metric
     from cachegate.protocols import Resolver
     from cachegate.results import SyncResult
 
@@ -163,14 +162,12 @@ def log_triggers(heeded: Heeded) -> None:
     asking = sorted(heeded.asking, key=lambda trigger: trigger.happened_at)
     if asking:
         logger.set_correlation_id(asking[0].correlation_id)
-    unknown = sum(trigger.cause.kind is CauseKind.UNKNOWN for trigger in asking)
     logger.info(
         "triggers",
         asking=[describe_trigger(trigger) for trigger in asking],
         ignored=[describe_trigger(e.trigger) | {"why": e.reason} for e in heeded.ignored],
     )
-    counts = {Metric.TRIGGERS_IGNORED: len(heeded.ignored), Metric.TRIGGERS_UNKNOWN: unknown}
-    count({metric: value for metric, value in counts.items() if value})
+    count(count_triggers(heeded))
 
 
 def count(counts: Mapping[Metric, float]) -> None:

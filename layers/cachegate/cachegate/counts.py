@@ -1,10 +1,11 @@
-"""What a pass counts, for alarms and dashboards to look at. Pure."""
+"""What triggers and a pass count, for alarms and dashboards to look at. Pure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from cachegate.domain.enrolment import Notices
+from cachegate.domain.trigger import CauseKind
 from cachegate.metrics import Metric
 from cachegate.push import InstanceState
 from cachegate.triggers import announced_at
@@ -12,8 +13,16 @@ from cachegate.triggers import announced_at
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from cachegate.heed import Heeded
     from cachegate.results import SyncResult
     from cachegate.triggers import Trigger
+
+
+def count_triggers(heeded: Heeded) -> Mapping[Metric, float]:
+    """Return what is learned of the triggers of a batch."""
+    unknown = sum(trigger.cause.kind is CauseKind.UNKNOWN for trigger in heeded.asking)
+    counts = {Metric.TRIGGERS_IGNORED: len(heeded.ignored), Metric.TRIGGERS_UNKNOWN: unknown}
+    return {metric: value for metric, value in counts.items() if value}
 
 
 def count_pass(result: SyncResult, asking: Sequence[Trigger] = ()) -> Mapping[Metric, float]:

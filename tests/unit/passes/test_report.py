@@ -216,6 +216,18 @@ def test_one_invocations_id_is_not_the_next_ones(
     assert [line["correlation_id"] for line in logged(capsys, "pass")] == ["notice-1", "request"]
 
 
+def test_a_cache_in_a_vpc_without_a_nat_instance_is_a_warning(
+    app: Any, world: FakeWorld, capsys: Capture
+) -> None:
+    world.add_cluster("far", "10.9.0.1", vpc_id="vpc-9")
+
+    send(app, world, {})
+
+    (line,) = logged(capsys, "not forwarded as asked")
+    assert line["level"] == "WARNING"
+    assert [problem["cache"] for problem in line["problems"]] == ["far"]
+
+
 def test_half_a_character_in_a_body_loses_no_line(
     app: Any, world: FakeWorld, capsys: Capture
 ) -> None:
