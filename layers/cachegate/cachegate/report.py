@@ -60,7 +60,7 @@ def describe_trigger(trigger: Trigger) -> dict[str, Any]:
     """Return what is known of a trigger: whence, about what, when, and under which id."""
     cause = trigger.cause
     return {
-        "id": trigger.correlation_id,
+        "correlation_id": trigger.correlation_id,
         "kind": cause.kind.value,
         "name": cause.name,
         "subject": cause.subject,
