@@ -15,11 +15,6 @@ if TYPE_CHECKING:
     from cachegate.results import SyncResult
     from cachegate.settings import SyncSettings
 
-# These come without an event that says that something changed.
-_NO_NEWS = frozenset(
-    {CauseKind.SCHEDULE, CauseKind.RECHECK, CauseKind.ASK, CauseKind.COMMAND_FAILED}
-)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trigger:
@@ -60,9 +55,8 @@ class Trigger:
 
 
 def announced_at(triggers: Iterable[Trigger]) -> float | None:
-    """Return when the first event happened that may have announced a change; None: none did."""
-    times = (t.happened_at for t in triggers if t.cause.kind not in _NO_NEWS)
-    return min(times, default=None)
+    """Return when the first event happened that announced a change; None: none did."""
+    return min((t.happened_at for t in triggers if t.cause.announces), default=None)
 
 
 def answer(

@@ -96,7 +96,10 @@ def trigger(world: FakeWorld, body: object) -> Trigger:
             "messageId": "m",
             "receiptHandle": "r",
             "body": json.dumps(body),
-            "attributes": {"SentTimestamp": str(int(world.now * 1000))},
+            "attributes": {
+                "SentTimestamp": str(int(world.now * 1000)),
+                "ApproximateReceiveCount": "1",
+            },
         }
     )
 

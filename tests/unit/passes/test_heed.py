@@ -41,7 +41,7 @@ def notice(name: str) -> dict[str, Any]:
 
 
 def triggers(world: FakeWorld, *bodies: object) -> list[Trigger]:
-    attributes = {"SentTimestamp": str(int(world.now * 1000))}
+    attributes = {"SentTimestamp": str(int(world.now * 1000)), "ApproximateReceiveCount": "1"}
     return [
         Trigger.from_record(
             {
