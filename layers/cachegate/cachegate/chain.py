@@ -25,9 +25,9 @@ class Link:
 def next_link(former: Heartbeat, motion: float | None, policy: Policy, most: int) -> Link:
     """Decide what follows a pass.
 
-    `motion` is in how many seconds what moves can be decided, 0 where that is not known; None
-    where nothing moves. A chain begins with that pause, and doubles from the policy's re-check to
-    its cap. After `most` re-checks the schedule takes over, until a pass finds nothing in motion.
+    `motion` is in how many seconds what moves can be decided, None where nothing moves. A chain
+    begins with that pause, and doubles from the policy's re-check to its cap. After `most`
+    re-checks the schedule takes over, until a pass finds nothing in motion.
     """
     quiet = 0 if motion is not None else former.quiet + 1
     running = bool(former.token)
@@ -36,5 +36,5 @@ def next_link(former: Heartbeat, motion: float | None, policy: Policy, most: int
     if former.rechecks >= most:
         return Link(None, former.rechecks, quiet)
     doubled = policy.recheck * 2.0 ** min(former.rechecks, DOUBLINGS) if former.rechecks else 0.0
-    delay = max(motion or policy.recheck, min(doubled, policy.recheck_cap))
+    delay = max(policy.recheck if motion is None else motion, min(doubled, policy.recheck_cap))
     return Link(delay, former.rechecks + 1, quiet)

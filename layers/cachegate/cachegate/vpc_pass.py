@@ -183,6 +183,29 @@ class VpcPass:
         motion = in_motion(result, recheck)
         if motion is None and (restless or self.announced):
             motion = recheck
+        for _ in range(TRIES):
+            now, delay = self._next_beat(result, began_at, former, motion)
+            result = replace(
+                result,
+                verified_at=now.verified_at,
+                newly_proved=result.verified and not former.proves(now.generation, now.proved),
+            )
+            try:
+                self.adapters.ledgers.beat(result.vpc_id, now, former.token)
+            except LedgerConflictError:
+                former = self.adapters.ledgers.heartbeat(result.vpc_id)
+                if former.token:
+                    break  # the pass that ended meanwhile goes on with the chain
+            else:
+                if delay is not None:
+                    self.adapters.rechecks.send(result.vpc_id, now.token, delay)
+                return replace(result, recheck_after=delay, recheck=now.token)
+        return result
+
+    def _next_beat(
+        self, result: VpcResult, began_at: float, former: Heartbeat, motion: float | None
+    ) -> tuple[Heartbeat, float | None]:
+        """Return what to note of a pass, and when to look again."""
         # What is announced begins a chain of its own, and does not inherit another's long pauses.
         chain = replace(former, rechecks=0) if self.announced else former
         link = next_link(chain, motion, self.settings.policy, self.settings.most_rechecks)
@@ -194,19 +217,7 @@ class VpcPass:
             unreachable=result.unreachable,
             offline=result.offline,
         )
-        result = replace(
-            result,
-            verified_at=now.verified_at,
-            newly_proved=result.verified and not former.proves(now.generation, now.proved),
-        )
-        try:
-            self.adapters.ledgers.beat(result.vpc_id, now, former.token)
-        except LedgerConflictError:
-            # Another pass ended meanwhile; it saw no less, and goes on with the chain.
-            return result
-        if link.delay is not None:
-            self.adapters.rechecks.send(result.vpc_id, now.token, link.delay)
-        return replace(result, recheck_after=link.delay, recheck=now.token)
+        return now, link.delay
 
     def _proof(self, result: VpcResult, began_at: float) -> Heartbeat:
         """Return what a verified pass proved, and when."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from cachegate.results import SyncResult
-    from tests.unit.passes.fakes import FakeWorld
+    from tests.unit.passes.fakes import FakeLedgers, FakeWorld
 
 POLICY = Policy(stack="gate", sources=())
 MOST = 20
@@ -45,12 +45,12 @@ def follow(
 @pytest.mark.parametrize(
     ("motions", "pauses"),
     [
-        ([0, 0, 0, 0, 0, 0], [30, 60, 120, 240, 300, 300]),
+        ([30, 30, 30, 30, 30, 30], [30, 60, 120, 240, 300, 300]),
         ([None], [None]),
-        ([0, None, None], [30, 60, None]),
-        ([0, None, 0, None, None], [30, 60, 120, 240, None]),
-        ([0, None, None, 0], [30, 60, None, 30]),  # a new chain begins with short pauses again
-        ([5, 0, 0], [5, 60, 120]),  # what can be decided sooner is looked at sooner, once
+        ([30, None, None], [30, 60, None]),
+        ([30, None, 30, None, None], [30, 60, 120, 240, None]),
+        ([30, None, None, 30], [30, 60, None, 30]),  # a new chain begins with short pauses again
+        ([5, 30, 30], [5, 60, 120]),  # what can be decided sooner is looked at sooner, once
         ([60, 5], [60, 60]),
         ([600, None, None], [600, 60, None]),
     ],
@@ -62,13 +62,13 @@ def test_pauses_double_up_to_five_minutes_and_two_quiet_passes_end_the_chain(
 
 
 def test_a_chain_is_bounded_and_begins_anew_only_after_rest() -> None:
-    pauses = follow([0.0] * (MOST + 3) + [None, 0.0])
+    pauses = follow([30.0] * (MOST + 3) + [None, 30.0])
 
     assert all(pauses[:MOST])
     assert pauses[MOST:] == [None, None, None, None, 30]
 
 
-@given(st.lists(st.none() | st.floats(0, 900), max_size=200), st.integers(0, 100))
+@given(st.lists(st.none() | st.floats(1, 900), max_size=200), st.integers(0, 100))
 def test_there_are_never_more_rechecks_in_a_row_than_are_allowed(
     motions: list[float | None], most: int
 ) -> None:
@@ -84,7 +84,7 @@ def test_there_are_never_more_rechecks_in_a_row_than_are_allowed(
 def test_no_number_of_rechecks_overflows() -> None:
     former = Heartbeat(token="live", rechecks=NEVER)  # noqa: S106
 
-    assert next_link(former, 0, POLICY, NEVER + 1) == Link(300, NEVER + 1, 0)
+    assert next_link(former, 30, POLICY, NEVER + 1) == Link(300, NEVER + 1, 0)
 
 
 # -- the same by whole passes ----------------------------------------------------------------------
@@ -177,19 +177,45 @@ def test_a_recheck_that_comes_twice_is_taken_once(world: FakeWorld) -> None:
     assert take(world, recheck) is None
 
 
-def test_of_two_passes_at_once_one_goes_on_with_the_chain(world: FakeWorld) -> None:
-    class Busy:
-        """Ledgers where another pass always ends just before ours."""
+@dataclass
+class Meanwhile:
+    """Ledgers where another pass ends just before ours, and leaves a chain with this token."""
 
-        def __getattr__(self, name: str) -> Any:
-            return getattr(world.ledgers, name)
+    ledgers: FakeLedgers
+    token: str
+    ended: bool = False
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.ledgers, name)
+
+    def beat(self, vpc_id: str, heartbeat: Heartbeat, replacing: str | None = None) -> None:
+        if replacing is not None and not self.ended:
+            self.ended = True
+            self.ledgers.beat(vpc_id, Heartbeat(token=self.token))
+            raise LedgerConflictError(vpc_id)
+        self.ledgers.beat(vpc_id, heartbeat, replacing)
+
+
+@pytest.mark.parametrize(("token", "sent"), [("theirs", 0), ("", 1)])
+def test_of_two_passes_at_once_one_goes_on_with_the_chain(
+    world: FakeWorld, token: str, sent: int
+) -> None:
+    world.adapters = replace(world.adapters, ledgers=Meanwhile(world.ledgers, token))
+
+    result = sync(world.adapters, world.settings, announced=True)
+
+    assert result.vpcs[0].failure is None
+    assert len(world.rechecks.sent) == sent
+
+
+def test_a_heartbeat_that_always_changes_is_given_up(world: FakeWorld) -> None:
+    class Busy(Meanwhile):
         def beat(self, vpc_id: str, heartbeat: Heartbeat, replacing: str | None = None) -> None:
             if replacing is not None:
                 raise LedgerConflictError(vpc_id)
-            world.ledgers.beat(vpc_id, heartbeat)
+            super().beat(vpc_id, heartbeat)
 
-    world.adapters = replace(world.adapters, ledgers=Busy())
+    world.adapters = replace(world.adapters, ledgers=Busy(world.ledgers, ""))
 
     result = sync(world.adapters, world.settings, announced=True)
 
