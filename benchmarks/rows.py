@@ -34,6 +34,12 @@ class Rows:
             for way, sizes in groups.items()
         }
 
+    def quantiles(self, way: str) -> tuple[float, float]:
+        """Return the median and the 95th percentile of one way, whatever the size."""
+        taken = [ms for each, _, _, ms in self.raw if each == way]
+        cuts = statistics.quantiles(taken, n=20, method="inclusive")
+        return statistics.median(taken), cuts[-1]
+
     def ratio(self, way: str, size: int, to_way: str, to_size: int) -> tuple[float, float, float]:
         """Return the median, least and greatest ratio, each taken within one repetition."""
         taken = {(w, s, r): ms for w, s, r, ms in self.raw}

@@ -12,6 +12,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from itertools import product
@@ -80,6 +81,7 @@ class Gate:
     granted: set[Grant] = field(default_factory=set)  # of the roles that have called
     used: set[Grant] = field(default_factory=set)
     denied: list[Call] = field(default_factory=list)
+    calls: Counter[str] = field(default_factory=Counter)  # those allowed, by action
 
     def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request, or pass it on."""
@@ -95,6 +97,7 @@ class Gate:
         allowing = [set(allowing_grants(statements, call, each)) for each in call.resources]
         if all(allowing):
             self.used.update(*allowing)
+            self.calls[call.action] += 1
             return self.application(environ, start)
         self.denied.append(call)
         return _refuse(call, start, in_json=target is not None)

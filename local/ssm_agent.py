@@ -88,7 +88,6 @@ class ManagedInstance:
             out, err = Path(folder, "stdout"), Path(folder, "stderr")
             with out.open("w") as stdout, err.open("w") as stderr:
                 process = subprocess.Popen(
-                    self.host.command("sh", "-c", str(script)) if False else
                     self.host.command("sh", str(script)),
                     stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr,
                     env=dict(self.environment), start_new_session=True,

@@ -191,14 +191,23 @@ class World(CacheWorld):
 
     def troubles(self, most: int = 10) -> str:
         """Return the last lines that are neither INFO nor metrics, and the calls denied."""
-        functions = self.stack.functions.values() if self.stack else ()
-        names = tuple(f"{function.name}-" for function in functions)
-        files = [path for path in sorted(self.folder.glob("*.log")) if path.name.startswith(names)]
-        lines = [line for path in files for line in path.read_text().splitlines()]
+        lines = self._log()
         noise = ('"level":"INFO"', '{"_aws":')
         logged = [line for line in lines if not any(each in line for each in noise)]
         denied = sorted({f"denied: {call.action}" for call in self.aws.gate.denied})
         return "\n".join([*logged[-most:], *denied])
+
+    def logged(self, message: str) -> list[dict[str, Any]]:
+        """Return the lines with this message that functions have logged so far, parsed."""
+        wanted = f'"message":"{message}"'
+        return [json.loads(line) for line in self._log() if wanted in line]
+
+    def _log(self) -> list[str]:
+        """Return the lines of all functions of the stack, those of one environment in order."""
+        functions = self.stack.functions.values() if self.stack else ()
+        names = tuple(f"{function.name}-" for function in functions)
+        files = [path for path in sorted(self.folder.glob("*.log")) if path.name.startswith(names)]
+        return [line for path in files for line in path.read_text().splitlines()]
 
     def wait_until(self, true: Callable[[], Any], within_s: float = 20, what: str = "") -> Any:
         """Ask until the answer is true and return it; raise WorldError when time is up."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +22,7 @@ class Heard:
 def heard(world: World) -> dict[str, Heard]:
     """Return every trigger that has reached the function so far, by its correlation id."""
     found = {}
-    for line in _lines(world):
+    for line in world.logged("triggers"):
         for cause in line["asking"]:
             found[cause["correlation_id"]] = _heard(cause)
         for cause in line["ignored"]:
@@ -33,16 +32,8 @@ def heard(world: World) -> dict[str, Heard]:
 
 def batches(world: World) -> int:
     """Return how many batches of triggers have reached the function so far."""
-    return len(_lines(world))
+    return len(world.logged("triggers"))
 
 
 def _heard(cause: dict[str, Any], why: str | None = None) -> Heard:
     return Heard(cause["kind"], cause["name"], cause["subject"], why)
-
-
-def _lines(world: World) -> list[dict[str, Any]]:
-    assert world.stack is not None
-    function = world.stack.functions["SyncForwards"].name
-    logs = sorted(world.folder.glob(f"{function}-*.log"))
-    lines = [line for log in logs for line in log.read_text().splitlines()]
-    return [json.loads(line) for line in lines if '"message":"triggers"' in line]

@@ -36,15 +36,6 @@ MALFORMED = (
 )
 
 
-def lines(world: World, message: str) -> list[dict[str, Any]]:
-    """Return what the function logged under a message."""
-    assert world.stack is not None
-    name = world.stack.functions["SyncForwards"].name
-    text = "".join(path.read_text() for path in sorted(world.folder.glob(f"{name}-*.log")))
-    logged = (json.loads(line) for line in text.splitlines() if line.startswith("{"))
-    return [line for line in logged if line.get("message") == message]
-
-
 def metrics(world: World, metric: str) -> float:
     """Return the sum of all that was counted under a name."""
     assert world.stack is not None
@@ -109,7 +100,7 @@ def test_what_is_malformed_is_answered_or_counted_and_never_comes_back(world: Wo
     world.wait_until(partial(counted, world, "TriggersUnknown", len(MALFORMED)))
     world.wait_until(lambda: waiting(world, "SyncQueue") == 0)
     assert waiting(world, "DeadLetterQueue") == 0
-    assert lines(world, "the pass broke off") == []
+    assert world.logged("the pass broke off") == []
 
 
 def test_an_instance_that_stays_offline_fails_no_pass_and_fills_no_queue(world: World) -> None:
@@ -121,7 +112,7 @@ def test_an_instance_that_stays_offline_fails_no_pass_and_fills_no_queue(world: 
         world.wait_until(offline, what="a pass has seen it offline")
 
     world.wait_until(lambda: waiting(world, "SyncQueue") == 0)
-    assert [line for line in lines(world, "pass") if line["level"] == "ERROR"] == []
+    assert [line for line in world.logged("pass") if line["level"] == "ERROR"] == []
     assert waiting(world, "DeadLetterQueue") == 0
     world.nat.managed.online = True
 
@@ -139,10 +130,10 @@ def test_a_trigger_whose_passes_fail_is_given_up_after_its_pauses_and_holds_up_n
         lambda: waiting(world, "DeadLetterQueue") == 1, within_s=60, what="it is given up"
     )
 
-    asked = [line for line in lines(world, "triggers") if "the one that fails" in str(line)]
+    asked = [line for line in world.logged("triggers") if "the one that fails" in str(line)]
     receives = [t["receives"] for line in asked for t in line["asking"] if t["kind"] == "ask"]
     assert receives == [1, 2, 3, 4]
-    failed = [line for line in lines(world, "pass") if line["decision"] == "failed"]
+    failed = [line for line in world.logged("pass") if line["decision"] == "failed"]
     assert all("undelivered" in line["reasons"][0] for line in failed)
     ends = {line["function_request_id"]: moment(line) for line in failed}
     for (before, again), pause in zip(pairwise(asked), PAUSES, strict=True):

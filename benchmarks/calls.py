@@ -1,0 +1,88 @@
+"""AWS calls of one pass, by the number of nodes: they must grow by page, not by node."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from local.caches import Options
+from local.network import SUBNET_GROUP
+from local.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from local.deploy import Stack
+
+EXPOSED = {"cachegate:expose": "true"}
+NODES_A_GROUP = 30
+UNDER_WAY = 6.0  # seconds in which a batch that was begun has ended
+GROUPS = {
+    "elasticache": "caches", "tag": "caches", "ec2": "network", "dynamodb": "ledger",
+    "ssm": "commands", "events": "events", "sqs": "queue",
+}  # fmt: skip
+
+
+def measure(sizes: tuple[int, ...]) -> dict[int, Mapping[str, int]]:
+    """Return what a pass that finds nothing new calls, by service and number of nodes.
+
+    Nothing answers at the nodes: what is counted does not depend on it, and 300 servers would.
+    """
+    counted = {}
+    for size in sizes:
+        with World() as world:
+            _create(world, size)
+            stack = world.deploy()
+            _quiet(world, stack)
+            world.invoke({"action": "sync"})
+            before = Counter(world.aws.gate.calls)
+            world.invoke({"action": "sync"})
+            counted[size] = _by_group(Counter(world.aws.gate.calls) - before)
+    return counted
+
+
+def _quiet(world: World, stack: Stack) -> None:
+    """Wait for the pass that the deployment asked for, and let no message ask for another."""
+    world.wait_until(lambda: world.logged("pass"), what="the first pass is reported")
+    for source in stack.sources:
+        source.paused.set()
+    time.sleep(UNDER_WAY)
+
+
+def _create(world: World, size: int) -> None:
+    """Make groups of cluster-mode nodes that AWS describes and DNS knows."""
+    for first in range(0, size, NODES_A_GROUP):
+        count = min(NODES_A_GROUP, size - first)
+        addresses = [world.network.take_address() for _ in range(count)]
+        options = Options(
+            tags=dict(EXPOSED),
+            subnet_group=SUBNET_GROUP,
+            security_groups=(world.network.cache_group,),
+        )
+        name = f"group{first:03}"
+        group = world.aws.fleet.create_group(name, [addresses], options, cluster_mode=True)
+        for cluster_id in group.members:
+            world.network.add_interface(world.node(cluster_id).address, cluster_id)
+
+
+def _by_group(calls: Mapping[str, int]) -> Mapping[str, int]:
+    found: Counter[str] = Counter()
+    for action, count in calls.items():
+        found[GROUPS[action.partition(":")[0]]] += count
+    return found
+
+
+def markdown(counted: Mapping[int, Mapping[str, int]]) -> str:
+    """Return a table: what is asked in the rows, the number of nodes in the columns."""
+    sizes = sorted(counted)
+    rows = dict.fromkeys(GROUPS.values())
+    lines = [
+        f"| calls | {' | '.join(f'{size} nodes' for size in sizes)} |",
+        f"| --- |{' ---: |' * len(sizes)}",
+    ]
+    for row in rows:
+        cells = " | ".join(str(counted[size].get(row, 0)) for size in sizes)
+        lines.append(f"| {row} | {cells} |")
+    totals = " | ".join(str(sum(counted[size].values())) for size in sizes)
+    return "\n".join([*lines, f"| all | {totals} |"])
