@@ -46,7 +46,7 @@ bench: setup packages ## Measure everything side by side and write docs/benchmar
 bench-quick: setup packages ## The same in two minutes, without writing the page
 	@$(PY) -m local.sandbox $(PY) -m benchmarks --quick
 
-check: setup build .venv-checkov/ready ## Format, lint, types, unit tests, template with cfn-lint and checkov: a minute, no root, no network
+check: setup build .venv-checkov/ready ## Format, lint, types, unit tests, template with cfn-lint and checkov: a minute once set up, no root
 	@ruff format --check --quiet . && ruff check --quiet . && mypy
 	@sam validate --lint
 	@$(PY) -m pytest tests/unit tests/template

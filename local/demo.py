@@ -52,7 +52,9 @@ class Story:
         good = bool(self.claims) and all(true for _, true in self.claims)
         seconds = time.monotonic() - self.began
         word = "Done" if good else "[bold red]FAILED[/]"
-        self.console.print(f"{word} in {seconds:.0f} s; everything is cleaned up.", highlight=False)
+        self.console.print(
+            f"{word} in {seconds:.0f} s; the embedded world is gone again.", highlight=False
+        )
         return 0 if good else 1
 
 
@@ -61,8 +63,8 @@ def play(world: World, story: Story) -> None:
     world.create_replication_group("sessions", replicas=2)
     world.create_cluster("cart", engine="valkey")
     world.create_memcached("pages", nodes=2)
-    story.tell("three caches run in a VPC: sessions (Redis, 3 nodes), cart (Valkey, 1), "
-               "pages (Memcached, 2)")  # fmt: skip
+    story.tell("three caches run in a VPC: sessions (Redis, 3 nodes), cart (Valkey, played by "
+               "Redis, 1), pages (Memcached, 2)")  # fmt: skip
     stack = world.deploy()
     forwards = world.wait_until(lambda: forwarded(world), what="a first verified pass")
     public = world.nat.public_address
@@ -107,7 +109,7 @@ def replace(world: World, story: Story, client: Client, port: int) -> None:
     kept = {f["key"]: f["listen"] for f in forwarded(world)}[f"sessions/{REPLACED}/0001"]
     story.console.print()
     story.claim(
-        f"the new node answers at the old address {public}:{port}, "
+        f"the new node answers at the same public address {public}:{port}, "
         f"{seconds:.1f} s after the replacement",
         true=held["last_by"] == new and kept == port,
     )

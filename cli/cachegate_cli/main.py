@@ -36,7 +36,7 @@ def plan(*, stack: Stack = DEFAULT_STACK, force: Force = False) -> None:
 
 @app.command()
 def sync(*, stack: Stack = DEFAULT_STACK, force: Force = False) -> None:
-    """Run a pass now and wait until it is verified; also ends a detachment."""
+    """Run a pass now and wait for the proof that the kernels hold it; also ends a detachment."""
     _ask(stack, {"action": "sync", "force": force})
 
 

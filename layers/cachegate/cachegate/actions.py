@@ -180,9 +180,9 @@ class Actions:
 
 
 def sync_answer(result: SyncResult) -> Answer:
-    """Return how a pass ended; `ok` only where every VPC that could be asked is verified."""
+    """Return how a pass ended; `ok` only where each VPC with a running instance is verified."""
     return {
-        **_outcome(result.failures),
+        **_outcome(error for vpc in result.vpcs if (error := vpc.unproved)),
         "began_at": result.began_at,
         "vpcs": [_vpc(vpc) for vpc in result.vpcs],
         "problems": [describe_problem(problem) for problem in result.all_problems],
@@ -202,7 +202,7 @@ def _vpc(vpc: VpcResult) -> Answer:
         "nat_instances": [asdict(instance) for instance in vpc.instances],
         "notifications": [describe_enrolment(enrolment) for enrolment in vpc.enrolments],
         "recheck_after": vpc.recheck_after,
-        "error": str(vpc.failure) if vpc.failure else None,
+        "error": str(vpc.unproved) if vpc.unproved else None,
     }
 
 

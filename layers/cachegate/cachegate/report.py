@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # CloudWatch Logs cuts a line that is too long
 # (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html).
 MOST = 100
-Decision = Literal["failed", "detached", "changed", "repaired", "held", "idle", "kept"]
+Decision = Literal["failed", "detached", "offline", "changed", "repaired", "held", "idle", "kept"]
 PASS = "pass"  # noqa: S105 - the message of the lines
 
 
@@ -75,6 +75,7 @@ def decision(vpc: VpcResult) -> Decision:
     words: dict[Decision, bool] = {
         "failed": vpc.failure is not None,
         "detached": plan is not None and plan.ledger.detached,
+        "offline": not vpc.verified and not vpc.idle,
         "changed": plan is not None and bool(plan.made),
         "repaired": bool(vpc.drift_repaired),
         "held": plan is not None and bool(plan.held),

@@ -72,6 +72,17 @@ class VpcResult:
         return not self.error and not self._states & ASKED
 
     @property
+    def unproved(self) -> CachegateError | None:
+        """Return why nobody can say that the rule set is in force, None where it is or nobody runs.
+
+        More than `failure`: an instance out of reach fails no pass, and proves nothing.
+        """
+        if self.verified or self.idle:
+            return None
+        unreached = f"{self.vpc_id}: Systems Manager reaches none of {', '.join(self.offline)}"
+        return self.failure or NotVerifiedError(unreached)
+
+    @property
     def _states(self) -> set[InstanceState]:
         return {instance.state for instance in self.instances}
 

@@ -36,7 +36,7 @@ class SyncSettings:
     enrol: bool = False  # CACHEGATE_ENROL_NOTIFICATIONS: may caches be brought to our topic
     adopt_owner: str | None = None  # CACHEGATE_ADOPT_FROM: a stack that existed before
     adopt_table: str | None = None  # CACHEGATE_ADOPT_TABLE: its retained ledger, where it exists
-    stale_trigger: float = 60.0  # CACHEGATE_STALE_TRIGGER: see design, a trigger sent before that
+    stale_trigger: float = 60.0  # CACHEGATE_STALE_TRIGGER: needless if sent longer before a pass
     resolve_deadline: float = 3.0  # CACHEGATE_RESOLVE_DEADLINE
     retry: float = 10.0  # CACHEGATE_RETRY: before a failed pass is tried again first; see retry.py
     most_rechecks: int = 20  # CACHEGATE_MOST_RECHECKS: then the schedule takes over

@@ -94,6 +94,21 @@ def test_sync_that_was_not_verified_is_no_success(world: FakeWorld) -> None:
     assert "timed out on the instance" in answer["error"]["message"]
 
 
+def test_sync_that_reached_no_running_instance_is_no_success(world: FakeWorld) -> None:
+    world.add_instance("i-second", VPC)
+    offline = {i: Reply(instance_id=i, registering=True, failure="lost") for i in (NAT, "i-second")}
+    ask(world, "sync")
+    world.gateways.failing |= {NAT: offline[NAT]}
+
+    assert ask(world, "sync")["ok"]  # the second one proved it
+    world.gateways.failing |= offline
+    answer = ask(world, "sync")
+
+    assert not answer["ok"]
+    assert answer["error"]["code"] == "not_verified"
+    assert f"{NAT}, i-second" in answer["error"]["message"]
+
+
 def test_describe_names_every_forward_and_every_cache_without_one(world: FakeWorld) -> None:
     world.add_cluster("cart", "10.0.1.5")
     world.add_cluster("far", "10.9.1.5", vpc_id="vpc-far")

@@ -103,6 +103,7 @@ def test_an_offline_instance_is_a_reason_and_no_error(
     (line,) = logged(capsys, "pass")
     assert line["level"] == "INFO"
     assert f"{NAT} is offline: no agent" in line["reasons"]
+    assert line["decision"] == "offline"
 
 
 def test_a_repaired_drift_is_the_decision_of_a_pass(
