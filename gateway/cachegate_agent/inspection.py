@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
-from cachegate_agent import conntrack, preflight
+from cachegate_agent import conntrack, preflight, units
 
 if TYPE_CHECKING:
     from cachegate_agent.backend import Live
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def inspect(state: State) -> Dict[str, Any]:
-    """Return the whole report; report.page() cuts it into pages."""
+    """Return the whole report without a probe; report.page() cuts it into pages."""
     saved = state.load()
     choice = preflight.choose()
     live = choice.backend.read()
@@ -30,6 +30,9 @@ def inspect(state: State) -> Dict[str, Any]:
         "digest": saved.rules.digest if saved else (held.digest if held else ""),
         "backend": backend.name,
         "drift": _differs(saved, live, backend.name),
+        "installed": units.is_current(state),
+        "unreachable": [],
+        "warnings": [*choice.warnings, *(preflight.warnings(saved.rules) if saved else [])],
         "live": {"generation": held.generation, "digest": held.digest} if held else None,
         "sources": [str(source) for source in saved.rules.sources] if saved else [],
         "forwards": [

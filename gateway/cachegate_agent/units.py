@@ -74,17 +74,27 @@ def install(state: State) -> List[str]:
         return [f"not installed: the state directory is not {DEFAULT}"]
     if not SYSTEMD.is_dir():
         return ["not installed: systemd does not run here, so nothing restores or repairs"]
-    place = state.folder / "agent.pyz"
-    changed = _write(place, carry.running())
-    for name, text in texts(f"{sys.executable} -I {place}").items():
-        changed |= _write(UNITS / name, text.encode())
-    if not changed:
+    if not [path for path, content in _files(state).items() if _write(path, content)]:
         return []
     return (
         _systemctl("daemon-reload")
         + _systemctl("enable", RESTORE)
         + _systemctl("enable", "--now", TIMER)
     )
+
+
+def is_current(state: State) -> bool:
+    """Tell whether what is installed is the running agent, or nothing can be installed here."""
+    if not state.is_default or not SYSTEMD.is_dir():
+        return True
+    return all(_holds(path, content) for path, content in _files(state).items())
+
+
+def _files(state: State) -> Dict[Path, bytes]:
+    """Return what an installation consists of."""
+    place = state.folder / "agent.pyz"
+    units = texts(f"{sys.executable} -I {place}")
+    return {place: carry.running(), **{UNITS / name: text.encode() for name, text in units.items()}}
 
 
 def uninstall(state: State) -> None:
@@ -102,13 +112,17 @@ def uninstall(state: State) -> None:
 
 def _write(path: Path, content: bytes) -> bool:
     """Write a file whole, or not at all where it is the same; return whether it changed."""
-    if path.exists() and path.read_bytes() == content:
+    if _holds(path, content):
         return False
     scratch = path.with_name(f"{path.name}.new")
     scratch.write_bytes(content)
     scratch.chmod(0o600 if path.suffix == ".pyz" else 0o644)
     scratch.replace(path)
     return True
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    return path.exists() and path.read_bytes() == content
 
 
 def _systemctl(*arguments: str) -> List[str]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from cachegate.heed import Heeded
-    from cachegate.results import SyncResult
+    from cachegate.results import SyncResult, VpcResult
     from cachegate.triggers import Trigger
 
 
@@ -37,20 +37,28 @@ def count_pass(result: SyncResult, asking: Sequence[Trigger] = ()) -> Mapping[Me
 
 def _state(result: SyncResult) -> Iterator[tuple[Metric, float]]:
     """Yield how things are, which a pass over some VPCs only cannot tell."""
-    instances = [instance for vpc in result.vpcs for instance in vpc.instances]
-    offline = sum(instance.state is InstanceState.OFFLINE for instance in instances)
-    yield Metric.NAT_INSTANCES_OFFLINE, offline
-    yield Metric.TARGETS_UNREACHABLE, sum(len(vpc.unreachable) for vpc in result.vpcs)
-    enrolments = [enrolment for vpc in result.vpcs for enrolment in vpc.enrolments]
-    yield Metric.TOPICS_INACTIVE, sum(e.notices is Notices.INACTIVE for e in enrolments)
     # Where nobody is to be asked, nothing is overdue.
-    due = (vpc.verified_at for vpc in result.vpcs if not vpc.idle)
+    due = (_due_since(vpc, result) for vpc in result.vpcs if not vpc.idle)
     yield Metric.VERIFIED_AGE, result.ended_at - min(due, default=result.ended_at)
+    if all(vpc.error is None for vpc in result.vpcs):  # else trouble in one would look mended
+        instances = [instance for vpc in result.vpcs for instance in vpc.instances]
+        offline = sum(instance.state is InstanceState.OFFLINE for instance in instances)
+        yield Metric.NAT_INSTANCES_OFFLINE, offline
+        yield Metric.TARGETS_UNREACHABLE, sum(len(vpc.unreachable) for vpc in result.vpcs)
+        enrolments = [enrolment for vpc in result.vpcs for enrolment in vpc.enrolments]
+        yield Metric.TOPICS_INACTIVE, sum(e.notices is Notices.INACTIVE for e in enrolments)
     plans = [vpc.plan for vpc in result.vpcs if vpc.plan]
     if plans and len(plans) == len(result.vpcs):  # a sum without one VPC would look like a loss
         leases = [lease for plan in plans for lease in plan.ledger.leases.values()]
         yield Metric.FORWARDS, sum(bool(lease.targets) for lease in leases)
         yield Metric.LISTEN_PORTS_LEFT, min(vpc.listen_ports_left for vpc in result.vpcs)
+
+
+def _due_since(vpc: VpcResult, result: SyncResult) -> float:
+    """Return when the VPC was last verified; without any proof when its first port was leased."""
+    leases = vpc.plan.ledger.leases.values() if vpc.plan else ()
+    first = min((lease.leased_at for lease in leases), default=result.ended_at)
+    return vpc.verified_at or first
 
 
 def _happened(result: SyncResult, asking: Sequence[Trigger]) -> Iterator[tuple[Metric, float]]:

@@ -103,7 +103,11 @@ class Passed:
         if lease.kind is not ForwardKind.NODE:
             return None
         if change.kind is ChangeKind.MOVE:
-            return HappeningKind.NODE_REPLACED if change.before and change.after else None
+            former = self.before.leases.get(lease.key)
+            # In doubt a port leads nowhere first, so a replacement may come in two moves.
+            led = change.before or (former.lost if former else ())
+            replaced = led and change.after and led != change.after
+            return HappeningKind.NODE_REPLACED if replaced else None
         return {
             ChangeKind.ADD: HappeningKind.NODE_ADDED,
             ChangeKind.RETURN: HappeningKind.NODE_ADDED,
@@ -113,7 +117,8 @@ class Passed:
     def _node_at(self, ledger: Ledger, primary: Lease) -> str | None:
         """Return the node that a primary forward leads to by this ledger."""
         lease = ledger.leases.get(primary.key)
-        if lease is None or not lease.targets:
+        leads = (lease.targets or lease.lost) if lease else ()
+        if lease is None or not leads:
             return None
         return next(
             (
@@ -121,7 +126,7 @@ class Passed:
                 for other in ledger.leases.values()
                 if other.cache == lease.cache
                 and other.kind is ForwardKind.NODE
-                and other.targets == lease.targets
+                and (other.targets or other.lost) == leads
             ),
             None,
         )
@@ -145,7 +150,8 @@ class Passed:
     def is_drift(self, instance: InstanceResult) -> bool:
         """Tell whether an instance had proved this very rule set before, and differed now."""
         proved = self.former.generation == self.plan.ledger.generation
-        return instance.changed and proved and instance.instance_id in self.former.proved
+        known = instance.instance_id in self.former.proved and not instance.outdated
+        return instance.changed and proved and known
 
 
 def _forward(lease: Lease) -> dict[str, Any]:

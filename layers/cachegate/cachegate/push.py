@@ -36,6 +36,7 @@ class InstanceResult:
     flows_told: int = 0
     unreachable: tuple[int, ...] = ()  # listen ports whose targets did not answer
     warnings: tuple[str, ...] = ()
+    outdated: bool = False  # another agent than ours was installed there before
 
 
 def judge(reply: Reply, ledger: Ledger) -> InstanceResult:
@@ -68,7 +69,7 @@ def judge(reply: Reply, ledger: Ledger) -> InstanceResult:
 def still_proved(reply: Reply, ledger: Ledger) -> InstanceResult | None:
     """Return a proof where a reply to `inspect` shows the rule set in force; else None."""
     report = reply.report if reply.failure is None else None
-    if report is None or report.get("drift") is not False:
+    if report is None or report.get("drift") is not False or is_outdated(reply):
         return None
     if (report.get("generation"), report.get("digest")) != (
         ledger.generation,
@@ -79,7 +80,14 @@ def still_proved(reply: Reply, ledger: Ledger) -> InstanceResult | None:
         instance_id=reply.instance_id,
         state=InstanceState.VERIFIED,
         backend=str(report.get("backend", "")),
+        unreachable=tuple(report.get("unreachable", ())),
+        warnings=tuple(report.get("warnings", ())),
     )
+
+
+def is_outdated(reply: Reply) -> bool:
+    """Tell whether a reply to `inspect` says that another agent is installed, or a part of ours."""
+    return (reply.report or {}).get("installed") is False
 
 
 def _ended(reply: Reply, state: InstanceState, reason: str) -> InstanceResult:

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from cachegate.settings import SyncSettings
 
 
+# EventBridge tries for this long to deliver an event
+# (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html).
+LONGEST_WAY = 24 * 3600.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trigger:
     """One message of the queue. Nothing in it is trusted beyond what may be ignored."""
@@ -49,9 +54,11 @@ class Trigger:
 
     @property
     def happened_at(self) -> float:
-        """Return when that happened by its sender, who may not claim the future; else when sent."""
+        """Return when that happened by its sender; when it was sent where that cannot be true."""
         happened = self.cause.happened_at
-        return self.sent_at if happened is None else min(happened, self.sent_at)
+        if happened is None or not self.sent_at - LONGEST_WAY <= happened <= self.sent_at:
+            return self.sent_at
+        return happened
 
 
 def announced_at(triggers: Iterable[Trigger]) -> float | None:
@@ -89,12 +96,13 @@ def unanswered(triggers: Sequence[Trigger], result: SyncResult) -> list[Trigger]
 def fewest(triggers: Sequence[Trigger]) -> list[Trigger]:
     """Return the fewest messages that ask for all that these ask for.
 
-    That is the youngest trigger of the world, for an older one may be taken for needless when it
-    comes back; without any, each re-check.
+    That is one trigger of the world; without any, each re-check. One that announces a change, for
+    re-checks have to follow it. The youngest, for an older one may be taken for needless when it
+    comes back.
     """
     of_the_world = (trigger for trigger in triggers if trigger.vpc_id is None)
-    youngest = max(of_the_world, key=lambda trigger: trigger.sent_at, default=None)
-    return list(triggers) if youngest is None else [youngest]
+    chosen = max(of_the_world, key=lambda t: (t.cause.announces, t.sent_at), default=None)
+    return list(triggers) if chosen is None else [chosen]
 
 
 def _wants_all(triggers: Sequence[Trigger], adapters: Adapters, settings: SyncSettings) -> bool:

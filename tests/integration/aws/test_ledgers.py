@@ -134,6 +134,11 @@ def test_a_heartbeat_is_kept_beside_the_ledger_and_makes_none(dynamodb: DynamoDB
     ledgers.beat("vpc-1", beat)
 
     assert ledgers.heartbeat("vpc-1") == beat
+    item = {"vpc": {"S": "vpc-1"}, "part": {"S": "heartbeat"}}
+    former = {"began_at": "1732275600.123456", "verified_at": "0.1", "rechecks": "3"}
+    written = {name: {"N": value} for name, value in former.items()} | {"token": {"S": "t"}}
+    dynamodb.put_item(TableName=TABLE, Item={**item, **written})
+    assert ledgers.heartbeat("vpc-1") == beat  # as a version before `quiet` wrote it
     assert ledgers.load("vpc-1") is None
     assert ledgers.vpc_ids() == frozenset()
 

@@ -293,13 +293,17 @@ def test_inspect_counts_connections_and_pages(gateway: Gateway) -> None:
     assert waiting.stdout is not None
     waiting.stdout.readline()
 
+    dead = [*forwards, forward(6382, "10.0.1.77")]
+    gateway.apply(payload(5, *dead))
     whole = gateway.agent("inspect").answer
     part = gateway.agent("inspect", None, "--from", "6380").answer
 
     assert whole["owner"] == "stack-under-test"
-    assert (whole["generation"], whole["drift"], whole["next"]) == (4, False, None)
-    assert [item["connections"] for item in whole["forwards"]] == [0, 2, 0]
-    assert [item["listen"] for item in part["forwards"]] == [6380, 6381]
+    assert (whole["generation"], whole["drift"], whole["next"]) == (5, False, None)
+    assert [item["connections"] for item in whole["forwards"]] == [0, 2, 0, 0]
+    assert [item["listen"] for item in part["forwards"]] == [6380, 6381, 6382]
+    assert whole["unreachable"] == part["unreachable"] == [6382]
+    assert whole["installed"] is True  # where nothing can be installed, nothing is missing
     assert {key: whole["forwards"][0][key] for key in forwards[0]} == forwards[0]
 
 

@@ -81,6 +81,26 @@ def test_installing_twice_starts_the_units_once(
     assert (done.returncode, "malformed" in done.stdout) == (2, True)
 
 
+def test_what_differs_from_the_running_agent_is_not_current(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    systemd(tmp_path, monkeypatch)
+    state = State(tmp_path / "state")
+    state.folder.mkdir()
+    assert not units.is_current(state)
+    units.install(state)
+    assert units.is_current(state)
+
+    for path in (state.folder / "agent.pyz", tmp_path / "units" / units.TIMER):
+        whole = path.read_bytes()
+        path.write_bytes(whole + b"# of another version")
+        assert not units.is_current(state)
+        path.write_bytes(whole)
+
+    (tmp_path / "units" / units.REPAIR).unlink()
+    assert not units.is_current(state)
+
+
 def test_uninstalling_takes_the_units_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = systemd(tmp_path, monkeypatch)
     state = State(tmp_path / "state")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -245,3 +246,17 @@ def test_a_cache_at_our_inactive_topic_is_counted(
 
     inactive = [line[Metric.TOPICS_INACTIVE] for line in counted(capsys) if "Forwards" in line]
     assert inactive == [[1.0]]
+
+
+def test_of_a_failed_batch_the_message_comes_back_that_announced_a_change(
+    app: Any, world: FakeWorld
+) -> None:
+    (announcing,) = batch(world, "announces")["Records"]
+    announcing["body"] = json.dumps({"ElastiCache:CacheNodeReplaceComplete": "cart"})
+    world.now += 1
+    (schedule,) = batch(world, "schedule")["Records"]
+    world.gateways.failing[NAT] = Reply(instance_id=NAT, failure="timed out")
+
+    answer = app.handler({"Records": [announcing, schedule]}, CONTEXT)
+
+    assert answer["batchItemFailures"] == [{"itemIdentifier": "announces"}]

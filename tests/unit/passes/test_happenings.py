@@ -128,6 +128,30 @@ def test_a_failover_names_the_new_primary() -> None:
     assert found[0].detail["node"] is None
 
 
+def test_a_replacement_by_way_of_nowhere_is_told_when_the_node_is_seen_again() -> None:
+    key = "s/s-001/0001"
+    nowhere = replace(NODES[0], targets=(), lost=(A,))
+
+    first = published(ledger(NODES[0]), ledger(nowhere), (ChangeKind.MOVE, key))
+    second = published(
+        ledger(nowhere), ledger(replace(NODES[0], targets=(C,))), (ChangeKind.MOVE, key)
+    )
+    back = published(ledger(nowhere), ledger(NODES[0]), (ChangeKind.MOVE, key))
+
+    assert kinds(first) == ["Forward Changed"]
+    assert kinds(second) == ["Forward Changed", "Cache Node Replaced"]
+    assert kinds(back) == ["Forward Changed"]
+
+
+def test_a_failover_by_way_of_nowhere_names_the_new_primary() -> None:
+    nowhere = replace(PRIMARY, targets=(), lost=(A,))
+    after = ledger(*NODES, replace(PRIMARY, targets=(B,)))
+
+    found = published(ledger(*NODES, nowhere), after, (ChangeKind.MOVE, "s/primary"))
+
+    assert [h.detail["node"] for h in found] == [None, "s-002/0001"]
+
+
 def test_a_primary_that_was_replaced_did_not_fail_over() -> None:
     moved = lease("s/s-001/0001", 6379, C)
     after = ledger(moved, NODES[1], replace(PRIMARY, targets=(C,)))
@@ -195,3 +219,14 @@ def test_drift_is_what_differs_from_what_was_proved(former: Heartbeat, *, told: 
     found = published(same, same, instances=(changed,), former=former)
 
     assert kinds(found) == (["Drift Repaired"] if told else [])
+
+
+def test_what_another_agent_left_is_no_drift() -> None:
+    same = ledger(*NODES)
+    changed = replace(VERIFIED, changed=True, outdated=True)
+
+    found = published(
+        same, same, instances=(changed,), former=Heartbeat(generation=8, proved=("i-1",))
+    )
+
+    assert found == []

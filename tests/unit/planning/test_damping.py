@@ -109,7 +109,13 @@ def test_a_node_that_lost_its_address_waits_without_one() -> None:
 
     assert passes.targets("m/m/0001") == ""
     assert passes.targets("t/t/0001") == "10.0.1.2"
-    assert passes.ledger.leases["m/m/0001"].candidate_since == START + 20
+    lease = passes.ledger.leases["m/m/0001"]
+    assert lease.candidate_since == START + 20
+    assert [str(target) for target in lease.lost] == ["10.0.1.2:6379"]
+
+    passes.at(30, [*M, thief], {"m.0001": "10.0.1.3", "t.0001": "10.0.1.2"})
+
+    assert passes.ledger.leases["m/m/0001"].lost == ()
 
 
 def test_an_address_that_was_only_lost_is_taken_back_at_once() -> None:

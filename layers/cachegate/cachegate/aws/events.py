@@ -44,15 +44,27 @@ class EventBus:
             }
             for happening in happenings
         ]
-        return tuple(why for batch in batches(entries, MOST_ENTRIES) for why in self._put(batch))
+        failures: list[str] = []
+        left = len(entries)
+        for batch in batches(entries, MOST_ENTRIES):
+            try:
+                failures += self._put(batch)
+            except CallError as error:
+                # The client has tried again already; a pass has not the time to wait once a batch.
+                failures += [in_words(error)] * left
+                break
+            left -= len(batch)
+        return tuple(failures)
 
     def _put(self, entries: Sequence[PutEventsRequestEntryTypeDef]) -> list[str]:
         reasons: list[str] = []
         for _ in range(TRIES):
             try:
                 answer = self._events.put_events(Entries=entries)
-            except CallError as error:
-                return [in_words(error)] * len(entries)
+            except CallError:
+                if reasons:
+                    return reasons  # of those that the first try left
+                raise
             if not answer["FailedEntryCount"]:
                 return []
             failed = [

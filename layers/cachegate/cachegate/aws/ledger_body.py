@@ -84,6 +84,7 @@ def _lease_to_json(lease: Lease) -> dict[str, Any]:
         "candidate": None if candidate is None else _targets_to_json(candidate),
         "candidate_since": lease.candidate_since,
         "left": [[str(address), at] for address, at in lease.left],
+        "lost": _targets_to_json(lease.lost),
     }
 
 
@@ -102,6 +103,7 @@ def _lease_from_json(data: dict[str, Any]) -> Lease:
         candidate=None if data["candidate"] is None else _targets(data["candidate"]),
         candidate_since=data["candidate_since"],
         left=tuple((IPv4Address(address), at) for address, at in data["left"]),
+        lost=_targets(data.get("lost", ())),  # a version before this field wrote none
     )
 
 

@@ -152,9 +152,10 @@ def _read(item: Mapping[str, AttributeValueTypeDef]) -> Heartbeat:
         verified_at=float(item["verified_at"]["N"]),
         token=item["token"]["S"],
         rechecks=int(item["rechecks"]["N"]),
-        quiet=int(item["quiet"]["N"]),
-        generation=int(item["generation"]["N"]),
-        proved=tuple(each["S"] for each in item["proved"]["L"]),
-        unreachable=tuple(int(each["N"]) for each in item["unreachable"]["L"]),
-        offline=tuple(each["S"] for each in item["offline"]["L"]),
+        # A version before these wrote none of them.
+        quiet=int(item.get("quiet", {"N": "0"})["N"]),
+        generation=int(item.get("generation", {"N": "0"})["N"]),
+        proved=tuple(each["S"] for each in item.get("proved", {"L": []})["L"]),
+        unreachable=tuple(int(each["N"]) for each in item.get("unreachable", {"L": []})["L"]),
+        offline=tuple(each["S"] for each in item.get("offline", {"L": []})["L"]),
     )

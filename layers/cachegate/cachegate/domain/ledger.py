@@ -33,6 +33,7 @@ class Lease:
     candidate: tuple[Target, ...] | None = None  # an address change that waits for agreement
     candidate_since: float | None = None
     left: tuple[tuple[IPv4Address, float], ...] = ()  # addresses left lately, and when
+    lost: tuple[Target, ...] = ()  # what it led to before it led nowhere
 
     @property
     def forward(self) -> Forward:

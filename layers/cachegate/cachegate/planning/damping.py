@@ -80,6 +80,7 @@ def _moved(
         reason=reason if targets else f"no target: {reason}",
         changed_at=at,
         left=_left(lease, targets, at, policy),
+        lost=() if targets else lease.targets or lease.lost,
     )
 
 

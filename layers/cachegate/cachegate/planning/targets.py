@@ -104,4 +104,5 @@ def _rested(lease: Lease, at: float) -> Lease:
         candidate=None,
         candidate_since=None,
         left=(),
+        lost=(),
     )
