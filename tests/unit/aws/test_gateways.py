@@ -182,6 +182,21 @@ def test_a_hung_instance_leaves_time_for_other_vpcs() -> None:
     assert ssm.looks["i-1"] == 45 + 1
 
 
+def test_between_two_looks_there_is_always_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    ssm = SystemsManager(i_1="Online")
+    ssm.never.add("i-1")
+    ssm.latency = -0.9  # a look takes a tenth of a second, and all other time is pauses
+
+    def pause(seconds: float) -> None:
+        ssm.now += seconds
+
+    monkeypatch.setattr("botocore.waiter.time.sleep", pause)
+    ssm.gateways(remaining=900.0).run(["i-1"], "remove")
+
+    # 45 s at 1.1 s a look, with one look more where a few have ended and the next few begin.
+    assert ssm.looks["i-1"] <= 45 + 9 + 1
+
+
 def test_without_time_nothing_is_sent() -> None:
     ssm = SystemsManager(i_1="Online")
 

@@ -113,7 +113,7 @@ class SsmGateways:
                 self._executed.wait(
                     CommandId=command_id,
                     InstanceId=instance_id,
-                    WaiterConfig={"Delay": 1, "MaxAttempts": max(1, min(FEW_LOOKS, int(left)))},
+                    WaiterConfig={"Delay": 1, "MaxAttempts": max(2, min(FEW_LOOKS, int(left)))},
                 )
                 break
             except WaiterError as error:
