@@ -23,8 +23,9 @@ from cachegate.push import InstanceResult, InstanceState, judge, not_asked, stil
 from cachegate.results import VpcResult
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
+    from cachegate.domain.agent import Reply
     from cachegate.domain.cache import NatInstance
     from cachegate.domain.ledger import Ledger
     from cachegate.observe import Survey
@@ -125,6 +126,7 @@ class VpcPass:
         if rest:
             replies = self.adapters.gateways.run(rest, "apply", payload)
             self._take_back(ledger.vpc_id, running)
+            self._overtake(ledger, replies)
             proved |= {i: judge(reply, ledger) for i, reply in replies.items()}
         return tuple(proved[instance_id] for instance_id in running)
 
@@ -144,6 +146,27 @@ class VpcPass:
                 f"{'; '.join(still)}: detach again"
             )
         raise LedgerConflictError(f"{vpc_id} was detached while this pass pushed")
+
+    def _overtake(self, ledger: Ledger, replies: Mapping[str, Reply]) -> None:
+        """Count on from what an instance holds of a ledger that was lost, or of its younger self.
+
+        It would refuse every rule set of the younger count. Raise LedgerConflictError where the
+        count was raised: the next try pushes it. Where another pass recorded more meanwhile, it is
+        this one that is late, and the refusal is right.
+        """
+        stale = sorted(i for i, reply in replies.items() if reply.refused("stale_generation"))
+        record = self.adapters.ledgers.load(ledger.vpc_id) if stale else None
+        if record is None or record.ledger != ledger:
+            return
+        looks = self.adapters.gateways.run(stale, "inspect", start=LAST_PORT)
+        reports = [look.report for look in looks.values() if look.report and not look.failure]
+        own = [r["generation"] for r in reports if r.get("owner") == self.settings.owner]
+        held = max(own, default=0)
+        if held >= ledger.generation:
+            self.adapters.ledgers.save(replace(ledger, generation=held + 1), record.version)
+            raise LedgerConflictError(
+                f"an agent of {ledger.vpc_id} holds generation {held} of a former ledger"
+            )
 
     def _untagged(self, ledger: Ledger, tagged: Iterable[NatInstance]) -> frozenset[str]:
         """Return the instances that the ledger knows, that run, and that lost their tag."""

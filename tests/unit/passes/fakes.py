@@ -135,8 +135,9 @@ class FakeGateways:
         if action == "apply" and payload is not None:
             wanted = decode(payload)
             held = self.held.get(instance_id)
-            if held and held["generation"] > wanted["generation"]:
-                return Reply(instance_id=instance_id, failure="stale_generation")
+            if held and _refuses(held, wanted):
+                refusal = {"error": {"code": "stale_generation", "message": "another is in force"}}
+                return Reply(instance_id=instance_id, report=refusal, failure="stale_generation")
             self.held[instance_id] = wanted
         if action == "remove":
             self.held.pop(instance_id, None)
@@ -147,6 +148,12 @@ class FakeGateways:
             page = [f for f in report["forwards"] if f["listen"] >= (start or 0)]
             report |= {"forwards": page[:2], "next": page[2]["listen"] if page[2:] else None}
         return Reply(instance_id=instance_id, report=report | self.report)
+
+
+def _refuses(held: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    if held["generation"] == wanted["generation"]:
+        return bool(held["digest"] != wanted["digest"])
+    return bool(held["generation"] > wanted["generation"])
 
 
 @dataclass

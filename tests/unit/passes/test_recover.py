@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Any
+
+import pytest
 
 from cachegate.domain.agent import Reply
 from cachegate.domain.ledger import Ledger
@@ -12,9 +14,6 @@ from cachegate.protocols import Record
 from cachegate.push import InstanceState
 from cachegate.sync import sync
 from tests.unit.passes.fakes import NAT, OWNER, VPC, FakeLedgers, FakeWorld
-
-if TYPE_CHECKING:
-    import pytest
 
 KEYS = ["a", "b", "c", "d", "e"]
 
@@ -193,3 +192,44 @@ def test_a_report_that_never_ends_is_left_and_not_taken_for_whole(
     assert [action for _, action in world.gateways.calls].count("inspect") == 3
     assert "never ends" in str(failure)
     assert world.ledgers.records == {}
+
+
+@pytest.mark.parametrize("ahead", [0, 5])
+def test_an_instance_that_slept_while_the_ledger_was_lost_takes_the_new_one(
+    world: FakeWorld, ahead: int
+) -> None:
+    world.add_cluster("a", "10.0.1.1")
+    run(world)
+    held = world.gateways.held[NAT]
+    world.gateways.held[NAT] = held | {"generation": held["generation"] + ahead, "digest": "other"}
+    world.ledgers.records.clear()
+    world.add_instance(NAT, VPC, state="stopped")
+    run(world)
+    world.add_instance(NAT, VPC)
+
+    assert run(world) == ()
+
+    ledger = world.ledgers.records[VPC].ledger
+    assert ledger.generation == held["generation"] + ahead + 1
+    assert world.gateways.held[NAT]["digest"] == ledger.rule_set.digest
+
+
+def test_a_pass_that_is_late_leaves_the_newer_rule_set_in_force(world: FakeWorld) -> None:
+    world.add_cluster("a", "10.0.1.1")
+    run(world)
+    world.move("a", "10.0.1.2")
+    push = world.gateways.run
+
+    def overtaken(instances: Any, action: str, *more: Any, **page: Any) -> Any:
+        if action == "apply":
+            world.gateways.run = push  # type: ignore[method-assign]
+            world.move("a", "10.0.1.3")
+            assert run(world) == ()
+        return push(instances, action, *more, **page)
+
+    world.gateways.run = overtaken  # type: ignore[method-assign, assignment]
+    (failure,) = run(world)
+
+    assert "stale_generation" in str(failure)
+    ledger = world.ledgers.records[VPC].ledger
+    assert world.gateways.held[NAT]["generation"] == ledger.generation == 3

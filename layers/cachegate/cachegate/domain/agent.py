@@ -72,3 +72,8 @@ class Reply:
     report: dict[str, Any] | None = None
     failure: str | None = None
     registering: bool = False  # SSM does not know the instance (yet): started a moment ago
+
+    def refused(self, code: str) -> bool:
+        """Tell whether the agent refused with this code of its contract."""
+        error = (self.report or {}).get("error")
+        return isinstance(error, dict) and error.get("code") == code
