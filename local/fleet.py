@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from local.caches import NO_ENDPOINT, Cluster, Node, Options, ReplicationGroup, ServerlessCache
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from ipaddress import IPv4Address
 
 
@@ -35,6 +35,7 @@ class Fleet:
     serverless: dict[str, ServerlessCache] = field(default_factory=dict)
     zones: list[tuple[float, dict[str, Answer]]] = field(default_factory=list)
     lock: RLock = field(default_factory=RLock)
+    clock: Callable[[], float] = time.monotonic  # when a change reaches DNS, in seconds
 
     @property
     def resources(self) -> list[Cluster | ReplicationGroup | ServerlessCache]:
@@ -207,7 +208,7 @@ class Fleet:
     # -- DNS --------------------------------------------------------------------------------------
 
     def answer(self, name: str, at: float) -> Answer | None:
-        """Return what DNS said about a name at this time (time.monotonic), None if nothing."""
+        """Return what DNS said about a name at this time of its clock, None if nothing."""
         with self.lock:
             zone = next((zone for since, zone in reversed(self.zones) if since <= at), None)
             if zone is None and self.zones:
@@ -229,7 +230,7 @@ class Fleet:
         for cache in self.serverless.values():
             if cache.status not in NO_ENDPOINT:
                 zone[cache.endpoint_name] = Answer(cache.addresses)
-        self.zones.append((time.monotonic(), zone))
+        self.zones.append((self.clock(), zone))
 
     def _group_answers(self, group: ReplicationGroup) -> dict[str, Answer]:
         """Return the names of a group: the primary's is an alias of a member's name."""

@@ -29,6 +29,8 @@ class Network:
     nat_group: str = ""
     cache_group: str = ""
     interfaces: dict[IPv4Address, str] = field(default_factory=dict)
+    reuses: bool = False  # whether a new node gets the address that was left last, as on AWS it may
+    left: list[IPv4Address] = field(default_factory=list)
     _free: Iterator[IPv4Address] = field(init=False)
 
     def create(self) -> None:
@@ -62,8 +64,8 @@ class Network:
         return str(group["GroupId"])
 
     def take_address(self) -> IPv4Address:
-        """Return the next address that nobody has had."""
-        return next(self._free)
+        """Return the next address that nobody has had, or where that is asked for, one left."""
+        return self.left.pop() if self.reuses and self.left else next(self._free)
 
     def add_interface(self, address: IPv4Address, cluster_id: str) -> None:
         """Add the network interface that ElastiCache makes for a node.
@@ -84,6 +86,7 @@ class Network:
     def remove_interface(self, address: IPv4Address) -> None:
         """Remove it again, as with its node."""
         backend("ec2").delete_network_interface(self.interfaces.pop(address))
+        self.left.append(address)
 
     def run_instance(
         self, private: IPv4Address, public: IPv4Address, tags: Mapping[str, str]
