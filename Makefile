@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 BUILD_INPUTS := template.yaml gateway/document.yaml $(shell find layers functions -type f \
 	! -name '*.pyc' ! -path '*/__pycache__/*')
 
-.PHONY: help setup packages build demo test bench bench-quick check format document lock clean
+.PHONY: help setup packages build demo test test-faults bench bench-quick check format document lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -39,6 +39,9 @@ test: setup packages build .venv-checkov/ready ## Everything, as CI runs it
 	@ruff format --check --quiet . && ruff check --quiet . && mypy
 	@sam validate --lint >/dev/null
 	@$(PY) -m local.sandbox --or-plain $(PY) -m pytest
+
+test-faults: setup ## Ten thousand random sequences of faults over the whole pass, counted
+	@PYTHONPATH=gateway $(PY) -m tests.faults --sequences 10000
 
 bench: setup packages ## Measure everything side by side and write docs/benchmarks.md
 	@$(PY) -m local.sandbox $(PY) -m benchmarks

@@ -1,20 +1,27 @@
-"""Ways to break the product on purpose, each of which one of the properties must notice."""
+"""Ways to break the product on purpose, each with a sequence in which a property notices it."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import cachegate.aws.gateways
 import cachegate.chain
+import cachegate.domain.trigger
 import cachegate.planning.absence
+import cachegate.prepare
 import cachegate.triggers
 import cachegate.vpc_pass
 import cachegate_agent.apply
 from cachegate.domain.cache import Evidence
+from cachegate.domain.ledger import Ledger as Record
 from cachegate.planning.claims import Claims
 from cachegate.planning.sighting import Sighting
+from cachegate.push import InstanceResult, InstanceState
 from cachegate.sync import sync
+from tests.faults.sequences import Stage
+from tests.faults.steps import Change, DnsFault, Instance, Ledger, Meanwhile, Queue, Ssm, Step, Wait
+from tests.faults.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,13 +31,15 @@ if TYPE_CHECKING:
     from cachegate.protocols import Heartbeat
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Break:
-    """One way, and words of the violation that it leads to."""
+    """One way, the words of the violation that it leads to, and a short sequence to see it by."""
 
     name: str
     noticed: str
     apply: Callable[[pytest.MonkeyPatch], None]
+    stage: Stage
+    steps: tuple[Step, ...]
 
 
 def _any_generation(patch: pytest.MonkeyPatch) -> None:
@@ -39,84 +48,65 @@ def _any_generation(patch: pytest.MonkeyPatch) -> None:
 
 def _outside(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Sighting, "within", lambda *_: True)
-    present = lambda *_: Evidence.PRESENT  # noqa: E731
-    patch.setattr(Sighting, "evidence", present)
+    patch.setattr(Sighting, "evidence", lambda *_: Evidence.PRESENT)
 
 
 def _keeps_addresses(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Claims, "_loss", lambda *_: "")
 
 
-def _no_rivals(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Claims, "_rivals", lambda *_: [])
-    patch.setattr(Claims, "_loss", lambda *_: "")
-
-
 def _no_quarantine(patch: pytest.MonkeyPatch) -> None:
+    real = cachegate.planning.absence._rest
+
     def rest(lease: Any, sighting: Any, policy: Any, attendance: Any) -> None:
         real(lease, sighting, replace(policy, quarantine=0.0), attendance)
 
-    real = cachegate.planning.absence._rest
     patch.setattr(cachegate.planning.absence, "_rest", rest)
 
 
+def _never_agreed(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(cachegate.planning.absence, "agreed", lambda *_: False)
+
+
 def _no_token(patch: pytest.MonkeyPatch) -> None:
+    real = cachegate.triggers.answer
+
     def answer(triggers: Any, adapters: Any, settings: Any) -> Any:
         if any(trigger.vpc_id is None for trigger in triggers):
             return real(triggers, adapters, settings)
         return sync(adapters, settings, only=frozenset(t.vpc_id for t in triggers))
 
-    real = cachegate.triggers.answer
-    from functions.sync_forwards import app
-
-    patch.setattr(app, "answer", answer)
-
-
-def _no_recheck(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(cachegate.vpc_pass, "in_motion", lambda _result: None)
+    patch.setattr("functions.sync_forwards.app.answer", answer)
 
 
 def _endless_chain(patch: pytest.MonkeyPatch) -> None:
+    real = cachegate.chain.next_link
+
     def link(former: Heartbeat, motion: float | None, policy: Any, most: int) -> Any:
         return real(replace(former, rechecks=min(former.rechecks, 5)), motion or 30.0, policy, most)
 
-    real = cachegate.chain.next_link
     patch.setattr(cachegate.vpc_pass, "next_link", link)
 
 
 def _trusts_success(patch: pytest.MonkeyPatch) -> None:
-    """A command counts as verified though its report was not read."""
-    from cachegate.push import InstanceResult, InstanceState
-
-    def judge(reply: Any, ledger: Any) -> Any:
+    def judge(reply: Any, _ledger: Any) -> Any:
         return InstanceResult(instance_id=reply.instance_id, state=InstanceState.VERIFIED)
 
     patch.setattr(cachegate.vpc_pass, "judge", judge)
 
 
 def _no_compare_and_set(patch: pytest.MonkeyPatch) -> None:
-    from tests.faults.table import Table
-
     patch.setattr(Table, "_holds", lambda *_: True)
 
 
-def _empty_is_gone(patch: pytest.MonkeyPatch) -> None:
-    """A cache that AWS shows no nodes of has none."""
-    patch.setattr(Sighting, "unknown", lambda *_: None)
-
-
 def _no_recovery(patch: pytest.MonkeyPatch) -> None:
-    import cachegate.prepare
-    from cachegate.domain.ledger import Ledger
-
     patch.setattr(
-        cachegate.prepare, "recover", lambda _a, _s, vpc_id, *_x, **_y: Ledger(vpc_id=vpc_id)
+        cachegate.prepare, "recover", lambda _adapters, _settings, vpc, *_, **__: Record(vpc_id=vpc)
     )
 
 
-def _no_push(patch: pytest.MonkeyPatch) -> None:
-    """A pass takes what an instance proved last for what it holds now."""
-    from cachegate.push import InstanceResult, InstanceState
+def _never_looks_again(patch: pytest.MonkeyPatch) -> None:
+    real = cachegate.vpc_pass.VpcPass._push
 
     def push(self: Any, ledger: Any, payload: str, running: list[str], former: Any) -> Any:
         if former.generation == ledger.generation and set(former.proved) >= set(running):
@@ -125,7 +115,6 @@ def _no_push(patch: pytest.MonkeyPatch) -> None:
             )
         return real(self, ledger, payload, running, former)
 
-    real = cachegate.vpc_pass.VpcPass._push
     patch.setattr(cachegate.vpc_pass.VpcPass, "_push", push)
 
 
@@ -133,19 +122,113 @@ def _never_overtakes(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(cachegate.vpc_pass.VpcPass, "_overtake", lambda *_: None)
 
 
+def _chokes_on_junk(patch: pytest.MonkeyPatch) -> None:
+    real = cachegate.domain.trigger.read
+
+    def read(body: str) -> Any:
+        json.loads(body)
+        return real(body)
+
+    patch.setattr(cachegate.triggers, "read", read)
+
+
+CART, TWO = Stage(("cart",), 1), Stage(("cart", "users"), 1)
+MOVE = Change("replace", event="sent")
 BREAKS = (
-    Break("a former ledger's count is not overtaken", "failed although", _never_overtakes),
-    Break("the agent takes any generation", "went back", _any_generation),
-    Break("an address outside the VPC may be a target", "outside the VPC", _outside),
-    Break("a key keeps an address that is another's now", "known to be", _keeps_addresses),
-    Break("rivals for an address are not looked for", "known to be", _no_rivals),
-    Break("no quarantine", "rested", _no_quarantine),
-    Break("a re-check's token is not compared", "", _no_token),
-    Break("no re-check follows", "not right", _no_recheck),
-    Break("a chain of re-checks never ends", "", _endless_chain),
-    Break("a command is taken for verified unread", "", _trusts_success),
-    Break("the ledger is written without comparing", "", _no_compare_and_set),
-    Break("an unknown answer counts as gone", "", _empty_is_gone),
-    Break("a lost ledger begins anew", "taken from", _no_recovery),
-    Break("what was proved once is not looked at again", "", _no_push),
+    Break(
+        name="the agent takes a rule set of any generation",
+        noticed="went back to generation",
+        apply=_any_generation,
+        stage=CART,
+        steps=(MOVE, Ssm(0, "doubled late"), Wait(31.0), MOVE, Wait(310.0)),
+    ),
+    Break(
+        name="an address outside the VPC may be a target",
+        noticed="outside the VPC",
+        apply=_outside,
+        stage=CART,
+        steps=(DnsFault(0, "outside the VPC"), Wait(310.0)),
+    ),
+    Break(
+        name="a key keeps an address that is known to be another's now",
+        noticed="known to be a node of",
+        apply=_keeps_addresses,
+        stage=TWO,
+        steps=(
+            DnsFault(0, "fails"),
+            Change("replace", cache=0, event="lost"),
+            Change("replace", cache=1),
+            Wait(61.0),
+        ),
+    ),
+    Break(
+        name="a listen port rests for no time",
+        noticed="rested",
+        apply=_no_quarantine,
+        stage=TWO,
+        steps=(Change("delete"), Wait(130.0), Wait(310.0)),
+    ),
+    Break(
+        name="two passes never agree that a key is gone",
+        noticed="not right",
+        apply=_never_agreed,
+        stage=TWO,
+        steps=(Change("delete"), Wait(31.0)),
+    ),
+    Break(
+        name="a re-check's token is not compared",
+        noticed="old chain",
+        apply=_no_token,
+        stage=CART,
+        steps=(MOVE, Wait(1.0), Wait(1.0), Queue("double"), Wait(310.0)),
+    ),
+    Break(
+        name="a chain of re-checks never ends",
+        noticed="not quiet",
+        apply=_endless_chain,
+        stage=CART,
+        steps=(),
+    ),
+    Break(
+        name="a command counts as verified before its report is read",
+        noticed="went back to generation",
+        apply=_trusts_success,
+        stage=CART,
+        steps=(MOVE, Ssm(0, "killed before swap", 2), Wait(31.0)),
+    ),
+    Break(
+        name="the ledger is written without comparing versions",
+        noticed="two rule sets",
+        apply=_no_compare_and_set,
+        stage=TWO,
+        steps=(MOVE, Meanwhile(12, Change("replace", cache=1)), Wait(31.0)),
+    ),
+    Break(
+        name="a lost ledger begins anew",
+        noticed="taken from",
+        apply=_no_recovery,
+        stage=Stage(("users",), 1),
+        steps=(Change("create", cache=2), Wait(31.0), Ledger(heartbeats=False), Wait(310.0)),
+    ),
+    Break(
+        name="what an instance proved once is not looked at again",
+        noticed="not right",
+        apply=_never_looks_again,
+        stage=CART,
+        steps=(Instance("reboot without disk"), Wait(31.0)),
+    ),
+    Break(
+        name="the count of a former ledger is not overtaken",
+        noticed="failed although nothing was wrong",
+        apply=_never_overtakes,
+        stage=CART,
+        steps=(MOVE, Wait(31.0), Instance("stop"), Ledger(heartbeats=False), Wait(310.0)),
+    ),
+    Break(
+        name="a message that is no JSON raises",
+        noticed="the function raised",
+        apply=_chokes_on_junk,
+        stage=CART,
+        steps=(Queue("junk"), Wait(1.0)),
+    ),
 )

@@ -51,6 +51,7 @@ class Watch:
     def recorded(self, ledger: Ledger, seen: Observation | None) -> None:
         """Look at a ledger that was just written."""
         self._ports(ledger)
+        self._generations(ledger)
         self.ledger = ledger
         if seen is not None:
             self.learn(ledger, seen)
@@ -87,6 +88,14 @@ class Watch:
                 place = (address, node.endpoint.port)
                 if address in answered and not absent and place in self.truth.tenures:
                     yield place, cache.name
+
+    def _generations(self, ledger: Ledger) -> None:
+        """A generation has one rule set, and the count never goes back."""
+        before = self.ledger
+        if before is None or ledger.generation > before.generation:
+            return
+        if ledger.generation < before.generation or ledger.rule_set != before.rule_set:
+            raise ViolationError(f"generation {ledger.generation} has two rule sets")
 
     def _ports(self, ledger: Ledger) -> None:
         """No listen port may go to another key while its own lives or rests."""
