@@ -1,4 +1,8 @@
-"""Play many sequences on all processors: python -m tests.faults --sequences 10000 --seed 1."""
+"""Play many sequences on all processors: python -m tests.faults --sequences 10000 --seed 1.
+
+With --breaks the product is broken on purpose, and what is played is how many sequences it takes
+until each break is noticed.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,13 @@ import sys
 import time
 import traceback
 from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
 
 import pytest
-from hypothesis import seed
+from hypothesis import Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from tests.faults.breaks import BREAKS
 from tests.faults.life import Life, Tally, profile
 from tests.faults.world import prepare
 
@@ -32,23 +38,52 @@ def play(number: int, sequences: int) -> tuple[Tally, str]:
     return Life.tally, ""
 
 
+def notice(place: int, number: int, most: int) -> str:
+    """Tell after how many sequences one break is noticed, and by which words."""
+    Life.tally, broken = Tally(), BREAKS[place]
+    with pytest.MonkeyPatch.context() as patch:
+        prepare(patch)
+        broken.apply(patch)
+        only_generated = settings(profile(most), phases=(Phase.generate,))
+        try:
+            run_state_machine_as_test(seed(number)(Life), settings=only_generated)
+        except BaseException as error:  # noqa: BLE001 - as above
+            told = str(error).splitlines()[0]
+            return f"{broken.name}: noticed after {Life.tally.sequences + 1}: {told}"
+    return f"{broken.name}: not noticed in {Life.tally.sequences}"
+
+
+def campaign(sequences: int, first: int) -> int:
+    """Play, print what was played, and return how many portions met a violation."""
+    began, whole, violations = time.monotonic(), Tally(), 0
+    portions = [PORTION] * (sequences // PORTION) + [sequences % PORTION] * bool(
+        sequences % PORTION
+    )
+    with ProcessPoolExecutor(os.cpu_count()) as processes:
+        numbers = range(first, first + len(portions))
+        for tally, violation in processes.map(play, numbers, portions):
+            whole.add(tally)
+            if violation:
+                violations += 1
+                print(violation, flush=True)
+    print(f"seed {first}: {whole}\n{time.monotonic() - began:.0f} s, {violations} violations")
+    return violations
+
+
 def main() -> int:
-    """Play, print what was played, and return 1 where a property did not hold."""
+    """Return 1 where a property did not hold."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--sequences", type=int, default=10_000)
     options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--breaks", action="store_true")
     chosen = options.parse_args()
-    began, whole, told = time.monotonic(), Tally(), []
-    portions = [PORTION] * (chosen.sequences // PORTION) + [chosen.sequences % PORTION]
-    numbers = range(chosen.seed, chosen.seed + len(portions))
+    if not chosen.breaks:
+        return min(1, campaign(chosen.sequences, chosen.seed))
     with ProcessPoolExecutor(os.cpu_count()) as processes:
-        for tally, violation in processes.map(play, numbers, filter(None, portions)):
-            whole.add(tally)
-            told += [violation] if violation else []
-            if violation:
-                print(violation, flush=True)
-    print(f"seed {chosen.seed}: {whole}\n{time.monotonic() - began:.0f} s, {len(told)} violations")
-    return 1 if told else 0
+        places = range(len(BREAKS))
+        for told in processes.map(notice, places, repeat(chosen.seed), repeat(chosen.sequences)):
+            print(told, flush=True)
+    return 0
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ class Tally:
     steps: int = 0
     passes: int = 0
     commands: int = 0
+    misled: int = 0  # see watch.py, window 4
     faults: Counter[str] = field(default_factory=Counter)
     passes_to_right: Counter[int] = field(default_factory=Counter)
 
@@ -36,6 +37,7 @@ class Tally:
         self.steps += other.steps
         self.passes += other.passes
         self.commands += other.commands
+        self.misled += other.misled
         self.faults += other.faults
         self.passes_to_right += other.passes_to_right
 
@@ -45,7 +47,8 @@ class Tally:
         right = ", ".join(f"{n}: {count}" for n, count in sorted(self.passes_to_right.items()))
         return (
             f"{self.sequences} sequences, {self.steps} steps, {self.passes} passes, "
-            f"{self.commands} commands, {self.faults.total()} faults that struck:\n{faults}\n"
+            f"{self.commands} commands, {self.misled} records by old answers, "
+            f"{self.faults.total()} faults that struck:\n{faults}\n"
             f"passes from the last fault until all is right: {right}; longest {longest}"
         )
 
@@ -74,6 +77,7 @@ class Life(RuleBasedStateMachine):
         tally.steps += self.steps
         tally.passes += world.passes
         tally.commands += len(world.ssm.sent)
+        tally.misled += world.watch.misled
         tally.faults += world.faults.met
         tally.passes_to_right[right_after] += 1
 

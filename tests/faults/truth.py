@@ -59,6 +59,7 @@ class Truth:
     history: list[Snapshot] = field(default_factory=list)
     # Which cache has a place since which change: a later tenant is another one, also by its name.
     tenures: dict[Place, tuple[str, int]] = field(default_factory=dict)
+    departures: dict[tuple[str, Place], float] = field(default_factory=dict)  # cache, place: when
     left: list[IPv4Address] = field(default_factory=list)  # free addresses, the last one left first
 
     def __post_init__(self) -> None:
@@ -189,7 +190,7 @@ class Truth:
             for node in (self.fleet.node(*each) for each in self.nodes_of(name))
         }
         for place in [p for p in self.tenures if owners.get(p) != self.tenures[p][0]]:
-            del self.tenures[place]
+            self.departures[self.tenures.pop(place)[0], place] = self.clock.now
         number = len(self.history)
         for place, name in owners.items():
             self.tenures.setdefault(place, (name, number))

@@ -1,13 +1,15 @@
 """What may never happen, watched at every change of the ledger, of a kernel and of the truth.
 
-No design can close some windows, because what is true cannot be known in them. They are excused,
-and nothing else is:
+In some windows nobody can know what is true. These are excused, and nothing else is:
 
-- An address that another cache's node took, until the first pass that sees that node there (its
-  cache is described, its name resolves to the address) has recorded what it saw.
-- From then on until the NAT instance has proved that rule set or a later one to a pass. While a
-  command cannot reach it, or it boots from what it saved, it forwards as before.
-- A lost ledger takes along what was known; the passes after it have to see it anew.
+1. An address that another cache's node took, until the first pass that sees that node there (its
+   cache is described, its name resolves to the address) has recorded what it saw.
+2. From then on until the NAT instance has proved that rule set or a later one to a pass. While a
+   command cannot reach it, or it boots from what it saved, it forwards as before.
+3. A lost ledger takes along what was known; the passes after it have to see it anew.
+4. A pass that does not see the node at its address (its name fails or tells an older place, its
+   cache is not described), while the name of a node that left that address tells it still: for
+   60 s at least, or nobody would have gone by it. Window 1 begins anew then.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from tests.faults.truth import Place, Truth
 
 MOST_RECHECKS = 20
+AGREEMENT = 60.0  # seconds between two passes that have to agree
 
 
 class ViolationError(AssertionError):
@@ -43,6 +46,7 @@ class Watch:
     quarantine: float
     ledger: Ledger | None = None
     ports: dict[int, str] = field(default_factory=dict)  # who has a listen port
+    misled: int = 0  # passes that took an old answer for a new one, as in window 4
     # Places whose tenant a recorded pass has seen, and the generation that it recorded.
     known: dict[Place, tuple[tuple[str, int], int]] = field(default_factory=dict)
 
@@ -55,16 +59,26 @@ class Watch:
         self.ledger = ledger
         if seen is not None:
             self.learn(ledger, seen)
+        shown = {place for place, _ in self._truly_seen(seen)} if seen else set()
         for lease in ledger.leases.values():
             for target in lease.targets:
                 if target.address not in NETWORK:
                     raise ViolationError(f"{lease.key} leads to {target}, outside the VPC")
-                tenure = self.truth.tenures.get((target.address, target.port))
-                known = self.known.get((target.address, target.port))
-                if tenure and known and known[0] == tenure and tenure[0] != lease.cache:
-                    raise ViolationError(
-                        f"{lease.key} is recorded at {target}, known to be a node of {tenure[0]}"
-                    )
+                self._recorded_at(lease.cache, (target.address, target.port), shown)
+
+    def _recorded_at(self, cache: str, place: Place, shown: set[Place]) -> None:
+        """Look at one target that a cache has by the ledger."""
+        tenure, known = self.truth.tenures.get(place), self.known.get(place)
+        if not (tenure and known and known[0] == tenure) or tenure[0] == cache:
+            return
+        left = self.truth.departures.get((cache, place), float("inf"))
+        if place not in shown and self.truth.clock.now - left >= AGREEMENT:
+            del self.known[place]
+            self.misled += 1
+            return
+        raise ViolationError(
+            f"{cache} is recorded at {place[0]}, known to be a node of {tenure[0]}"
+        )
 
     def learn(self, ledger: Ledger, seen: Observation) -> None:
         """Note which nodes the pass that recorded this saw where they truly are."""
