@@ -7,12 +7,13 @@ until each break is noticed.
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
+import resource
 import sys
 import time
 import traceback
-from concurrent.futures import ProcessPoolExecutor
-from itertools import repeat
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import Phase, seed, settings
@@ -22,11 +23,16 @@ from tests.faults.breaks import BREAKS
 from tests.faults.life import Life, Tally, profile
 from tests.faults.world import prepare
 
+if TYPE_CHECKING:
+    from multiprocessing.pool import Pool
+
 PORTION = 250  # sequences that a process plays at a time
+MOST_MEMORY = 2 << 30  # bytes of a process: one that grows without end ends alone
 
 
-def play(number: int, sequences: int) -> tuple[Tally, str]:
+def play(portion: tuple[int, int]) -> tuple[Tally, str]:
     """Play a portion; return what was played, and the violation with its shortest sequence."""
+    number, sequences = portion
     Life.tally = Tally()
     with pytest.MonkeyPatch.context() as patch:
         prepare(patch)
@@ -38,8 +44,9 @@ def play(number: int, sequences: int) -> tuple[Tally, str]:
     return Life.tally, ""
 
 
-def notice(place: int, number: int, most: int) -> str:
+def notice(search: tuple[int, int, int]) -> str:
     """Tell after how many sequences one break is noticed, and by which words."""
+    place, number, most = search
     Life.tally, broken = Tally(), BREAKS[place]
     with pytest.MonkeyPatch.context() as patch:
         prepare(patch)
@@ -53,15 +60,20 @@ def notice(place: int, number: int, most: int) -> str:
     return f"{broken.name}: not noticed in {Life.tally.sequences}"
 
 
+def _processes() -> Pool:
+    """Return processes of one portion each: Hypothesis grows by a megabyte with each sequence."""
+    return multiprocessing.Pool(os.cpu_count(), maxtasksperchild=1)
+
+
 def campaign(sequences: int, first: int) -> int:
     """Play, print what was played, and return how many portions met a violation."""
     began, whole, violations = time.monotonic(), Tally(), 0
     portions = [PORTION] * (sequences // PORTION) + [sequences % PORTION] * bool(
         sequences % PORTION
     )
-    with ProcessPoolExecutor(os.cpu_count()) as processes:
-        numbers = range(first, first + len(portions))
-        for tally, violation in processes.map(play, numbers, portions):
+    with _processes() as processes:
+        numbered = enumerate(portions, first)
+        for tally, violation in processes.imap(play, numbered, chunksize=1):
             whole.add(tally)
             if violation:
                 violations += 1
@@ -77,11 +89,12 @@ def main() -> int:
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--breaks", action="store_true")
     chosen = options.parse_args()
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
     if not chosen.breaks:
         return min(1, campaign(chosen.sequences, chosen.seed))
-    with ProcessPoolExecutor(os.cpu_count()) as processes:
-        places = range(len(BREAKS))
-        for told in processes.map(notice, places, repeat(chosen.seed), repeat(chosen.sequences)):
+    with _processes() as processes:
+        searches = [(place, chosen.seed, chosen.sequences) for place in range(len(BREAKS))]
+        for told in processes.imap(notice, searches, chunksize=1):
             print(told, flush=True)
     return 0
 
