@@ -40,7 +40,8 @@ def play(portion: tuple[int, int]) -> tuple[Tally, str]:
             run_state_machine_as_test(seed(number)(Life), settings=profile(sequences))
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is told with its sequence
             notes = getattr(error, "__notes__", [])
-            return Life.tally, "\n".join([*traceback.format_exception(error)[-3:], *notes])
+            told = f"seed {number}, after {Life.tally.sequences} sequences:"
+            return Life.tally, "\n".join([told, *traceback.format_exception(error)[-3:], *notes])
     return Life.tally, ""
 
 

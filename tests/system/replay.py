@@ -1,7 +1,7 @@
 """Plays sequences of tests/faults in the embedded world: real kernel, real agent, built function.
 
 What a step means here is the same as there; only durations are shorter. Steps that this world has
-no verb for are left out, each with its reason.
+no verb for are left out: docs/faults.md lists them, each with its reason.
 """
 
 from __future__ import annotations
@@ -47,15 +47,6 @@ with concurrent.futures.ThreadPoolExecutor(32) as pool:
     answers = pool.map(lambda each: ask(*each), asked.items())
     print(json.dumps(dict(zip(asked, answers))))
 """
-UNPLAYED = {
-    "swap places": "two running servers cannot exchange their addresses in one moment",
-    "lag of describes": "moto answers from the present",
-    "answers": "moto gives whole answers, and no call of the function is refused on request",
-    "crash": "a process is not ended at a chosen call",
-    "killed, cut off, rejected commands": "the agent runs as it is; its own tests kill it",
-    "replaced or stopped NAT instance": "instances are not terminated while the world runs",
-    "long rest": "the clock is real",
-}
 
 
 @dataclass
