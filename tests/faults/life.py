@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
@@ -70,8 +71,8 @@ class Life(RuleBasedStateMachine):
         step.play(self.world)
 
     def teardown(self) -> None:
-        if not hasattr(self, "world"):
-            return
+        if not hasattr(self, "world") or sys.exc_info()[0] is not None:
+            return  # it has ended already: by a violation, or because no more was drawn
         right_after, world, tally = come_right(self.world), self.world, self.tally
         tally.sequences += 1
         tally.steps += self.steps

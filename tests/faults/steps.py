@@ -243,10 +243,12 @@ class Ask:
     force: bool = False
 
     def play(self, world: World) -> None:
-        more = {"force": True} if self.force and self.action != "describe" else {}
-        if more and world.watch.ledger is None:
-            world.watch.ports.clear()  # who forces goes on without what cannot be asked
-        world.invoke({"action": self.action, **more})
+        force = self.force and self.action != "describe"
+        # Who forces goes on without what cannot be asked.
+        world.watch.forced = force
+        world.watch.memory_lost()
+        world.invoke({"action": self.action, **({"force": True} if force else {})})
+        world.watch.forced = False
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,7 @@ class Watch:
     quarantine: float
     ledger: Ledger | None = None
     ports: dict[int, str] = field(default_factory=dict)  # who has a listen port
+    forced: bool = False  # a person forces a sync now
     misled: int = 0  # passes that took an old answer for a new one, as in window 4
     # Places whose tenant a recorded pass has seen, and the generation that it recorded.
     known: dict[Place, tuple[tuple[str, int], int]] = field(default_factory=dict)
@@ -139,7 +140,7 @@ class Watch:
         if self.ledger is not None:
             return
         self.ports = {}
-        for machine in self._newest():
+        for machine in () if self.forced else self._newest():
             for forward in machine.saved.rules.forwards if machine.saved else ():
                 key = forward.key
                 if forward.listen not in self.ports and key not in self.ports.values():
