@@ -23,6 +23,7 @@ from cachegate.aws.gateways import SsmGateways
 from cachegate.aws.ledger_body import unpack
 from cachegate.aws.ledgers import DynamoLedgers, _read
 from cachegate.aws.network import Ec2Network
+from cachegate.aws.notifications import CacheNotifications
 from cachegate.aws.rechecks import SqsRechecks
 from cachegate.domain.policy import Policy
 from cachegate.errors import CachegateError
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 STACK = "gate"
 OWNER = "arn:aws:cloudformation:eu-west-1:123456789012:stack/gate/1"
 POLICY = Policy(stack=STACK, sources=(IPv4Network("203.0.113.0/24"),))
+TOPIC = "arn:aws:sns:eu-west-1:123456789012:gate"
 SCHEDULE = 300.0  # seconds
 ENVIRONMENT = {
     "POWERTOOLS_SERVICE_NAME": STACK,
@@ -121,6 +123,7 @@ class World:
                 gateways=SsmGateways(self.ssm, "document", self._remaining),  # type: ignore[arg-type]
                 rechecks=SqsRechecks(self.post, "queue"),  # type: ignore[arg-type]
                 bus=EventBus(self.bus),  # type: ignore[arg-type]
+                notifications=CacheNotifications(aws, aws, TOPIC),  # nothing is enrolled
                 clock=lambda: self.clock.now,
                 new_token=lambda: f"token-{next(tokens)}",
             ),
@@ -130,6 +133,7 @@ class World:
                 table="table",
                 document="document",
                 queue_url="queue",
+                topic=TOPIC,
                 policy=POLICY,
                 peered={},
             ),
@@ -299,7 +303,7 @@ def prepare(patch: pytest.MonkeyPatch) -> None:
         patch.setenv(name, value)
     app = _app()
     patch.setattr(app, "wired", None)
-    for level in ("info", "warning", "error"):
+    for level in ("info", "warning", "error", "exception"):
         patch.setattr(app.logger, level, lambda *_, **__: None)
     patch.setattr(app.metrics, "flush_metrics", app.metrics.clear_metrics)
     agent_in_memory(patch)
