@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import os
 import resource
 import sys
 import time
 import traceback
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import Phase, seed, settings
@@ -22,9 +20,6 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.faults.breaks import BREAKS
 from tests.faults.life import Life, Tally, profile
 from tests.faults.world import prepare
-
-if TYPE_CHECKING:
-    from multiprocessing.pool import Pool
 
 PORTION = 250  # sequences that a process plays at a time
 MOST_MEMORY = 2 << 30  # bytes of a process: one that grows without end ends alone
@@ -61,18 +56,13 @@ def notice(search: tuple[int, int, int]) -> str:
     return f"{broken.name}: not noticed in {Life.tally.sequences}"
 
 
-def _processes() -> Pool:
-    """Return processes of one portion each: Hypothesis grows by a megabyte with each sequence."""
-    return multiprocessing.Pool(os.cpu_count(), maxtasksperchild=1)
-
-
 def campaign(sequences: int, first: int) -> int:
     """Play, print what was played, and return how many portions met a violation."""
     began, whole, violations = time.monotonic(), Tally(), 0
     portions = [PORTION] * (sequences // PORTION) + [sequences % PORTION] * bool(
         sequences % PORTION
     )
-    with _processes() as processes:
+    with multiprocessing.Pool() as processes:
         numbered = enumerate(portions, first)
         for tally, violation in processes.imap(play, numbered, chunksize=1):
             whole.add(tally)
@@ -93,7 +83,7 @@ def main() -> int:
     resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
     if not chosen.breaks:
         return min(1, campaign(chosen.sequences, chosen.seed))
-    with _processes() as processes:
+    with multiprocessing.Pool() as processes:
         searches = [(place, chosen.seed, chosen.sequences) for place in range(len(BREAKS))]
         for told in processes.imap(notice, searches, chunksize=1):
             print(told, flush=True)

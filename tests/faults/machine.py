@@ -8,6 +8,7 @@ refuse, swap, go back, save, restore, repair, page its report) is its own code.
 from __future__ import annotations
 
 import io
+import os
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -74,12 +75,15 @@ class Machine:
         """Run one action of the agent as the document does."""
         Machine.current = self
         said = io.StringIO()
+        path = os.environ["PATH"]  # the agent adds to it: as one process here, to what it added
         try:
             with redirect_stdout(said):
                 code = cachegate_agent.main.main([action, "--compact", *more])
             self.die_before("report")
         except Killed:
             return Ended(137, "")
+        finally:
+            os.environ["PATH"] = path
         return Ended(code, said.getvalue())
 
     def die_before(self, place: str) -> None:
