@@ -26,6 +26,7 @@ from cachegate.counts import count_pass, count_triggers
 from cachegate.detach import detach
 from cachegate.errors import ConfigurationError
 from cachegate.heed import heed
+from cachegate.metrics import Metric
 from cachegate.protocols import Adapters
 from cachegate.report import describe_trigger, report_pass
 from cachegate.retry import pause
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from cachegate.heed import Heeded
-    from cachegate.metrics import Metric
     from cachegate.protocols import Resolver
     from cachegate.results import SyncResult
 
@@ -195,6 +195,8 @@ def on_stack(event: dict[str, Any]) -> dict[str, Any]:
             log("stack deletion", detached=detached)
         else:
             wired.adapters.rechecks.ask(f"stack event {request}")
+            # NotVerifiedAlarm is made next, and would call the silence before a first pass overdue.
+            count({Metric.VERIFIED_AGE: 0.0})
     finally:
         respond(event, failure=failure)
     return {"ok": failure is None}

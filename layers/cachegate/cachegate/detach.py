@@ -44,6 +44,7 @@ def detach(adapters: Adapters, settings: SyncSettings) -> Detached:
     removed = tuple(sorted(set(replies) - set(still_there)))
     for vpc_id in vpc_ids:
         _forget(adapters, vpc_id, removed)
+        _disprove(adapters, vpc_id)
     asleep = {
         i.instance_id: f"the instance is {i.state}, and restores its rules when it starts: "
         "start it and detach again"
@@ -79,6 +80,17 @@ def _forget(adapters: Adapters, vpc_id: str, removed: Iterable[str]) -> None:
         return replace(ledger, nat_instances=left)
 
     _write(adapters, vpc_id, without)
+
+
+def _disprove(adapters: Adapters, vpc_id: str) -> None:
+    """Let no proof outlive the rules: they would be missed as if somebody else had taken them."""
+    former = adapters.ledgers.heartbeat(vpc_id)
+    if not former.proved:
+        return
+    try:
+        adapters.ledgers.beat(vpc_id, replace(former, proved=()), former.token)
+    except LedgerConflictError as error:
+        raise LedgerConflictError(f"a pass ended meanwhile in {vpc_id}: detach again") from error
 
 
 def _write(adapters: Adapters, vpc_id: str, change: Callable[[Ledger | None], Ledger]) -> Ledger:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cachegate.chain import next_link
 from cachegate.domain.agent import apply_payload, encode
+from cachegate.domain.ledger import Ledger
+from cachegate.domain.plan import Plan
 from cachegate.enrol import enrol
 from cachegate.errors import (
     CachegateError,
@@ -19,15 +22,21 @@ from cachegate.observe import survey
 from cachegate.planning.ports import PortBook
 from cachegate.prepare import prepare
 from cachegate.protocols import Heartbeat, Record
-from cachegate.push import InstanceResult, InstanceState, judge, not_asked, still_proved
+from cachegate.push import (
+    InstanceResult,
+    InstanceState,
+    is_outdated,
+    judge,
+    not_asked,
+    still_proved,
+)
 from cachegate.results import VpcResult
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from cachegate.domain.agent import Reply
     from cachegate.domain.cache import NatInstance
-    from cachegate.domain.ledger import Ledger
     from cachegate.observe import Survey
     from cachegate.prepare import Prepared
     from cachegate.protocols import Adapters
@@ -57,7 +66,8 @@ class VpcPass:
                 seen = survey(self.adapters, self.settings, frozenset({vpc_id}))
             except UnregisteredError as error:
                 former = self.adapters.ledgers.heartbeat(vpc_id)
-                return self._beat(_offline(vpc_id, error), seen.at, former)
+                result = self._beat(_offline(vpc_id, error), seen.at, former)
+                return self._publish(result, Ledger(vpc_id=vpc_id), former)
             except CachegateError as error:
                 return self._failed(vpc_id, error)
         return self._failed(vpc_id, conflict)
@@ -88,11 +98,12 @@ class VpcPass:
             instances=(*pushed, *not_asked(instances, sorted(untagged))),
             listen_ports_left=self._ports_left(ledger),
         )
-        result = self._publish(result, prepared.before, former)
         off = "this pass failed" if result.failure else None  # the forwards come first
         enrolments = enrol(self.adapters, self.settings, seen.observations[vpc_id], record, off)
         result = replace(result, enrolments=enrolments)
-        return self._beat(result, seen.at, former, restless=seen.restless(vpc_id))
+        result = self._beat(result, seen.at, former, restless=seen.restless(vpc_id))
+        # Last: what is proved is noted by now, however long the bus takes.
+        return self._publish(result, prepared.before, former)
 
     def _next_ledger(
         self, prepared: Prepared, tagged: set[str], untagged: frozenset[str]
@@ -116,19 +127,32 @@ class VpcPass:
         self, ledger: Ledger, payload: str, running: list[str], former: Heartbeat
     ) -> tuple[InstanceResult, ...]:
         """Have every running instance prove the rule set; it is sent only where that is needed."""
-        proved: dict[str, InstanceResult] = {}
-        if former.generation == ledger.generation and not former.unreachable:
-            asked = sorted(set(running) & set(former.proved))
-            # From the last port on: a page with the identity and hardly a forward.
-            looks = self.adapters.gateways.run(asked, "inspect", start=LAST_PORT) if asked else {}
-            proved = {i: seen for i, r in looks.items() if (seen := still_proved(r, ledger))}
-        rest = [instance_id for instance_id in running if instance_id not in proved]
-        if rest:
-            replies = self.adapters.gateways.run(rest, "apply", payload)
+        known = set(former.proved) if former.generation == ledger.generation else set()
+        asked = [instance_id for instance_id in running if instance_id in known]
+        new = [instance_id for instance_id in running if instance_id not in known]
+        # At the same time: an instance that does not answer must not keep a new one waiting.
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            looking = beside.submit(self._look, asked)
+            replies = dict(self._send(new, payload))
+            looks = looking.result()
+        proved = {i: seen for i, look in looks.items() if (seen := still_proved(look, ledger))}
+        replies |= self._send([i for i in asked if i not in proved], payload)
+        if replies:
             self._take_back(ledger.vpc_id, running)
             self._overtake(ledger, replies)
-            proved |= {i: judge(reply, ledger) for i, reply in replies.items()}
+        for instance_id, reply in replies.items():
+            outdated = instance_id in looks and is_outdated(looks[instance_id])
+            proved[instance_id] = replace(judge(reply, ledger), outdated=outdated)
         return tuple(proved[instance_id] for instance_id in running)
+
+    def _look(self, instance_ids: Sequence[str]) -> Mapping[str, Reply]:
+        """Ask what holds; from the last port on, for a page with hardly a forward."""
+        if not instance_ids:
+            return {}
+        return self.adapters.gateways.run(instance_ids, "inspect", start=LAST_PORT)
+
+    def _send(self, instance_ids: Sequence[str], payload: str) -> Mapping[str, Reply]:
+        return self.adapters.gateways.run(instance_ids, "apply", payload) if instance_ids else {}
 
     def _take_back(self, vpc_id: str, running: list[str]) -> None:
         """Take the rules off again where somebody detached while this pass pushed them.
@@ -175,12 +199,10 @@ class VpcPass:
 
     def _publish(self, result: VpcResult, before: Ledger, former: Heartbeat) -> VpcResult:
         """Tell others what happened; what the bus does not take is reported, never raised."""
-        if result.plan is None:
-            return result
         passed = Passed(
             stack=self.settings.stack,
             before=before,
-            plan=result.plan,
+            plan=result.plan or Plan(ledger=before),
             instances=result.instances,
             former=former,
             verified=result.verified,
@@ -197,10 +219,11 @@ class VpcPass:
     ) -> VpcResult:
         """Note how the pass ended, and keep one bounded chain of re-checks while things move.
 
-        A pass that failed leaves all as it was: the message that asked for it comes back, and it
+        A pass that failed leaves the chain as it was: the message that asked for it comes back, and
         would be taken for one of an old chain if there were a new token.
         """
         if result.failure is not None:
+            self._note_troubles(result, former)
             return replace(result, verified_at=former.verified_at)
         recheck = self.settings.policy.recheck
         motion = in_motion(result, recheck)
@@ -217,13 +240,22 @@ class VpcPass:
                 self.adapters.ledgers.beat(result.vpc_id, now, former.token)
             except LedgerConflictError:
                 former = self.adapters.ledgers.heartbeat(result.vpc_id)
-                if former.token:
+                if former.token and not self.announced:
                     break  # the pass that ended meanwhile goes on with the chain
             else:
                 if delay is not None:
                     self.adapters.rechecks.send(result.vpc_id, now.token, delay)
                 return replace(result, recheck_after=delay, recheck=now.token)
         return result
+
+    def _note_troubles(self, result: VpcResult, former: Heartbeat) -> None:
+        """Note what was told of a pass that failed, so that its retries do not tell it again."""
+        now = replace(former, unreachable=result.unreachable, offline=result.offline)
+        try:
+            if now != former:
+                self.adapters.ledgers.beat(result.vpc_id, now, former.token)
+        except LedgerConflictError:
+            return  # another pass ended meanwhile, and noted what it saw
 
     def _next_beat(
         self, result: VpcResult, began_at: float, former: Heartbeat, motion: float | None

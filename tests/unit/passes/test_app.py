@@ -129,10 +129,13 @@ def stack_event(request: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("request_type", ["Create", "Update"])
-def test_a_new_stack_asks_for_a_pass(app: Any, world: FakeWorld, request_type: str) -> None:
+def test_a_new_stack_asks_for_a_pass_and_is_not_overdue_before_it(
+    app: Any, world: FakeWorld, capsys: pytest.CaptureFixture[str], request_type: str
+) -> None:
     app.handler(stack_event(request_type), CONTEXT)
 
     assert len(world.rechecks.asked) == 1
+    assert [line["VerifiedAge"] for line in counted(capsys)] == [[0.0]]
     assert app.answers == [(request_type, None)]
 
 

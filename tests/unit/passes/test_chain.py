@@ -196,13 +196,22 @@ class Meanwhile:
         self.ledgers.beat(vpc_id, heartbeat, replacing)
 
 
-@pytest.mark.parametrize(("token", "sent"), [("theirs", 0), ("", 1)])
+@pytest.mark.parametrize(
+    ("token", "announced", "sent"),
+    [
+        ("theirs", False, 0),
+        ("", False, 1),
+        ("theirs", True, 1),  # their next look may be minutes away
+        ("", True, 1),
+    ],
+)
 def test_of_two_passes_at_once_one_goes_on_with_the_chain(
-    world: FakeWorld, token: str, sent: int
+    world: FakeWorld, token: str, *, announced: bool, sent: int
 ) -> None:
+    world.gateways.report = {"unreachable": [6379]}
     world.adapters = replace(world.adapters, ledgers=Meanwhile(world.ledgers, token))
 
-    result = sync(world.adapters, world.settings, announced=True)
+    result = sync(world.adapters, world.settings, announced=announced)
 
     assert result.vpcs[0].failure is None
     assert len(world.rechecks.sent) == sent

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cachegate.detach import detach
 from cachegate.domain.agent import Reply
 from cachegate.domain.ledger import Ledger
 from cachegate.errors import LedgerConflictError, NotVerifiedError, RuleSetTooLargeError
@@ -305,3 +306,72 @@ def test_where_nobody_is_asked_nothing_is_called_verified_and_nothing_fails(
     assert result.failures == ()
     assert world.ledgers.heartbeat(VPC).verified_at == first
     assert world.ledgers.heartbeat(ALL_VPCS).began_at == world.now  # triggers need no answer
+
+
+def events(world: FakeWorld) -> list[str]:
+    """Return what was published since the last call."""
+    found = [happening.kind.value for happening in world.bus.published]
+    world.bus.published.clear()
+    return found
+
+
+def test_trouble_is_told_once_however_often_a_failed_pass_is_tried(world: FakeWorld) -> None:
+    world.add_cluster("cart", "10.0.1.5")
+    world.add_instance("i-second", VPC)
+    world.add_instance("i-third", VPC)
+    run(world)
+    events(world)
+    world.gateways.report = {"unreachable": [6379]}
+    world.gateways.failing = {
+        "i-second": Reply(instance_id="i-second", failure="timed out"),
+        "i-third": Reply(instance_id="i-third", failure="lost", registering=True),
+    }
+
+    told = [event for _ in range(4) for event in (run(world), events(world))[1]]
+
+    assert sorted(told) == ["NAT Instance Unreachable", "Target Unreachable"]
+
+
+def test_an_instance_that_cannot_be_asked_for_its_ledger_is_told_of(world: FakeWorld) -> None:
+    world.gateways.failing[NAT] = Reply(instance_id=NAT, failure="lost", registering=True)
+
+    run(world)
+    run(world)
+
+    assert events(world) == ["NAT Instance Unreachable"]
+
+
+def test_a_target_that_dies_is_seen_by_a_pass_that_only_looks(world: FakeWorld) -> None:
+    world.add_cluster("cart", "10.0.1.5")
+    run(world)
+    events(world)
+    warning = "net.ipv4.ip_forward is 0"
+    world.gateways.report = {"drift": False, "unreachable": [6379], "warnings": [warning]}
+
+    (vpc,) = run(world).vpcs
+
+    assert world.gateways.calls[-1] == (NAT, "inspect")
+    assert vpc.unreachable == (6379,)
+    assert vpc.instances[0].warnings == (warning,)
+    assert events(world) == ["Target Unreachable"]
+
+
+def test_an_outdated_agent_is_replaced_and_its_rules_are_no_drift(world: FakeWorld) -> None:
+    run(world)
+    world.gateways.report = {"drift": False, "installed": False, "changed": True}
+
+    (vpc,) = run(world).vpcs
+
+    assert [action for _, action in world.gateways.calls[-2:]] == ["inspect", "apply"]
+    assert (vpc.verified, vpc.drift_repaired) == (True, 0)
+
+
+def test_rules_that_a_person_took_off_are_no_drift_when_they_come_back(world: FakeWorld) -> None:
+    run(world)
+    detach(world.adapters, world.settings)
+    world.gateways.report = {"changed": True}
+
+    (vpc,) = sync(world.adapters, world.settings, attach=True).vpcs
+
+    assert vpc.verified
+    assert vpc.drift_repaired == 0
