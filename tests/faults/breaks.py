@@ -10,6 +10,7 @@ import cachegate.chain
 import cachegate.domain.trigger
 import cachegate.planning.absence
 import cachegate.prepare
+import cachegate.prove
 import cachegate.triggers
 import cachegate.vpc_pass
 import cachegate_agent.apply
@@ -92,7 +93,7 @@ def _trusts_success(patch: pytest.MonkeyPatch) -> None:
     def judge(reply: Any, _ledger: Any) -> Any:
         return InstanceResult(instance_id=reply.instance_id, state=InstanceState.VERIFIED)
 
-    patch.setattr(cachegate.vpc_pass, "judge", judge)
+    patch.setattr(cachegate.prove, "judge", judge)
 
 
 def _no_compare_and_set(patch: pytest.MonkeyPatch) -> None:
@@ -106,20 +107,20 @@ def _no_recovery(patch: pytest.MonkeyPatch) -> None:
 
 
 def _never_looks_again(patch: pytest.MonkeyPatch) -> None:
-    real = cachegate.vpc_pass.VpcPass._push
+    real = cachegate.prove.Prover.prove
 
-    def push(self: Any, ledger: Any, payload: str, running: list[str], former: Any) -> Any:
+    def prove(self: Any, ledger: Any, payload: str, running: list[str], former: Any) -> Any:
         if former.generation == ledger.generation and set(former.proved) >= set(running):
             return tuple(
                 InstanceResult(instance_id=i, state=InstanceState.VERIFIED) for i in running
             )
         return real(self, ledger, payload, running, former)
 
-    patch.setattr(cachegate.vpc_pass.VpcPass, "_push", push)
+    patch.setattr(cachegate.prove.Prover, "prove", prove)
 
 
 def _never_overtakes(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(cachegate.vpc_pass.VpcPass, "_overtake", lambda *_: None)
+    patch.setattr(cachegate.prove.Prover, "_overtake", lambda *_: None)
 
 
 def _chokes_on_junk(patch: pytest.MonkeyPatch) -> None:
