@@ -21,6 +21,12 @@ class InvocationError(CachegateError):
     code = "bad_request"
 
 
+class InvalidRuleError(CachegateError):
+    """No security group can have such an ingress rule: what described it is damaged, or no rule."""
+
+    code = "invalid_rule"
+
+
 class TransientError(CachegateError):
     """AWS or the network did not answer well this time; the next pass may succeed."""
 

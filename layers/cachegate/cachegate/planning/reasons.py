@@ -1,0 +1,62 @@
+"""Why an ingress rule got its class, in words for the person who has to answer for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cachegate.domain.ingress import PrefixList
+from cachegate.domain.judgement import SourceClass
+from cachegate.planning.address_space import span_of
+from cachegate.planning.text import listing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cachegate.domain.ingress import Network, Source
+
+COMPANIONS = 3  # so many of those in a union are named, the others counted
+
+_FAMILY = {32: "IPv4", 128: "IPv6"}
+_ALONE = {
+    SourceClass.GROUP: "admits its members by their private addresses only",
+    SourceClass.UNREADABLE: "has entries that are not known here, and the unknown is not safe",
+    SourceClass.PRIVATE: "holds no address that the Internet reaches",
+    SourceClass.SPILL: "holds private space and public addresses too: is it meant to?",
+    SourceClass.PUBLIC: "is public, and narrow enough",
+}
+
+
+def why_alone(source: Source, source_class: SourceClass, network: Network | None) -> str:
+    """Say why a source has its class by itself; `network` is the one that decides it, if any."""
+    if network is None:
+        return f"{source} {_ALONE[source_class]}"
+    subject = f"{network} in {source}" if isinstance(source, PrefixList) else str(network)
+    if source_class in _ALONE:
+        return f"{subject} {_ALONE[source_class]}"
+    bits, first, last = span_of(network)
+    return f"{subject} admits {_share(last - first + 1, bits)}"
+
+
+def why_together(source: Source, crowd: Iterable[Source], width: int, limit: int, bits: int) -> str:
+    """Say with whom a source is too wide: `crowd` is the union, widest first."""
+    names = list(dict.fromkeys(str(member) for member in crowd if str(member) != str(source)))
+    more = f" and {len(names) - COMPANIONS} more" if len(names) > COMPANIONS else ""
+    company = f" together with {listing(names[:COMPANIONS])}{more}" if names else ""
+    return (
+        f"{source}{company} admits {_share(width, bits)}, and {_share(limit, bits)} is too much: "
+        "the widest must go until the rest is less"
+    )
+
+
+def why_by_name(source: PrefixList, *, allowed: bool) -> str:
+    """Say how a prefix list of AWS's own was decided."""
+    verb = "is" if allowed else "is not"
+    return f"{source} is AWS's own list {source.aws_name}, which {verb} among those allowed"
+
+
+def _share(width: int, bits: int) -> str:
+    """Write a number of addresses as a part of their space."""
+    parts = (1 << bits) // width
+    if parts == 1:
+        return f"every {_FAMILY[bits]} address"
+    return f"1/{parts:,} of all {_FAMILY[bits]} addresses"
