@@ -1,4 +1,4 @@
-"""The `cachegate` command: every direct invocation of a deployed stack, from a shell."""
+"""The `cachegate` command: every direct invocation of a deployed stack, and the offline judge."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from cachegate_cli.invoke import InvokeError, invoke
+from cachegate_cli.judge import judge
 
 app = typer.Typer(
     help="Ask a deployed cachegate stack what it forwards, and tell it to look again. Prints JSON.",
@@ -26,6 +27,8 @@ Port = Annotated[int, typer.Argument(min=1, max=65535, help="A listen port.", me
 Vpc = Annotated[str | None, typer.Option("--vpc", help="Where several VPCs use that port.")]
 
 DEFAULT_STACK = "cachegate"
+
+app.command()(judge)
 
 
 @app.command()
