@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import calls, events, planning, updates
+from benchmarks import calls, events, judging, planning, updates
 from local import sandbox
 
 if TYPE_CHECKING:
@@ -36,12 +36,17 @@ AWS's own delays (an event's way, the delivery of a command) are not in it."""
 CALLS_EXPLAINED = """\
 Of a pass that finds nothing new. Caches and network are asked by the page, of 100 clusters or
 1,000 interfaces. A command counts as several calls, since its result is waited for."""
+JUDGE_SIZES = (25, 250, 2500)  # groups: the last is EC2's default quota for an account's Region
 UPDATES_EXPLAINED = """\
 The agent's rows are its `elapsed_ms`: everything but the start of Python and the probe of targets,
 so they include reading the kernel before and after, looking for stale flows, cutting and saving.
 The kernel's transaction is the swap alone, `nft` process included, as the bare rows include
 theirs. The goal for the first apply of 500 forwards with nftables is below 100 ms: {first:.0f} ms
 here."""
+JUDGING_EXPLAINED = """\
+Groups of 60 rules (EC2's default quota) as columns, pure Python, one core. Goal: 2,500 groups in
+seconds. Their rules take {held:.0f} MB as Python values, and judging them adds {added:.0f} MB at
+most."""
 
 
 def main(arguments: list[str]) -> int:
@@ -57,13 +62,15 @@ def main(arguments: list[str]) -> int:
     planned = planning.measure(PLAN_SIZES, 3 if quick else 11)
     print("updates ...", flush=True)
     updated = updates.measure(UPDATE_SIZES, 1 if quick else 7)
+    print("judging ...", flush=True)
+    judged = judging.measure(JUDGE_SIZES, 1 if quick else 5)
     print("events ...", flush=True)
     noticed = events.measure(5 if quick else EVENTS)
     print("AWS calls ...", flush=True)
     called = calls.measure(CALL_SIZES)
-    for rows in (planned, updated, noticed):
+    for rows in (planned, updated, judged, noticed):
         rows.save(ROOT / "build" / "benchmarks")
-    page = report(planned, updated, noticed, called)
+    page = report(planned, updated, judged, noticed, called)
     print(page)
     if not quick:
         (ROOT / "docs" / "benchmarks.md").write_text(page)
@@ -71,7 +78,11 @@ def main(arguments: list[str]) -> int:
 
 
 def report(
-    planned: Rows, updated: Rows, noticed: Rows, called: Mapping[int, Mapping[str, int]]
+    planned: Rows,
+    updated: Rows,
+    judged: Rows,
+    noticed: Rows,
+    called: Mapping[int, Mapping[str, int]],
 ) -> str:
     """Return the page."""
     swap = "agent, nftables: of that, the kernel's transaction"
@@ -88,7 +99,10 @@ def report(
          updated.ratio("agent, nftables: first apply", 500, one, 500), ""),
         ("steady plan: 5,000 nodes to 500", planned.ratio("steady plan", 5000, "steady plan", 500),
          "at most 10 (linear)"),
+        ("judging mixed rules: 2,500 groups to 250",
+         judged.ratio(judging.MIXED, 2500, judging.MIXED, 250), "at most 10 (linear)"),
     ]  # fmt: skip
+    held, added = judging.memory(JUDGE_SIZES[-1])
     first = updated.medians()["agent, nftables: first apply"][500]
     lines = [
         "# Benchmarks",
@@ -125,6 +139,12 @@ def report(
         planned.markdown(PLAN_SIZES),
         "",
         "Nodes of cluster-mode groups, pure Python, one core. Goal: 500 nodes below 10 ms.",
+        "",
+        "## Judging ingress rules",
+        "",
+        judged.markdown(JUDGE_SIZES),
+        "",
+        JUDGING_EXPLAINED.format(held=held, added=added),
         "",
     ]
     return "\n".join(lines)

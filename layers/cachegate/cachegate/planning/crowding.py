@@ -50,12 +50,17 @@ def _crowding(parts: Sequence[Part], bits: int, limit: int) -> dict[int, str]:
         Claim(tuple(merged := disjoint(runs)), width(merged), pools[place])
         for place, (_, runs) in enumerate(own)
     ]
-    reasons = {}
-    for place, crowd in must_go(claims, limit).items():
-        index = own[place][0]
-        sources = [parts[own[member][0]].source for member in crowd.members]
-        reasons[index] = why_together(parts[index].source, sources, crowd.width, limit, bits)
-    return reasons
+    gone = must_go(claims, limit)
+    names = {
+        crowd: dict.fromkeys(str(parts[own[member][0]].source) for member in crowd.members)
+        for crowd in set(gone.values())
+    }
+    return {
+        own[place][0]: why_together(
+            parts[own[place][0]].source, names[crowd], crowd.width, limit, bits
+        )
+        for place, crowd in gone.items()
+    }
 
 
 def _pools(reaches: Sequence[Reaching]) -> list[range]:

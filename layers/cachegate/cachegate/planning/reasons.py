@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from cachegate.domain.ingress import PrefixList
@@ -10,7 +11,7 @@ from cachegate.planning.address_space import span_of
 from cachegate.planning.text import listing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
 
     from cachegate.domain.ingress import Network, Source
 
@@ -37,14 +38,15 @@ def why_alone(source: Source, source_class: SourceClass, network: Network | None
     return f"{subject} admits {_share(last - first + 1, bits)}"
 
 
-def why_together(source: Source, crowd: Iterable[Source], width: int, limit: int, bits: int) -> str:
-    """Say with whom a source is too wide: `crowd` is the union, widest first."""
-    names = list(dict.fromkeys(str(member) for member in crowd if str(member) != str(source)))
-    more = f" and {len(names) - COMPANIONS} more" if len(names) > COMPANIONS else ""
-    company = f" together with {listing(names[:COMPANIONS])}{more}" if names else ""
+def why_together(source: Source, crowd: Collection[str], width: int, limit: int, bits: int) -> str:
+    """Say with whom a source is too wide: `crowd` names the union once each, widest first."""
+    own = str(source)
+    others = islice((name for name in crowd if name != own), COMPANIONS)
+    more = len(crowd) - 1 - COMPANIONS
+    company = f" together with {listing(others)}" if len(crowd) > 1 else ""
     return (
-        f"{source}{company} admits {_share(width, bits)}, and {_share(limit, bits)} is too much: "
-        "the widest must go until the rest is less"
+        f"{own}{company}{f' and {more} more' if more > 0 else ''} admits {_share(width, bits)}, "
+        f"and 1/{_parts(limit, bits):,} is too much: the widest must go until the rest is less"
     )
 
 
@@ -56,7 +58,11 @@ def why_by_name(source: PrefixList, *, allowed: bool) -> str:
 
 def _share(width: int, bits: int) -> str:
     """Write a number of addresses as a part of their space."""
-    parts = (1 << bits) // width
+    parts = _parts(width, bits)
     if parts == 1:
         return f"every {_FAMILY[bits]} address"
     return f"1/{parts:,} of all {_FAMILY[bits]} addresses"
+
+
+def _parts(width: int, bits: int) -> int:
+    return (1 << bits) // width
