@@ -44,9 +44,9 @@ The kernel's transaction is the swap alone, `nft` process included, as the bare 
 theirs. The goal for the first apply of 500 forwards with nftables is below 100 ms: {first:.0f} ms
 here."""
 JUDGING_EXPLAINED = """\
-Groups of 60 rules (EC2's default quota) as columns, pure Python, one core. Goal: 2,500 groups in
-seconds. Their rules take {held:.0f} MB as Python values, and judging them adds {added:.0f} MB at
-most."""
+Groups of 60 rules (EC2's default quota) as columns, pure Python, CPU time of one core. Goal:
+2,500 groups in seconds. Their rules take {held:.0f} MB as Python values, and judging them adds
+{added:.0f} MB at most."""
 
 
 def main(arguments: list[str]) -> int:

@@ -45,8 +45,7 @@ def judge(file: File, *, ports: Ports = DEFAULT_PORTS) -> None:
     except JsonError as error:
         _refuse(f"{file!a}: {error}")
     judgements = judge_rules(rules, policy)
-    json.dump([_entry(judgement) for judgement in judgements], sys.stdout, indent=2)
-    sys.stdout.write("\n")
+    _print(judgements)
     if any(judgement.verdict is Verdict.REVOKE for judgement in judgements):
         raise typer.Exit(1)
 
@@ -73,6 +72,12 @@ def _policy(ports: str) -> IngressPolicy:
 def _refuse(why: str) -> NoReturn:
     sys.stderr.write(f"cachegate: {why}\n")
     raise typer.Exit(2)
+
+
+def _print(judgements: list[Judgement]) -> None:
+    """Write a JSON list with one entry on each line, so that grep and diff can use it too."""
+    lines = ",\n".join(json.dumps(_entry(judgement)) for judgement in judgements)
+    sys.stdout.write(f"[\n{lines}\n]\n" if lines else "[]\n")
 
 
 def _entry(judgement: Judgement) -> dict[str, Any]:
