@@ -22,7 +22,7 @@ _ALONE = {
     SourceClass.GROUP: "admits its members by their private addresses only",
     SourceClass.UNREADABLE: "has entries that are not known here, and the unknown is not safe",
     SourceClass.PRIVATE: "holds no address that the Internet reaches",
-    SourceClass.SPILL: "holds private space and public addresses too: is it meant to?",
+    SourceClass.SPILL: "holds private space and public addresses beside it, perhaps by mistake",
     SourceClass.PUBLIC: "is public, and narrow enough",
 }
 
@@ -30,7 +30,8 @@ _ALONE = {
 def why_alone(source: Source, source_class: SourceClass, network: Network | None) -> str:
     """Say why a source has its class by itself; `network` is the one that decides it, if any."""
     if network is None:
-        return f"{source} {_ALONE[source_class]}"
+        empty = source_class is SourceClass.PRIVATE
+        return f"{source} {'is empty and admits nobody' if empty else _ALONE[source_class]}"
     subject = f"{network} in {source}" if isinstance(source, PrefixList) else str(network)
     if source_class in _ALONE:
         return f"{subject} {_ALONE[source_class]}"
