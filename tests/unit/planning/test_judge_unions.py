@@ -18,6 +18,11 @@ UNIONS: list[tuple[str, list[str], set[str]]] = [
         set(),
     ),
     (
+        "four /2 are wide each too, and one /9 beside them is not",
+        [f"tcp 6379 {net}" for net in ("0.0.0.0/2", "64.0.0.0/2", "128.0.0.0/2", "13.0.0.0/9")],
+        set(),
+    ),
+    (
         "two /9 reach the limit exactly: one must go, the lower",
         ["tcp 6379 14.0.0.0/9", "tcp 6379 13.0.0.0/9"],
         {"tcp 6379 13.0.0.0/9"},
@@ -156,6 +161,14 @@ def test_groups_may_be_mixed_and_keep_their_order() -> None:
 
     assert [judgement.rule for judgement in judgements] == mixed
     assert [judgement.source_class for judgement in judgements] == ["union", "group", "public"]
+
+
+def test_all_ports_but_the_protected_one_reach_nothing() -> None:
+    policy = replace(POLICY, protected=frozenset({6379}))
+
+    judgements = judged(["tcp 0-6378 0.0.0.0/0", "tcp 6380-65535 0.0.0.0/0"], policy)
+
+    assert [(each.reached, each.verdict) for each in judgements] == [((), "report")] * 2
 
 
 def test_the_knobs_decide() -> None:
