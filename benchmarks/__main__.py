@@ -100,7 +100,7 @@ def report(
         ("steady plan: 5,000 nodes to 500", planned.ratio("steady plan", 5000, "steady plan", 500),
          "at most 10 (linear)"),
         ("judging mixed rules: 2,500 groups to 250",
-         judged.ratio(judging.MIXED, 2500, judging.MIXED, 250), "at most 10 (linear)"),
+         judged.ratio(judging.MIXED, 2500, judging.MIXED, 250), "about 10 (linear)"),
     ]  # fmt: skip
     held, added = judging.memory(JUDGE_SIZES[-1])
     first = updated.medians()["agent, nftables: first apply"][500]
