@@ -58,6 +58,8 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"benchmarks: needs network namespaces: {sandbox.why_not()}\n")
         return 1
     quick = "--quick" in arguments
+    print("AWS calls ...", flush=True)
+    called = calls.measure(CALL_SIZES)
     print("planning ...", flush=True)
     planned = planning.measure(PLAN_SIZES, 3 if quick else 11)
     print("updates ...", flush=True)
@@ -66,8 +68,6 @@ def main(arguments: list[str]) -> int:
     judged = judging.measure(JUDGE_SIZES, 1 if quick else 5)
     print("events ...", flush=True)
     noticed = events.measure(5 if quick else EVENTS)
-    print("AWS calls ...", flush=True)
-    called = calls.measure(CALL_SIZES)
     for rows in (planned, updated, judged, noticed):
         rows.save(ROOT / "build" / "benchmarks")
     page = report(planned, updated, judged, noticed, called)

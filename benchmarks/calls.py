@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from local.caches import Options
 from local.network import SUBNET_GROUP
+from local.vpc import NODE_SUBNETS
 from local.world import World
 
 if TYPE_CHECKING:
@@ -52,9 +54,10 @@ def _quiet(world: World, stack: Stack) -> None:
 
 def _create(world: World, size: int) -> None:
     """Make groups of cluster-mode nodes that AWS describes and DNS knows."""
+    # AWS keeps the first addresses of a subnet.
+    free = chain.from_iterable(list(subnet.hosts())[3:] for subnet in NODE_SUBNETS)
     for first in range(0, size, NODES_A_GROUP):
-        count = min(NODES_A_GROUP, size - first)
-        addresses = [world.network.take_address() for _ in range(count)]
+        addresses = list(islice(free, min(NODES_A_GROUP, size - first)))
         options = Options(
             tags=dict(EXPOSED),
             subnet_group=SUBNET_GROUP,
