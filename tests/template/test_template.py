@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from cachegate.domain.forward import NEVER_LISTEN
+from cachegate.environment import PREFIX
 from cachegate.retry import RECEIVES
-from cachegate.settings import PREFIX, SyncSettings
+from cachegate.settings import SyncSettings
 from tests.template.parsed import (
     PARAMETERS,
     RESOURCES,

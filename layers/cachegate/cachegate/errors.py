@@ -27,6 +27,12 @@ class InvalidRuleError(CachegateError):
     code = "invalid_rule"
 
 
+class RuleRefusedError(CachegateError):
+    """AWS does not take a change of a security group's rules; the message says what to do."""
+
+    code = "rule_refused"
+
+
 class TransientError(CachegateError):
     """AWS or the network did not answer well this time; the next pass may succeed."""
 
@@ -54,6 +60,6 @@ class RuleSetTooLargeError(ConfigurationError):
 
 
 class NotVerifiedError(TransientError):
-    """A NAT instance did not prove that its kernel holds the rule set of the ledger."""
+    """What was asked for is not seen to be so: a rule set in a kernel, a revocation in EC2."""
 
     code = "not_verified"

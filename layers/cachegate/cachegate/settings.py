@@ -6,18 +6,14 @@ policy's durations take the same form, for example CACHEGATE_AGREEMENT or CACHEG
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, fields
-from ipaddress import IPv4Network, collapse_addresses
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cachegate.domain.policy import Policy
-from cachegate.errors import ConfigurationError
+from cachegate.environment import Reader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-PREFIX = "CACHEGATE_"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +40,7 @@ class SyncSettings:
     @classmethod
     def from_env(cls, environment: Mapping[str, str]) -> SyncSettings:
         """Read them; raise ConfigurationError naming the variable that is missing or wrong."""
-        read = _Reader(environment)
+        read = Reader(environment)
         stack = read.text("STACK")
         first, last = read.port_range("LISTEN_PORTS")
         sources = read.networks("TRUSTED_CIDRS")
@@ -69,76 +65,3 @@ class SyncSettings:
             adopt_table=read.optional("ADOPT_TABLE"),
             **read.numbers(cls),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    environment: Mapping[str, str]
-
-    def optional(self, name: str) -> str | None:
-        """Return the text, or None where the variable is missing or empty."""
-        return self.environment.get(PREFIX + name, "").strip() or None
-
-    def text(self, name: str) -> str:
-        """Return the text of a variable that must be there."""
-        value = self.optional(name)
-        if value is None:
-            raise ConfigurationError(f"the environment variable {PREFIX}{name} is missing")
-        return value
-
-    def choice(self, name: str, allowed: tuple[str, ...]) -> str:
-        """Return one of the allowed words; the first of them where nothing is said."""
-        value = self.optional(name) or allowed[0]
-        if value not in allowed:
-            raise ConfigurationError(
-                f"{PREFIX}{name} is {value!r}, not one of {', '.join(allowed)}"
-            )
-        return value
-
-    def networks(self, name: str) -> tuple[IPv4Network, ...]:
-        """Read a comma-separated list of IPv4 networks; joined where they touch, and sorted.
-
-        Host bits are masked, as AWS does with the CIDRs of security-group rules.
-        """
-        found = []
-        for part in filter(None, (self.optional(name) or "").replace(" ", "").split(",")):
-            try:
-                found.append(IPv4Network(part, strict=False))
-            except ValueError as error:
-                raise ConfigurationError(f"{PREFIX}{name}: {error}") from error
-        return tuple(collapse_addresses(found))
-
-    def port_range(self, name: str) -> tuple[int, int]:
-        """Read a range such as 6379-8378."""
-        match = re.fullmatch(r"(\d{1,5})-(\d{1,5})", self.text(name))
-        if match is None:
-            raise ConfigurationError(f"{PREFIX}{name} is not a range such as 6379-8378")
-        return int(match[1]), int(match[2])
-
-    def pairs(self, name: str) -> dict[str, str]:
-        """Read a comma-separated list of a=b."""
-        parts = filter(None, (self.optional(name) or "").replace(" ", "").split(","))
-        pairs = dict(part.partition("=")[::2] for part in parts)
-        if not all(pairs.values()):
-            raise ConfigurationError(f"{PREFIX}{name} is not a list such as vpc-cache=vpc-nat")
-        return pairs
-
-    def numbers(self, owner: type[Policy | SyncSettings]) -> dict[str, Any]:
-        """Read every number of the class that has a default and is not part of the port range."""
-        return {
-            field.name: self._number(field.name.upper(), field.default)
-            for field in fields(owner)
-            if isinstance(field.default, int | float)
-            and not isinstance(field.default, bool)
-            and not field.name.endswith("_port")
-        }
-
-    def _number(self, name: str, default: float) -> float:
-        text = self.optional(name)
-        try:
-            value = default if text is None else type(default)(float(text))
-        except ValueError as error:
-            raise ConfigurationError(f"{PREFIX}{name} is not a number: {text!r}") from error
-        if value < 0:
-            raise ConfigurationError(f"{PREFIX}{name} is negative: {text}")
-        return value

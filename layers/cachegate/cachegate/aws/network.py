@@ -114,4 +114,5 @@ def _nat_instance(shape: InstanceTypeDef) -> NatInstance:
         private_address=IPv4Address(shape["PrivateIpAddress"]),
         public_address=IPv4Address(public) if public else None,
         stack=next(tag["Value"] for tag in shape["Tags"] if tag["Key"] == NAT_TAG),
+        groups=tuple(sorted(group["GroupId"] for group in shape.get("SecurityGroups", []))),
     )

@@ -120,6 +120,7 @@ class NatInstance:
     private_address: IPv4Address
     public_address: IPv4Address | None
     stack: str  # value of the tag cachegate:nat
+    groups: tuple[str, ...] = ()  # security groups of its first interface, which sends
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,27 @@
+"""What the guard may do, and where it stops: the knobs of its decisions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from cachegate.domain.judgement import IngressPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardPolicy:
+    """The knobs. Durations are in seconds."""
+
+    stack: str
+    account: str  # ours: a group of another account is reported, never changed
+    judge: IngressPolicy = field(default_factory=IngressPolicy)  # ports of caches are added to it
+    revoke_exclusive: bool = False  # too wide counts also on a group that only caches have
+    carve_ranges: bool = False  # ports beside the caches' stay open where a range held both
+    add_own_path: bool = False  # the NAT instance's group is admitted where it would be cut off
+    most_revocations: int = 20  # of one pass; the rest waits for the next
+    most_returns: int = 3  # a rule that was revoked so often is left to a person
+    returns_within: float = 30 * 24 * 3600.0
+    peered: Mapping[str, str] = field(default_factory=dict)  # cache VPC -> VPC of its NAT instances

@@ -1,0 +1,92 @@
+"""The settings of guard_ingress, read once from the environment that the template gives it.
+
+All durations are in seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from cachegate.domain.guard_policy import GuardPolicy
+from cachegate.domain.judgement import IngressPolicy
+from cachegate.environment import Reader
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_FLAG = ("false", "true")
+
+
+class Mode(StrEnum):
+    """What the guard does with what should go."""
+
+    OBSERVE = "observe"  # say what `enforce` would do
+    ENFORCE = "enforce"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardSettings:
+    """What one stack asks of its guard."""
+
+    stack: str  # CACHEGATE_STACK
+    table: str  # CACHEGATE_GUARD_TABLE: undo records and findings
+    queue_url: str  # CACHEGATE_GUARD_QUEUE_URL
+    alert_topic: str  # CACHEGATE_ALERT_TOPIC: ARN of the topic for people
+    role: str  # CACHEGATE_GUARD_ROLE: ARN of the role under which the guard calls AWS
+    policy: GuardPolicy
+    mode: Mode = Mode.OBSERVE  # CACHEGATE_GUARD_MODE
+    may_restore: bool = False  # CACHEGATE_MAY_RESTORE, or the mode enforce: may rules be given back
+    retry: float = 10.0  # CACHEGATE_RETRY: before a failed pass is tried again first; see retry.py
+    read_back: float = 10.0  # CACHEGATE_READ_BACK: how long EC2 may go on showing a revoked rule
+    resolve_deadline: float = 3.0  # CACHEGATE_RESOLVE_DEADLINE
+
+    @property
+    def enforces(self) -> bool:
+        """Tell whether what should go does go."""
+        return self.mode is Mode.ENFORCE
+
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str]) -> GuardSettings:
+        """Read them; raise ConfigurationError naming the variable that is missing or wrong."""
+        read = Reader(environment)
+        mode = Mode(read.choice("GUARD_MODE", tuple(Mode)))
+        stack = read.text("STACK")
+        return cls(
+            stack=stack,
+            table=read.text("GUARD_TABLE"),
+            queue_url=read.text("GUARD_QUEUE_URL"),
+            alert_topic=read.text("ALERT_TOPIC"),
+            role=read.text("GUARD_ROLE"),
+            policy=GuardPolicy(
+                stack=stack,
+                account=read.text("ACCOUNT"),
+                judge=_judge(read),
+                revoke_exclusive=_flag(read, "REVOKE_EXCLUSIVE"),
+                carve_ranges=_flag(read, "CARVE_RANGES"),
+                add_own_path=_flag(read, "ADD_OWN_PATH"),
+                peered=read.pairs("PEERED_VPCS"),
+                **read.numbers(GuardPolicy),
+            ),
+            mode=mode,
+            may_restore=mode is Mode.ENFORCE or _flag(read, "MAY_RESTORE"),
+            **read.numbers(cls),
+        )
+
+
+def _judge(read: Reader) -> IngressPolicy:
+    """Read what too wide means: sources together are too wide where one of that width would be."""
+    ipv4, ipv6 = read.number("WIDE_IPV4", 8), read.number("WIDE_IPV6", 32)
+    return IngressPolicy(
+        wide_ipv4=ipv4,
+        wide_ipv6=ipv6,
+        union_ipv4=Fraction(1, 2**ipv4),
+        union_ipv6=Fraction(1, 2**ipv6),
+        aws_lists=frozenset(read.words("ALLOWED_AWS_LISTS")),
+    )
+
+
+def _flag(read: Reader, name: str) -> bool:
+    return read.choice(name, _FLAG) == "true"
