@@ -1,0 +1,27 @@
+"""Which ports beside the caches' a rule admits, to be opened again when it goes. Pure."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from cachegate.domain.traffic import LAST_PORT, TCP, Traffic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def beside(traffic: Traffic, protected: Iterable[int]) -> tuple[Traffic, ...]:
+    """Return the TCP ranges that the traffic holds beside the protected ports, ascending.
+
+    A rule for every protocol has none: no set of rules with ports admits what it admits.
+    """
+    if traffic.protocol != TCP or traffic.first is None or traffic.last is None:
+        return ()
+    inside = sorted(port for port in set(protected) if traffic.first <= port <= traffic.last)
+    edges = (traffic.first - 1, *inside, traffic.last + 1)
+    return tuple(
+        Traffic(TCP, before + 1, after - 1)
+        for before, after in pairwise(edges)
+        if before + 1 <= after - 1 and after - 1 <= LAST_PORT
+    )

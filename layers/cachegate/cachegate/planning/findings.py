@@ -1,0 +1,137 @@
+"""From what a pass of the guard saw to its findings: which rules go, which stay, and why. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from cachegate.domain.finding import Finding, Severity, Step, Use
+from cachegate.domain.judgement import Verdict
+from cachegate.planning.carving import beside
+from cachegate.planning.exemption import excuse
+from cachegate.planning.judge import judge
+from cachegate.planning.returning import maker, returns
+from cachegate.planning.severity import severity
+from cachegate.planning.text import listing, moment
+from cachegate.planning.undercut import keep_ways
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from cachegate.domain.groups import GuardedCache
+    from cachegate.domain.guard_policy import GuardPolicy
+    from cachegate.domain.guard_view import GuardView
+    from cachegate.domain.ingress import IngressRule
+    from cachegate.domain.judgement import Judgement
+
+_GRAVEST_FIRST = tuple(reversed(Severity))
+
+
+def find(view: GuardView, policy: GuardPolicy) -> tuple[Finding, ...]:
+    """Return every rule that the policy does not allow, the gravest first, each with its step."""
+    rules: defaultdict[str | None, list[IngressRule]] = defaultdict(list)
+    for rule in view.rules:
+        rules[rule.group_id].append(rule)
+    found = [
+        finding
+        for group_id in view.groups
+        for finding in _of_group(group_id, rules[group_id], view, policy)
+    ]
+    found.sort(key=_order)
+    return tuple(_capped(keep_ways(found, view, policy), policy.most_revocations))
+
+
+def _order(finding: Finding) -> tuple[int, str, str]:
+    return _GRAVEST_FIRST.index(finding.severity), finding.group.group_id, finding.rule.rule_id
+
+
+def _of_group(
+    group_id: str, rules: Sequence[IngressRule], view: GuardView, policy: GuardPolicy
+) -> Iterator[Finding]:
+    members = [cache for cache in view.caches if group_id in cache.groups]
+    ports = frozenset(port for cache in members for port in cache.ports)
+    judged = judge(rules, replace(policy.judge, protected=policy.judge.protected | ports))
+    for judgement in judged:
+        if judgement.verdict is not Verdict.ALLOW:
+            yield _finding(judgement, members, view, policy)
+
+
+def _finding(
+    judgement: Judgement, members: Iterable[GuardedCache], view: GuardView, policy: GuardPolicy
+) -> Finding:
+    group_id = judgement.rule.group_id or ""
+    group, sharing = view.groups[group_id], view.sharing[group_id]
+    finding = Finding(
+        judgement=judgement,
+        group=group,
+        caches=tuple(sorted(cache.name for cache in members)),
+        sharing=sharing,
+        severity=severity(judgement, sharing),
+        step=Step.REPORT,
+        reason="a person has to judge it",
+    )
+    if judgement.verdict is not Verdict.REVOKE:
+        return finding
+    left = _why_left(finding, policy)
+    return replace(finding, reason=left) if left else _beyond_report(finding, view, policy)
+
+
+def _why_left(finding: Finding, policy: GuardPolicy) -> str:
+    """Say why a rule that is too wide is not for the guard to change; nothing where it is."""
+    if finding.group.owner != policy.account:
+        return f"the group belongs to the account {finding.group.owner}, which alone can change it"
+    if finding.sharing.use is Use.DOUBTFUL:
+        return f"whether the group is shared is not known: {finding.sharing.reason}"
+    if finding.sharing.use is Use.EXCLUSIVE and not policy.revoke_exclusive:
+        return f"{finding.sharing.reason}, and rules of such groups are only reported"
+    return ""
+
+
+def _beyond_report(finding: Finding, view: GuardView, policy: GuardPolicy) -> Finding:
+    exemption, objection = excuse(finding.rule, view.at)
+    if exemption is not None:
+        return replace(
+            finding,
+            step=Step.EXEMPT,
+            reason=f"{exemption.owner} answers for it through {exemption.until}: "
+            f"{exemption.reason}",
+            exemption=exemption,
+        )
+    earlier = returns(finding.rule, view.revocations, view.at - policy.returns_within)
+    if len(earlier) >= policy.most_returns:
+        last = earlier[-1].revoked_at or 0.0
+        by = maker(finding.rule, finding.group)
+        return replace(
+            finding,
+            step=Step.REFUSE,
+            reason=f"it was revoked {len(earlier)} times, last at {moment(last)}, and came back: "
+            f"{by} puts it there",
+            advice=f"take the rule out of what {by} declares, or exempt it",
+        )
+    carved = beside(finding.rule.traffic, finding.judgement.reached) if policy.carve_ranges else ()
+    reason = f"the group is shared: {finding.sharing.reason}"
+    if finding.sharing.use is Use.EXCLUSIVE:
+        reason = f"{finding.sharing.reason}, and the stack revokes there too"
+    if carved:
+        reason = f"{reason}; {listing(carved)} stays open"
+    if objection:
+        reason = f"{reason}; {objection}"
+    step = Step.CARVE if carved else Step.REVOKE
+    return replace(finding, step=step, reason=reason, carved=carved)
+
+
+def _capped(findings: Iterable[Finding], most: int) -> Iterator[Finding]:
+    acting = 0
+    for finding in findings:
+        acting += finding.step.acts
+        if finding.step.acts and acting > most:
+            yield replace(
+                finding,
+                step=Step.WAIT,
+                reason=f"one pass revokes {most} rules at most; {finding.reason}",
+                carved=(),
+                paths=(),
+            )
+        else:
+            yield finding
