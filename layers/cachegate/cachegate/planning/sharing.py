@@ -49,16 +49,18 @@ def sharing(
     group: SecurityGroup,
     interfaces: Iterable[Interface],
     cache_addresses: Collection[IPv4Address | IPv6Address],
+    *,
+    complete: bool = True,
 ) -> Sharing:
     """Tell who has a group, going by all network interfaces that have it.
 
-    `cache_addresses` are those of the caches' endpoints. That one is missing there makes a managed
-    interface doubtful at worst: what a person attached to an instance is no cache's in any case.
+    `cache_addresses` are those of the endpoints of the caches that have the group. Where they are
+    not complete, an interface that nothing else tells about may be one of theirs.
     """
     members = sorted(interfaces, key=lambda each: each.interface_id)
     strange = [each for each in members if not _is_a_caches(each, cache_addresses)]
-    unknown = tuple(each for each in strange if _may_be_a_caches(each))
-    others = tuple(each for each in strange if not _may_be_a_caches(each))
+    unknown = tuple(each for each in strange if _may_be_a_caches(each, complete=complete))
+    others = tuple(each for each in strange if each not in unknown)
     if group.is_default:
         whatever = "it is the default group of its VPC: whatever names no group has it"
         reason = f"{whatever}{f', as {_named(others)}' if others else ''}"
@@ -67,7 +69,7 @@ def sharing(
         use, reason = Use.SHARED, f"{_named(others)} {'has' if len(others) == 1 else 'have'} it too"
     elif unknown:
         use = Use.DOUBTFUL
-        reason = f"{_named(unknown)} may be a cache's or not: a service of AWS made it"
+        reason = f"{_named(unknown)} may be a cache's or not"
     else:
         use, reason = Use.EXCLUSIVE, "caches alone have it"
     return Sharing(use=use, reason=reason, others=others, unknown=unknown)
@@ -88,6 +90,8 @@ def _is_a_caches(
     interface: Interface, cache_addresses: Collection[IPv4Address | IPv6Address]
 ) -> bool:
     """Tell whether its address is a cache's, or AWS says so in one of the ways that were seen."""
+    if _has_an_instance(interface):
+        return False  # whatever DNS answers and its description says
     if not interface.addresses.isdisjoint(cache_addresses):
         return True
     # A description is its owner's to write, so it counts only where a service made the interface.
@@ -96,9 +100,17 @@ def _is_a_caches(
     return _REQUESTER in {interface.requester, interface.attached_to} or (managed and says_so)
 
 
-def _may_be_a_caches(interface: Interface) -> bool:
-    known = interface.kind in _OTHER_KINDS or interface.requester in _OTHER_REQUESTERS
-    return interface.requester_managed and not known
+def _may_be_a_caches(interface: Interface, *, complete: bool) -> bool:
+    if _has_an_instance(interface) or interface.kind in _OTHER_KINDS:
+        return False
+    if interface.requester in _OTHER_REQUESTERS:
+        return False
+    return interface.requester_managed or not complete
+
+
+def _has_an_instance(interface: Interface) -> bool:
+    """Tell whether it is attached to an instance that we can see: caches have none."""
+    return interface.attached_to.startswith("i-")
 
 
 def _named(interfaces: tuple[Interface, ...]) -> str:

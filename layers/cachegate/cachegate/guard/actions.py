@@ -1,0 +1,175 @@
+"""Direct invocation of the guard: one action, one answer in JSON. docs/invocation.md has each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cachegate.errors import CachegateError, InvocationError, NotVerifiedError
+from cachegate.guard.describe import describe_finding, describe_revocation, describe_rule
+from cachegate.guard.exempt import exempt
+from cachegate.guard.look import look
+from cachegate.guard.restore import Restorer
+from cachegate.guard.revoke import Asked
+from cachegate.guard.sweep import sweep
+from cachegate.planning.exemption import make_exemption
+from cachegate.planning.findings import find
+from cachegate.planning.text import moment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cachegate.domain.finding import Exemption
+    from cachegate.guard.look import Looked
+    from cachegate.guard.protocols import GuardAdapters
+    from cachegate.guard.results import SweepResult
+    from cachegate.guard.settings import GuardSettings
+
+Answer = dict[str, Any]
+
+AFTERMATH = (
+    "Connections that EC2 tracks go on until they end or time out; those that it does not track "
+    "(open to everybody in both directions) were cut at once. To end tracked ones, deny the source "
+    "in the subnet's network ACL for a while."
+)
+NEW_ID = (
+    "The rule has a new id: Terraform and CloudFormation know the former one and may report it "
+    "missing, or add the rule again."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class GuardActions:
+    """What a person or the command-line tool may ask of guard_ingress."""
+
+    adapters: GuardAdapters
+    settings: GuardSettings
+    report: Callable[[SweepResult], SweepResult]  # where a pass is told, logged and counted
+
+    def answer(self, event: object) -> Answer:
+        """Do what the event asks; an error of ours becomes an answer, any other one is raised."""
+        try:
+            if not isinstance(event, Mapping):
+                raise InvocationError('an invocation is an object such as {"action": "findings"}')
+            return self._answer(event)
+        except CachegateError as error:
+            return {"ok": False, "error": {"code": error.code, "message": str(error)}}
+
+    def _answer(self, event: Mapping[str, Any]) -> Answer:
+        actions = {
+            "plan": (self._plan, set[str]()),
+            "sweep": (self._sweep, set[str]()),
+            "findings": (self._findings, {"group"}),
+            "restore": (self._restore, {"rule", "exempt", "force"}),
+            "exempt": (self._exempt, {"rule", "owner", "expires", "reason"}),
+        }
+        name = event.get("action")
+        if not isinstance(name, str) or name not in actions:
+            raise InvocationError(f"unknown action {name!r}: one of {', '.join(actions)}")
+        action, fields = actions[name]
+        unknown = set(event) - fields - {"action"}
+        if unknown:
+            raise InvocationError(f"{name} takes no field {', '.join(sorted(unknown))}")
+        return action(event)
+
+    def _plan(self, _event: Mapping[str, Any]) -> Answer:
+        looked = look(self.adapters)
+        findings = find(looked.view, self.settings.policy)
+        return {
+            "ok": True,
+            **self._seen(looked),
+            "findings": [describe_finding(finding) for finding in findings],
+        }
+
+    def _sweep(self, _event: Mapping[str, Any]) -> Answer:
+        result = self.report(sweep(self.adapters, self.settings, Asked()))
+        answer: Answer = {
+            "ok": not result.failures,
+            **self._seen(result.looked),
+            "revoked": [describe_revocation(each) for each in result.revoked],
+            "findings": [describe_finding(finding) for finding in result.standing],
+            "failures": {
+                rule_id: {"code": error.code, "message": str(error)}
+                for rule_id, error in result.failures.items()
+            },
+        }
+        if result.revoked:
+            answer["aftermath"] = AFTERMATH
+        if result.failures:
+            left = ", ".join(result.failures)
+            answer["error"] = {
+                "code": NotVerifiedError.code,
+                "message": f"not every rule that should go is gone: {left}; see `failures`",
+            }
+        return answer
+
+    def _findings(self, event: Mapping[str, Any]) -> Answer:
+        book, group = self.adapters.records.load(), _text(event, "group", optional=True)
+        last = book.sweep
+        return {
+            "ok": True,
+            "mode": self.settings.mode.value,
+            "swept": moment(last.at) if last else None,
+            "trail": last.trail if last else "unknown",
+            "findings": [
+                finding
+                for group_id, findings in sorted(book.findings.items())
+                if group in {"", group_id}
+                for finding in findings
+            ],
+            "revocations": [
+                describe_revocation(each)
+                for each in sorted(book.revocations, key=lambda each: -each.recorded_at)
+                if group in {"", each.group.group_id}
+            ],
+        }
+
+    def _restore(self, event: Mapping[str, Any]) -> Answer:
+        excuse, force = event.get("exempt"), event.get("force", False)
+        if not isinstance(force, bool):
+            raise InvocationError("force is true or false")
+        if excuse is not None and not isinstance(excuse, Mapping):
+            raise InvocationError("exempt is an object with owner, expires and reason")
+        restored = Restorer(self.adapters, self.settings).restore(
+            _text(event, "rule"),
+            None if excuse is None else _exemption(excuse),
+            force=force,
+        )
+        return {
+            "ok": True,
+            "restored": describe_revocation(restored.revocation),
+            "existed": restored.existed,
+            "closed": list(restored.closed),
+            "note": NEW_ID,
+        }
+
+    def _exempt(self, event: Mapping[str, Any]) -> Answer:
+        rule = exempt(self.adapters, _text(event, "rule"), _exemption(event))
+        return {"ok": True, "exempted": describe_rule(rule) | {"tags": dict(rule.tags)}}
+
+    def _seen(self, looked: Looked) -> Answer:
+        return {
+            "mode": self.settings.mode.value,
+            "trail": looked.trail.value,
+            "groups": {
+                group_id: {"name": group.name, "vpc": group.vpc_id, "stack": group.stack}
+                | {
+                    "shared": looked.view.sharing[group_id].use.value,
+                    "why": looked.view.sharing[group_id].reason,
+                }
+                for group_id, group in sorted(looked.view.groups.items())
+            },
+            "unseen_groups": list(looked.unseen),
+        }
+
+
+def _exemption(fields: Mapping[str, Any]) -> Exemption:
+    return make_exemption(*(_text(fields, name) for name in ("owner", "expires", "reason")))
+
+
+def _text(fields: Mapping[str, Any], name: str, *, optional: bool = False) -> str:
+    value = fields.get(name, "")
+    if not isinstance(value, str) or not (value.strip() or optional):
+        raise InvocationError(f"{name} is a text, and needed" if not optional else f"{name}: text")
+    return value.strip()

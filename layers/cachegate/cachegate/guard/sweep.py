@@ -1,0 +1,101 @@
+"""One pass of the guard: look, find, carry out where that is asked for, and keep what was found."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cachegate.domain.revocation import RevocationState
+from cachegate.errors import CachegateError
+from cachegate.guard.describe import describe_finding
+from cachegate.guard.look import look
+from cachegate.guard.protocols import Sweep
+from cachegate.guard.results import SweepResult
+from cachegate.guard.revoke import Revoker
+from cachegate.planning.findings import find
+from cachegate.planning.text import moment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from cachegate.domain.finding import Finding
+    from cachegate.domain.revocation import Revocation
+    from cachegate.guard.look import Looked
+    from cachegate.guard.protocols import Book, GuardAdapters
+    from cachegate.guard.revoke import Asked
+    from cachegate.guard.settings import GuardSettings
+
+
+def sweep(adapters: GuardAdapters, settings: GuardSettings, asked: Asked) -> SweepResult:
+    """Run one pass. A rule that cannot be revoked stops no other one.
+
+    An error that is none of ours breaks the pass off; what was revoked until then is recorded, and
+    is settled and told by the next pass.
+    """
+    looked = look(adapters)
+    findings = find(looked.view, settings.policy)
+    revoker = Revoker(adapters, settings, asked)
+    revoked: list[Revocation] = []
+    failures: dict[str, CachegateError] = {}
+    for rule_id, carry_out in _work(looked, findings, revoker, settings):
+        try:
+            revoked.append(carry_out())
+        except CachegateError as error:
+            failures[rule_id] = error
+    result = SweepResult(
+        looked=looked,
+        findings=findings,
+        enforces=settings.enforces,
+        ended_at=adapters.clock(),
+        fresh=tuple(each for each in findings if _is_fresh(each, looked.book)),
+        revoked=tuple(revoked),
+        failures=failures,
+    )
+    _keep(result, adapters, settings)
+    return result
+
+
+def _work(
+    looked: Looked, findings: tuple[Finding, ...], revoker: Revoker, settings: GuardSettings
+) -> Iterator[tuple[str, Callable[[], Revocation]]]:
+    """Yield what there is to do: what a pass that broke off left unproved comes first."""
+    there = {rule.rule_id for rule in looked.view.rules}
+    for each in looked.view.revocations:
+        if each.state is RevocationState.PENDING and each.rule.rule_id not in there:
+            yield each.rule.rule_id, lambda each=each: revoker.settle(each)  # type: ignore[misc]
+    for finding in findings if settings.enforces else ():
+        if finding.step.acts:
+            yield finding.rule.rule_id, lambda each=finding: revoker.carry_out(each)  # type: ignore[misc]
+
+
+def _keep(result: SweepResult, adapters: GuardAdapters, settings: GuardSettings) -> None:
+    """Write the findings of groups where they differ from the former ones, and the time."""
+    view, book = result.looked.view, result.looked.book
+    now: dict[str, list[Mapping[str, Any]]] = {group_id: [] for group_id in book.findings}
+    for finding in result.standing:
+        told = describe_finding(finding)
+        known = _known(finding, book)
+        since = known["since"] if known else moment(view.at)
+        now.setdefault(finding.group.group_id, []).append({"since": since} | told)
+    for group_id, findings in now.items():
+        if findings != list(book.findings.get(group_id, [])):
+            adapters.records.keep_findings(group_id, findings)
+    adapters.records.keep_sweep(
+        Sweep(
+            at=view.at,
+            mode=settings.mode.value,
+            trail=result.looked.trail.value,
+            groups=len(view.groups),
+        )
+    )
+
+
+def _known(finding: Finding, book: Book) -> Mapping[str, Any] | None:
+    """Return how the former pass described the rule, where it had a finding of it."""
+    former = book.findings.get(finding.group.group_id, ())
+    return next((each for each in former if each["rule"] == finding.rule.rule_id), None)
+
+
+def _is_fresh(finding: Finding, book: Book) -> bool:
+    known = _known(finding, book)
+    now = (finding.step.value, finding.judgement.source_class.value)
+    return known is None or (known["step"], known["class"]) != now
