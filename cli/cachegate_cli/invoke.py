@@ -1,4 +1,4 @@
-"""Find a stack's function and invoke it once."""
+"""Find one of a stack's functions and invoke it once."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-# Longer than the function may run (120 s), and never twice: botocore would by itself invoke again
+SYNC, GUARD = "SyncFunctionName", "GuardFunctionName"  # outputs of the stack
+# Longer than either may run (120 and 300 s), and never twice: botocore would by itself invoke again
 # after a time-out, while the first pass still runs.
-_PATIENCE = Config(read_timeout=150, retries={"total_max_attempts": 1})
+_PATIENCE = Config(read_timeout=330, retries={"total_max_attempts": 1})
 
 
 class InvokeError(Exception):
     """The function was not found or did not answer; the message says what to do."""
 
 
-def invoke(stack: str, event: dict[str, Any]) -> dict[str, Any]:
-    """Send one action to sync_forwards and return its answer. Raises InvokeError."""
+def invoke(stack: str, event: dict[str, Any], function_output: str = SYNC) -> dict[str, Any]:
+    """Send one action to a function and return its answer. Raises InvokeError."""
     try:
-        function = _output(stack, "SyncFunctionName")
+        function = _output(stack, function_output)
         answer = boto3.client("lambda", config=_PATIENCE).invoke(
             FunctionName=function, Payload=json.dumps(event).encode()
         )

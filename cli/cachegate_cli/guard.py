@@ -1,0 +1,69 @@
+"""The commands of the guard: which ingress is too wide, and what was done about it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cachegate_cli.ask import DEFAULT_STACK, Stack, ask
+from cachegate_cli.invoke import GUARD
+
+Rule = Annotated[str, typer.Argument(help="Id of a security-group rule.", metavar="RULE_ID")]
+OWNER, EXPIRES, REASON = "Who answers for it.", "Last day, as 2027-01-31 (UTC).", "Why it stays."
+
+guard = typer.Typer(
+    help="Look for ingress that is too wide on the security groups of caches.", no_args_is_help=True
+)
+
+
+@guard.command()
+def plan(*, stack: Stack = DEFAULT_STACK) -> None:
+    """Show which rules are too wide, and what the mode enforce does about each; changes nothing."""
+    ask(stack, {"action": "plan"}, GUARD)
+
+
+@guard.command()
+def sweep(*, stack: Stack = DEFAULT_STACK) -> None:
+    """Run a pass of the guard now: in the mode enforce it revokes, in observe it only looks."""
+    ask(stack, {"action": "sweep"}, GUARD)
+
+
+def findings(
+    *,
+    stack: Stack = DEFAULT_STACK,
+    group: Annotated[str | None, typer.Option(help="Of this security group only.")] = None,
+) -> None:
+    """Show what the guard's last pass found, and all that was ever revoked."""
+    ask(stack, {"action": "findings"} | ({"group": group} if group else {}), GUARD)
+
+
+def restore(
+    rule: Rule,
+    *,
+    stack: Stack = DEFAULT_STACK,
+    owner: Annotated[str | None, typer.Option(help=f"Of an exemption: {OWNER}")] = None,
+    expires: Annotated[str | None, typer.Option(help=f"Of an exemption: {EXPIRES}")] = None,
+    reason: Annotated[str | None, typer.Option(help=f"Of an exemption: {REASON}")] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Although the next pass revokes it again.")
+    ] = False,
+) -> None:
+    """Give back a revoked rule with its description and tags, and with an exemption if given."""
+    given = {"owner": owner, "expires": expires, "reason": reason}
+    excuse = {name: value for name, value in given.items() if value}
+    more = {"exempt": excuse} if excuse else {}
+    ask(stack, {"action": "restore", "rule": rule, "force": force} | more, GUARD)
+
+
+def exempt(
+    rule: Rule,
+    *,
+    stack: Stack = DEFAULT_STACK,
+    owner: Annotated[str, typer.Option(help=OWNER)],
+    expires: Annotated[str, typer.Option(help=EXPIRES)],
+    reason: Annotated[str, typer.Option(help=REASON)],
+) -> None:
+    """Record at a rule, as a tag, that it may stay through a day."""
+    excuse = {"owner": owner, "expires": expires, "reason": reason}
+    ask(stack, {"action": "exempt", "rule": rule} | excuse, GUARD)

@@ -1,0 +1,76 @@
+"""What each command asks of which function, and its exit codes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from cachegate_cli import ask
+from cachegate_cli.invoke import GUARD, SYNC, InvokeError
+from cachegate_cli.main import app
+
+EXCUSE = {"owner": "data-team", "expires": "2027-01-31", "reason": "migration"}
+EXCUSED = "--owner data-team --expires 2027-01-31 --reason migration"
+COMMANDS = [
+    ("plan", SYNC, {"action": "plan", "force": False}),
+    ("sync --force", SYNC, {"action": "sync", "force": True}),
+    ("describe", SYNC, {"action": "describe"}),
+    ("explain 6380", SYNC, {"action": "explain", "listen": 6380}),
+    ("release 6380 --vpc vpc-1", SYNC, {"action": "release", "listen": 6380, "vpc": "vpc-1"}),
+    ("detach", SYNC, {"action": "detach"}),
+    ("guard plan", GUARD, {"action": "plan"}),
+    ("guard sweep", GUARD, {"action": "sweep"}),
+    ("findings", GUARD, {"action": "findings"}),
+    ("findings --group sg-1", GUARD, {"action": "findings", "group": "sg-1"}),
+    ("restore sgr-1", GUARD, {"action": "restore", "rule": "sgr-1", "force": False}),
+    (
+        f"restore sgr-1 --force {EXCUSED}",
+        GUARD,
+        {"action": "restore", "rule": "sgr-1", "force": True, "exempt": EXCUSE},
+    ),
+    (f"exempt sgr-1 {EXCUSED}", GUARD, {"action": "exempt", "rule": "sgr-1"} | EXCUSE),
+]
+
+
+@pytest.mark.parametrize(("command", "function", "event"), COMMANDS)
+def test_a_command_asks_its_function_for_its_action(
+    monkeypatch: pytest.MonkeyPatch, command: str, function: str, event: dict[str, Any]
+) -> None:
+    asked: list[tuple[Any, ...]] = []
+
+    def invoke(*arguments: Any) -> dict[str, Any]:
+        asked.append(arguments)
+        return {"ok": True}
+
+    monkeypatch.setattr(ask, "invoke", invoke)
+    ended = CliRunner().invoke(app, [*command.split(), "--stack", "other"])
+    assert ended.exit_code == 0, ended.output
+    assert asked == [("other", event, function)]
+
+
+def test_an_error_of_the_function_ends_with_1_and_its_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answer = {"ok": False, "error": {"code": "bad_request", "message": "no such rule"}}
+    monkeypatch.setattr(ask, "invoke", lambda *_: answer)
+    ended = CliRunner().invoke(app, ["restore", "sgr-1"])
+    assert ended.exit_code == 1
+    assert "no such rule" in ended.stdout
+
+
+def test_a_function_that_cannot_be_asked_ends_with_2_and_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def invoke(*_: Any) -> dict[str, Any]:
+        raise InvokeError("the stack other has no output GuardFunctionName")
+
+    monkeypatch.setattr(ask, "invoke", invoke)
+    ended = CliRunner().invoke(app, ["guard", "plan"])
+    assert ended.exit_code == 2
+    assert ended.stderr == "cachegate: the stack other has no output GuardFunctionName\n"
+
+
+def test_an_exemption_is_not_asked_for_without_its_parts() -> None:
+    assert CliRunner().invoke(app, ["exempt", "sgr-1", "--owner", "me"]).exit_code == 2
