@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cachegate.domain.revocation import RevocationState
@@ -36,7 +37,7 @@ def sweep(adapters: GuardAdapters, settings: GuardSettings, asked: Asked) -> Swe
     revoker = Revoker(adapters, settings, asked)
     revoked: list[Revocation] = []
     failures: dict[str, CachegateError] = {}
-    for rule_id, carry_out in _work(looked, findings, revoker, settings):
+    for rule_id, carry_out in _work(looked, findings, revoker):
         try:
             revoked.append(carry_out())
         except CachegateError as error:
@@ -55,16 +56,21 @@ def sweep(adapters: GuardAdapters, settings: GuardSettings, asked: Asked) -> Swe
 
 
 def _work(
-    looked: Looked, findings: tuple[Finding, ...], revoker: Revoker, settings: GuardSettings
+    looked: Looked, findings: tuple[Finding, ...], revoker: Revoker
 ) -> Iterator[tuple[str, Callable[[], Revocation]]]:
     """Yield what there is to do: what a pass that broke off left unproved comes first."""
-    there = {rule.rule_id for rule in looked.view.rules}
-    for each in looked.view.revocations:
-        if each.state is RevocationState.PENDING and each.rule.rule_id not in there:
-            yield each.rule.rule_id, lambda each=each: revoker.settle(each)  # type: ignore[misc]
-    for finding in findings if settings.enforces else ():
+    pending = {
+        each.rule.rule_id: each
+        for each in looked.view.revocations
+        if each.state is RevocationState.PENDING
+    }
+    there = revoker.adapters.groups.present(pending) if pending else frozenset()
+    for rule_id, each in pending.items():
+        if rule_id not in there:
+            yield rule_id, partial(revoker.settle, each)
+    for finding in findings if revoker.settings.enforces else ():
         if finding.step.acts:
-            yield finding.rule.rule_id, lambda each=finding: revoker.carry_out(each)  # type: ignore[misc]
+            yield finding.rule.rule_id, partial(revoker.carry_out, finding)
 
 
 def _keep(result: SweepResult, adapters: GuardAdapters, settings: GuardSettings) -> None:

@@ -71,10 +71,13 @@ def _finding(
         step=Step.REPORT,
         reason="a person has to judge it",
     )
-    if judgement.verdict is not Verdict.REVOKE:
-        return finding
-    left = _why_left(finding, policy)
-    return replace(finding, reason=left) if left else _beyond_report(finding, view, policy)
+    exemption, objection = excuse(finding.rule, view.at)
+    if exemption is not None:
+        by = f"{exemption.owner} answers for it through {exemption.until}"
+        reason = f"{by}: {exemption.reason}"
+        return replace(finding, step=Step.EXEMPT, reason=reason, exemption=exemption)
+    finding = _decided(finding, view, policy)
+    return replace(finding, reason=f"{finding.reason}; {objection}") if objection else finding
 
 
 def _why_left(finding: Finding, policy: GuardPolicy) -> str:
@@ -88,16 +91,12 @@ def _why_left(finding: Finding, policy: GuardPolicy) -> str:
     return ""
 
 
-def _beyond_report(finding: Finding, view: GuardView, policy: GuardPolicy) -> Finding:
-    exemption, objection = excuse(finding.rule, view.at)
-    if exemption is not None:
-        return replace(
-            finding,
-            step=Step.EXEMPT,
-            reason=f"{exemption.owner} answers for it through {exemption.until}: "
-            f"{exemption.reason}",
-            exemption=exemption,
-        )
+def _decided(finding: Finding, view: GuardView, policy: GuardPolicy) -> Finding:
+    if finding.judgement.verdict is not Verdict.REVOKE:
+        return finding
+    left = _why_left(finding, policy)
+    if left:
+        return replace(finding, reason=left)
     earlier = returns(finding.rule, view.revocations, view.at - policy.returns_within)
     if len(earlier) >= policy.most_returns:
         last = earlier[-1].revoked_at or 0.0
@@ -109,16 +108,14 @@ def _beyond_report(finding: Finding, view: GuardView, policy: GuardPolicy) -> Fi
             f"{by} puts it there",
             advice=f"take the rule out of what {by} declares, or exempt it",
         )
-    carved = beside(finding.rule.traffic, finding.judgement.reached) if policy.carve_ranges else ()
     reason = f"the group is shared: {finding.sharing.reason}"
     if finding.sharing.use is Use.EXCLUSIVE:
         reason = f"{finding.sharing.reason}, and the stack revokes there too"
-    if carved:
-        reason = f"{reason}; {listing(carved)} stays open"
-    if objection:
-        reason = f"{reason}; {objection}"
-    step = Step.CARVE if carved else Step.REVOKE
-    return replace(finding, step=step, reason=reason, carved=carved)
+    carved = beside(finding.rule.traffic, finding.judgement.reached) if policy.carve_ranges else ()
+    if not carved:
+        return replace(finding, step=Step.REVOKE, reason=reason)
+    reason = f"{reason}; {listing(carved)} stays open"
+    return replace(finding, step=Step.CARVE, reason=reason, carved=carved)
 
 
 def _capped(findings: Iterable[Finding], most: int) -> Iterator[Finding]:
