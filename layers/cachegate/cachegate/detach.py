@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from cachegate.recover import recover
 from cachegate.vpc_pass import TRIES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from cachegate.domain.cache import NatInstance
     from cachegate.domain.ledger import Ledger
@@ -33,25 +34,39 @@ def detach(adapters: Adapters, settings: SyncSettings) -> Detached:
     there is none, one is made from what the agents hold, who are the last to know the ports.
     """
     ours = [i for i in adapters.network.nat_instances() if i.stack == settings.stack]
-    running = {i.instance_id for i in ours if i.state == "running"}
     vpc_ids = sorted(adapters.ledgers.vpc_ids() | {i.vpc_id for i in ours})
-    known: set[str] = set()
+    conflicts: list[LedgerConflictError] = []
+    known: dict[str, set[str]] = {}
     for vpc_id in vpc_ids:
-        known |= _mark(adapters, settings, vpc_id, ours)
-    running |= adapters.network.running(known - running)
+        with _kept(conflicts):
+            known[vpc_id] = _mark(adapters, settings, vpc_id, ours)
+    running = {i.instance_id for i in ours if i.state == "running" and i.vpc_id in known}
+    running |= adapters.network.running(set().union(*known.values()) - running)
     replies = adapters.gateways.run(sorted(running), "remove") if running else {}
     still_there = {i: reply.failure for i, reply in replies.items() if reply.failure is not None}
     removed = tuple(sorted(set(replies) - set(still_there)))
-    for vpc_id in vpc_ids:
-        _forget(adapters, vpc_id, removed)
-        _disprove(adapters, vpc_id)
+    for vpc_id in known:
+        with _kept(conflicts):
+            _forget(adapters, vpc_id, removed)
+            _disprove(adapters, vpc_id)
+    if conflicts:
+        raise LedgerConflictError("; ".join(map(str, conflicts)))
     asleep = {
         i.instance_id: f"the instance is {i.state}, and restores its rules when it starts: "
         "start it and detach again"
         for i in ours
-        if i.state != "running" and i.instance_id in known
+        if i.state != "running" and i.instance_id in known[i.vpc_id]
     }
     return Detached(removed=removed, still_there=dict(sorted((still_there | asleep).items())))
+
+
+@contextmanager
+def _kept(conflicts: list[LedgerConflictError]) -> Iterator[None]:
+    """Keep a conflict in one VPC for the end, when the others are done."""
+    try:
+        yield
+    except LedgerConflictError as error:
+        conflicts.append(error)
 
 
 def _mark(

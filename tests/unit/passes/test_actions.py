@@ -9,10 +9,13 @@ import pytest
 
 from cachegate.actions import Actions
 from cachegate.domain.agent import Reply
+from cachegate.errors import LedgerConflictError
 from cachegate.sync import sync
 from tests.unit.passes.fakes import NAT, STACK, VPC
 
 if TYPE_CHECKING:
+    from cachegate.domain.ledger import Ledger
+    from cachegate.protocols import Heartbeat, Record
     from cachegate.results import SyncResult
     from tests.unit.passes.fakes import FakeWorld
 
@@ -234,6 +237,61 @@ def test_detach_outlasts_a_pass_that_writes_meanwhile(world: FakeWorld) -> None:
 
     assert ask(world, "detach")["ok"]
     assert world.ledgers.records[VPC].ledger.detached
+
+
+def two_vpcs(world: FakeWorld) -> None:
+    world.add_vpc("vpc-2", "10.1.0.0/16")
+    world.add_instance("i-second", "vpc-2")
+    assert ask(world, "sync")["ok"]
+
+
+def test_a_pass_that_ends_in_one_vpc_while_somebody_detaches_leaves_no_other_half_detached(
+    world: FakeWorld,
+) -> None:
+    two_vpcs(world)
+    beat = world.ledgers.beat
+
+    def late(vpc_id: str, heartbeat: Heartbeat, replacing: str | None = None) -> None:
+        if vpc_id == VPC:
+            raise LedgerConflictError(vpc_id)
+        beat(vpc_id, heartbeat, replacing)
+
+    world.ledgers.beat = late  # type: ignore[method-assign]
+
+    answer = ask(world, "detach")
+
+    assert answer["error"]["code"] == "ledger_conflict"
+    assert answer["error"]["message"] == f"a pass ended meanwhile in {VPC}: detach again"
+    assert world.gateways.held == {}
+    left = {v: record.ledger.nat_instances for v, record in world.ledgers.records.items()}
+    assert left == {VPC: (), "vpc-2": ()}
+    assert world.ledgers.heartbeat("vpc-2").proved == ()
+
+    world.ledgers.beat = beat  # type: ignore[method-assign]
+    assert ask(world, "detach")["ok"]
+    assert world.ledgers.heartbeat(VPC).proved == ()
+
+
+def test_a_vpc_whose_ledger_cannot_be_marked_keeps_its_agent_and_the_others_are_detached(
+    world: FakeWorld,
+) -> None:
+    two_vpcs(world)
+    save = world.ledgers.save
+
+    def late(ledger: Ledger, replacing: int | None) -> Record:
+        if ledger.vpc_id == VPC:
+            raise LedgerConflictError(VPC)
+        return save(ledger, replacing)
+
+    world.ledgers.save = late  # type: ignore[method-assign]
+
+    answer = ask(world, "detach")
+
+    assert answer["error"]["message"] == f"passes keep writing the ledger of {VPC}: detach again"
+    assert set(world.gateways.held) == {NAT}
+    ledgers = {v: record.ledger for v, record in world.ledgers.records.items()}
+    assert (ledgers[VPC].detached, ledgers[VPC].nat_instances) == (False, (NAT,))
+    assert (ledgers["vpc-2"].detached, ledgers["vpc-2"].nat_instances) == (True, ())
 
 
 def detach_during_the_next_push(world: FakeWorld) -> None:
