@@ -12,9 +12,8 @@ if TYPE_CHECKING:
     from cachegate_agent.state import Saved, State
 
 
-def inspect(state: State) -> Dict[str, Any]:
+def inspect(state: State, saved: Optional[Saved]) -> Dict[str, Any]:
     """Return the whole report without a probe; report.page() cuts it into pages."""
-    saved = state.load()
     choice = preflight.choose()
     live = choice.backend.read()
     backend = choice.backend

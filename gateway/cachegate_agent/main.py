@@ -59,7 +59,7 @@ class Run:
     def _with_state(self) -> str:
         if self._options.action == "inspect":
             saved = self._state.load()
-            whole = inspect(self._state)
+            whole = inspect(self._state, saved)
             whole["unreachable"] = unreachable(saved.rules) if saved else []
             return report.page(whole, self._options.first, compact=self._options.compact)
         if self._options.action == "remove":
