@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import itertools
 import json
 from dataclasses import dataclass, field
@@ -39,6 +38,7 @@ from tests.faults.post import Post
 from tests.faults.table import Table
 from tests.faults.truth import VPC, Truth
 from tests.faults.watch import ViolationError, Watch
+from tests.function import CONTEXT, module, started
 
 if TYPE_CHECKING:
     import pytest
@@ -52,17 +52,6 @@ OWNER = "arn:aws:cloudformation:eu-west-1:123456789012:stack/gate/1"
 POLICY = Policy(stack=STACK, sources=(IPv4Network("203.0.113.0/24"),))
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:gate"
 SCHEDULE = 300.0  # seconds
-ENVIRONMENT = {
-    "POWERTOOLS_SERVICE_NAME": STACK,
-    "POWERTOOLS_METRICS_NAMESPACE": "Cachegate",
-}
-CONTEXT = SimpleNamespace(
-    function_name="sync",
-    memory_limit_in_mb=512,
-    invoked_function_arn="arn:aws:lambda:eu-west-1:123456789012:function:sync",
-    aws_request_id="request",
-    get_remaining_time_in_millis=lambda: 120_000,
-)
 
 
 class Bus:
@@ -137,9 +126,9 @@ class World:
                 policy=POLICY,
                 peered={},
             ),
-            _app().report,
+            module().report,
         )
-        _app().wired = self.actions
+        module().wired = self.actions
 
     def add_machine(self) -> Machine:
         number = len(self.machines)
@@ -164,7 +153,7 @@ class World:
         self.invocations += 1
         invocation = self.faults.begin()
         try:
-            return _app().handler(event, CONTEXT)
+            return module().handler(event, CONTEXT)
         except Dead:
             return None
         except BaseExceptionGroup as group:
@@ -292,16 +281,9 @@ class World:
         self.watch.ledger_lost()
 
 
-def _app() -> Any:
-    """Return the function's module, which reads its environment when it is first imported."""
-    return importlib.import_module("functions.sync_forwards.app")
-
-
 def prepare(patch: pytest.MonkeyPatch) -> None:
     """Put the fake clock, the kernel in memory and the quiet logger in place."""
-    for name, value in ENVIRONMENT.items():
-        patch.setenv(name, value)
-    app = _app()
+    app = started(patch)
     patch.setattr(app, "wired", None)
     for level in ("info", "warning", "error", "exception"):
         patch.setattr(app.logger, level, lambda *_, **__: None)

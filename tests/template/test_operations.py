@@ -16,8 +16,9 @@ from botocore import xform_name
 from cachegate.domain.agent import Reply
 from cachegate.metrics import Metric
 from cachegate.report import Decision
+from tests.function import CONTEXT
 from tests.template.parsed import RESOURCES, ROOT, TEMPLATE, environment, properties
-from tests.unit.passes.entry import CONTEXT, batch, counted, entry_point
+from tests.unit.passes.entry import batch, counted, entry_point
 from tests.unit.passes.fakes import NAT, STACK, FakeWorld
 
 if TYPE_CHECKING:

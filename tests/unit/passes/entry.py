@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import sys
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from cachegate.actions import Actions
-from tests.unit.test_settings import COMPLETE
+from tests.function import started
 
 if TYPE_CHECKING:
     import pytest
 
     from tests.unit.passes.fakes import FakeWorld
-
-CONTEXT = SimpleNamespace(
-    function_name="sync",
-    memory_limit_in_mb=512,
-    invoked_function_arn="arn:aws:lambda:eu-west-1:123456789012:function:sync",
-    aws_request_id="request",
-    get_remaining_time_in_millis=lambda: 120_000,
-)
 
 
 def logged(capsys: pytest.CaptureFixture[str], message: str) -> list[dict[str, Any]]:
@@ -72,16 +62,7 @@ class Stdout:
 
 def entry_point(world: FakeWorld, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return the module wired to the fakes; it logs where `print` prints."""
-    environment = COMPLETE | {
-        "AWS_DEFAULT_REGION": "eu-west-1",
-        "AWS_ACCESS_KEY_ID": "none",
-        "AWS_SECRET_ACCESS_KEY": "none",
-        "POWERTOOLS_METRICS_NAMESPACE": "Cachegate",
-        "POWERTOOLS_SERVICE_NAME": "gate",
-    }
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    module: Any = importlib.import_module("functions.sync_forwards.app")
+    module = started(monkeypatch)
     monkeypatch.setattr(module, "wired", Actions(world.adapters, world.settings, module.report))
     monkeypatch.setattr(module.logger.registered_handler, "stream", Stdout())
     module.answers = []

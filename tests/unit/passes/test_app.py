@@ -14,7 +14,8 @@ from cachegate.errors import ConfigurationError
 from cachegate.metrics import Metric
 from cachegate.protocols import Heartbeat
 from cachegate.retry import RECEIVES
-from tests.unit.passes.entry import CONTEXT, batch, counted, logged, recheck
+from tests.function import CONTEXT
+from tests.unit.passes.entry import batch, counted, logged, recheck
 from tests.unit.passes.fakes import NAT, TOPIC, VPC
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from cachegate.domain.agent import Reply
 from cachegate.retry import RECEIVES
-from tests.unit.passes.entry import CONTEXT, entry_point
+from tests.function import CONTEXT
+from tests.unit.passes.entry import entry_point
 from tests.unit.passes.fakes import NAT, FakeWorld
 
 if TYPE_CHECKING:

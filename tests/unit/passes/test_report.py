@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cachegate.domain.agent import Reply
-from tests.unit.passes.entry import CONTEXT, batch, logged, printed, recheck
+from tests.function import CONTEXT
+from tests.unit.passes.entry import batch, logged, printed, recheck
 from tests.unit.passes.fakes import NAT, VPC
 
 if TYPE_CHECKING:
