@@ -12,6 +12,7 @@ from tests.system.heard import heard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from ipaddress import IPv4Address
 
     from local.world import World
 
@@ -24,7 +25,7 @@ INSTANCE = EVENTS["instance-running.json"]["detail"]["instance-id"]
 RULE = "arn:aws:events:us-east-1:123456789012:rule/"
 
 
-def changed(name: str, detail: Mapping[str, Any] | None = None, **envelope: str) -> Event:
+def changed(name: str, detail: Mapping[str, Any] | None = None, **envelope: Any) -> Event:
     """Return an event of events/ with other fields in its detail or its envelope."""
     event = EVENTS[name]
     others = {key.replace("_", "-"): value for key, value in envelope.items()}
@@ -50,11 +51,12 @@ class Deployed:
         self.ports = {forward["key"]: forward["listen"] for forward in forwards}
 
     def emit(self, event: Event) -> str:
-        """Let a service of AWS put an event on the bus, and return its new id."""
-        event = event | {"id": str(uuid.uuid4())}
-        detail = event["detail"]
-        if detail.get("instance-id") == INSTANCE:
-            event["detail"] = detail | {"instance-id": self.world.nat.instance_id}
+        """Let a service of AWS put an event on the bus, and return its new id.
+
+        Where it names the instance of events/, it names the NAT instance.
+        """
+        told = json.dumps(event | {"id": str(uuid.uuid4())})
+        event = json.loads(told.replace(INSTANCE, self.world.nat.instance_id))
         self.world.emit(event)
         return str(event["id"])
 
@@ -82,11 +84,16 @@ class Deployed:
         """Wait in this world."""
         return self.world.wait_until(true, within_s, what)
 
-    def wait_for_answer(self, key: str, address: object) -> None:
-        """Wait until a client outside gets its answer at a key's listen port from this node."""
+    def wait_for_answer(
+        self, key: str, address: object, *, through: IPv4Address | None = None
+    ) -> None:
+        """Wait until a client outside gets its answer at a key's listen port from this node.
+
+        `through` is the public address of another NAT instance than the first.
+        """
         port = self.ports[key]
         engine = "memcached" if key.startswith("pages/") else "redis"
-        client = Client(self.world.client, self.world.nat.public_address, {port: engine})
+        client = Client(self.world.client, through or self.world.nat.public_address, {port: engine})
         self.wait(lambda: client.who()[port] == str(address), f"{key} is answered by {address}")
 
     def wait_for_rest(self) -> None:

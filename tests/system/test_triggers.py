@@ -34,15 +34,19 @@ ARRIVES = {
     "instance-running.json": Heard("instance_state", "running", NAT),
     "instance-stopping.json": Heard("instance_state", "stopping", NAT),
     "instance-terminated.json": Heard("instance_state", "terminated", NAT),
+    "instance-tagged.json": Heard("instance_tag", "cachegate", NAT),
+    "instance-untagged.json": Heard("instance_tag", "", NAT),
     "schedule.json": Heard("schedule", "Scheduled Event", ""),
 }  # fmt: skip
 
 
-CALL, STATE, COMMAND = (
+CALL, STATE, COMMAND, TAGGED = (
     "api-call-modify-cache-cluster.json",
     "instance-running.json",
     "command-failed.json",
+    "instance-tagged.json",
 )
+ARN_OF_OTHER = f"arn:aws:ec2:us-east-1:123456789012:instance/{OTHER}"
 MISSES = {
     "a call that failed": changed(CALL, {"errorCode": "CacheClusterNotFound"}),
     "a call that only reads": changed(CALL, {"eventName": "DescribeCacheClusters"}),
@@ -53,6 +57,11 @@ MISSES = {
     "an event of another service": changed("serverless-cache-updated.json", source="aws.rds"),
     "an instance that is pending": changed(STATE, {"state": "pending"}),
     "another event of EC2": changed(STATE, detail_type="EC2 Spot Instance Interruption"),
+    "another tag of an instance":
+        changed(TAGGED, {"changed-tag-keys": ["Name", "cachegate:natural"]}),
+    "the tag on something else": changed(TAGGED, {"resource-type": "network-interface"}),
+    "an instance of another service": changed(TAGGED, {"service": "connect"}),
+    "a tag policy": changed(TAGGED, detail_type="Invalid Effective Tag Policy"),
     "a command that succeeded": changed(COMMAND, {"status": "Success"}),
     "a command of another document": changed(COMMAND, {"document-name": "AWS-RunShellScript"}),
     "the command as a whole":
@@ -65,6 +74,9 @@ IGNORED = {
     "an ended instance of others":
         (changed("instance-terminated.json", {"instance-id": OTHER}),
          Heard("instance_state", "terminated", OTHER, NOT_OURS)),
+    "another stack's NAT instance":
+        (changed(TAGGED, {"tags": {"cachegate:nat": "another"}}, resources=[ARN_OF_OTHER]),
+         Heard("instance_tag", "another", OTHER, NOT_OURS)),
     "a command on an instance of others":
         (changed(COMMAND, {"instance-id": OTHER}),
          Heard("command_failed", "Failed", OTHER, NOT_OURS)),
@@ -187,6 +199,7 @@ def without(policy: str, sender: str) -> str:
         ("CacheEvents", "serverless-cache-updated.json"),
         ("ApiCalls", "api-call-add-tags.json"),
         ("InstanceStates", "instance-running.json"),
+        ("InstanceTags", TAGGED),
         ("CommandFailures", COMMAND),
         ("NotificationTopic", "sns-node-replaced.json"),
     ],
@@ -257,3 +270,22 @@ def test_an_encrypted_topic_is_let_go_of(deployed: Deployed) -> None:
     }
     assert statuses["sessions-001"] == "inactive"
     assert statuses["pages"] == "active"
+
+
+def test_an_instance_that_is_tagged_by_hand_gets_its_rules_without_schedule_or_person(
+    deployed: Deployed,
+) -> None:
+    world = deployed.world
+    second = world.add_nat_instance({"Name": "second"})
+    deployed.wait_for_rest()
+    before = set(heard(world))
+
+    tags = [{"Key": "cachegate:nat", "Value": "cachegate"}]
+    world.aws.client("ec2").create_tags(Resources=[second.instance_id], Tags=tags)
+    deployed.emit(changed(TAGGED, resources=[ARN_OF_OTHER.replace(OTHER, second.instance_id)]))
+    page = world.node("pages").address
+    deployed.wait_for_answer("pages/pages/0001", page, through=second.public_address)
+
+    found = heard(world)
+    kinds = {found[key].kind for key in set(found) - before}
+    assert kinds - {"recheck"} == {"instance_tag"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import boto3
 import pytest
 
+from cachegate.domain.cache import NAT_TAG
 from tests.template.parsed import RESOURCES, properties
 
 RULES = sorted(name for name, each in RESOURCES.items() if each["Type"] == "AWS::Events::Rule")
@@ -64,6 +65,10 @@ def test_the_calls_that_are_heard_exist_and_change_something() -> None:
     assert set(named) <= set(operations.operation_names)
     assert len(named) == len(set(named))
     assert not [name for name in named if name.startswith(("Describe", "List", "Get"))]
+
+
+def test_the_tag_that_is_heard_is_the_one_that_makes_an_instance_a_nat_instance() -> None:
+    assert properties("InstanceTags")["EventPattern"]["detail"]["changed-tag-keys"] == [NAT_TAG]
 
 
 def test_calls_are_heard_by_one_rule_only() -> None:

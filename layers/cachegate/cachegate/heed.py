@@ -12,6 +12,7 @@ from cachegate.errors import LedgerConflictError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from cachegate.domain.trigger import Cause
     from cachegate.protocols import Adapters
     from cachegate.settings import SyncSettings
     from cachegate.triggers import Trigger
@@ -59,6 +60,8 @@ class _Batch:
             return "it concerns neither nodes nor access"
         if cause.kind is CauseKind.INSTANCE_STATE and not self._ours(cause.subject, cause.name):
             return "the instance is not ours"
+        if cause.kind is CauseKind.INSTANCE_TAG and not self._joins_or_leaves(cause):
+            return "the instance is not ours"
         if cause.kind is CauseKind.COMMAND_FAILED:
             return self._after_failure(cause.subject)
         return None
@@ -81,6 +84,15 @@ class _Batch:
 
     def _ours(self, instance_id: str, state: str) -> bool:
         return instance_id in self._vpcs or (state in GONE and instance_id in self._recorded)
+
+    def _joins_or_leaves(self, tagged: Cause) -> bool:
+        """Tell whether a tag is, or may have been, ours: EC2's listing may show it only later."""
+        instance_id = tagged.subject
+        return (
+            tagged.name == self._settings.stack
+            or instance_id in self._vpcs
+            or instance_id in self._recorded
+        )
 
     def _after_failure(self, instance_id: str) -> str:
         """Let one chain of re-checks follow a command that failed, and never a pass at once.

@@ -105,6 +105,8 @@ def test_a_notification_is_read_without_its_envelope_too(
 TRAIL = "AWS API Call via CloudTrail"
 STATE = "EC2 Instance State-change Notification"
 COMMAND = "EC2 Command Invocation Status-change Notification"
+TAGS = "Tag Change on Resource"
+ARN = "arn:aws:ec2:us-east-1:123456789012:instance/i-1"
 
 
 @pytest.mark.parametrize(
@@ -127,6 +129,22 @@ COMMAND = "EC2 Command Invocation Status-change Notification"
          CauseKind.UNKNOWN, f"aws.ec2: {STATE}", ""),
         (event("aws.ssm", COMMAND, {"instance-id": "i-1", "status": "Failed"}),
          CauseKind.COMMAND_FAILED, "Failed", "i-1"),
+        (event("aws.tag", TAGS, {"tags": {"cachegate:nat": "gate"}}, resources=[ARN]),
+         CauseKind.INSTANCE_TAG, "gate", "i-1"),
+        (event("aws.tag", TAGS, {"tags": {"Name": "x"}},
+               resources=["arn:aws-cn:ec2:cn-north-1:123456789012:instance/i-1"]),
+         CauseKind.INSTANCE_TAG, "", "i-1"),
+        (event("aws.tag", TAGS, {"tags": ["cachegate:nat"]}, resources=[ARN]),
+         CauseKind.INSTANCE_TAG, "", "i-1"),
+        (event("aws.tag", TAGS, {"tags": {"cachegate:nat": "gate"}}),
+         CauseKind.UNKNOWN, f"aws.tag: {TAGS}", ""),
+        (event("aws.tag", TAGS, resources=[ARN, ARN]), CauseKind.UNKNOWN, f"aws.tag: {TAGS}", ""),
+        (event("aws.tag", TAGS, resources=[7]), CauseKind.UNKNOWN, f"aws.tag: {TAGS}", ""),
+        (event("aws.tag", TAGS, resources=[ARN.replace("ec2", "connect")]),
+         CauseKind.UNKNOWN, f"aws.tag: {TAGS}", ""),
+        (event("aws.tag", TAGS, resources=[ARN.replace("instance", "volume")]),
+         CauseKind.UNKNOWN, f"aws.tag: {TAGS}", ""),
+        (event("my.app", TAGS, resources=[ARN]), CauseKind.UNKNOWN, f"my.app: {TAGS}", ""),
         (event("aws.events", "Scheduled Event"), CauseKind.SCHEDULE, "Scheduled Event", ""),
         (event("my.app", "Something"), CauseKind.UNKNOWN, "my.app: Something", ""),
     ],
@@ -255,15 +273,30 @@ def test_what_is_not_known_to_be_idle_is_looked_at(body: object) -> None:
 def test_what_the_world_says_announces_a_change_and_what_we_say_does_not() -> None:
     announcing = {kind for kind in CauseKind if Cause(kind=kind).announces}
 
-    assert announcing == {N, C, CauseKind.API_CALL, CauseKind.INSTANCE_STATE}
+    of_instances = {CauseKind.INSTANCE_STATE, CauseKind.INSTANCE_TAG}
+    assert announcing == {N, C, CauseKind.API_CALL} | of_instances
 
 
 KEYS = st.sampled_from(
     ["recheck", "token", "ask", "source", "detail-type", "detail", "Type", "Message", "time", "id",
-     "ElastiCache:FailoverComplete", "SourceIdentifier", "Date", "instance-id", "eventTime"]
+     "ElastiCache:FailoverComplete", "SourceIdentifier", "Date", "instance-id", "eventTime",
+     "resources", "tags", "cachegate:nat"]
 )  # fmt: skip
 WORDS = st.sampled_from(
-    ["Notification", "aws.ec2", "aws.elasticache", "aws.ssm", TRAIL, STATE, COMMAND, "vpc-1", "t"]
+    [
+        "Notification",
+        "aws.ec2",
+        "aws.elasticache",
+        "aws.ssm",
+        TRAIL,
+        STATE,
+        COMMAND,
+        "vpc-1",
+        "t",
+        "aws.tag",
+        TAGS,
+        ARN,
+    ]
 )
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | WORDS,

@@ -24,11 +24,20 @@ NOT_OURS = "the instance is not ours"
 UNDER_WAY = "re-checks are under way"
 STATE = "EC2 Instance State-change Notification"
 COMMAND = "EC2 Command Invocation Status-change Notification"
+TAGS = "Tag Change on Resource"
 
 
 def state(instance_id: str, name: str = "running") -> dict[str, Any]:
     detail = {"instance-id": instance_id, "state": name}
     return {"source": "aws.ec2", "detail-type": STATE, "detail": detail}
+
+
+def tagged(instance_id: str, **tags: str) -> dict[str, Any]:
+    """Return that an instance has these tags now; `nat` stands for cachegate:nat."""
+    now = {"cachegate:nat" if key == "nat" else key: value for key, value in tags.items()}
+    resources = [f"arn:aws:ec2:us-east-1:123456789012:instance/{instance_id}"]
+    detail = {"changed-tag-keys": ["cachegate:nat"], "tags": now}
+    return {"source": "aws.tag", "detail-type": TAGS, "resources": resources, "detail": detail}
 
 
 def failure(instance_id: str = NAT) -> dict[str, Any]:
@@ -70,6 +79,9 @@ def reasons(world: FakeWorld, *bodies: object) -> list[str]:
         notice("AnEventOfTheFuture"),
         state(NAT, "running"),
         state(NAT, "terminated"),
+        tagged("i-new", nat="gate"),  # EC2 lists it a moment later
+        tagged(NAT, nat="another"),  # an older change, or a forged one
+        tagged(NAT),
         {"source": "aws.events", "detail-type": "Scheduled Event"},
         {"recheck": VPC, "token": "any"},
         {"ask": "stack event Create"},
@@ -88,6 +100,9 @@ def test_what_may_concern_us_is_looked_at(world: FakeWorld, body: object) -> Non
         (state("i-other"), NOT_OURS),
         (state("i-other", "terminated"), NOT_OURS),
         (state("i-theirs"), NOT_OURS),
+        (tagged("i-other", nat="another"), NOT_OURS),
+        (tagged("i-other", Name="gate"), NOT_OURS),
+        (tagged("i-theirs", nat="another"), NOT_OURS),
         (failure("i-other"), NOT_OURS),
         (failure("i-theirs"), NOT_OURS),
     ],
@@ -107,6 +122,15 @@ def test_an_instance_that_has_ended_is_ours_where_a_ledger_knows_it(
     world.ledgers.save(Ledger(vpc_id=VPC, nat_instances=("i-gone",)), None)
 
     assert len(judge(world, state("i-gone", name)).asking) == 1
+
+
+@pytest.mark.parametrize("tags", [{}, {"nat": "another"}])
+def test_an_instance_that_lost_our_tag_is_looked_at_where_a_ledger_knows_it(
+    world: FakeWorld, tags: dict[str, str]
+) -> None:
+    world.ledgers.save(Ledger(vpc_id=VPC, nat_instances=("i-untagged",)), None)
+
+    assert len(judge(world, tagged("i-untagged", **tags)).asking) == 1
 
 
 def test_an_instance_that_starts_without_our_tag_is_not_ours_though_a_ledger_knows_it(
@@ -141,7 +165,8 @@ def test_a_batch_costs_one_listing_and_one_look_at_the_ledgers_at_most(world: Fa
     network, ledgers = Counted(world.network), Counted(world.ledgers)
     world.adapters = replace(world.adapters, network=network, ledgers=ledgers)
 
-    judge(world, *(state(f"i-{number}", "terminated") for number in range(10)))
+    ended = [state(f"i-{number}", "terminated") for number in range(5)]
+    judge(world, *ended, *(tagged(f"i-{number}", nat="another") for number in range(5)))
 
     assert network.calls == ["nat_instances"]
     assert sorted(ledgers.calls) == ["load", "vpc_ids"]

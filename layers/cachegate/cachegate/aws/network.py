@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cachegate.aws.batches import batches
 from cachegate.aws.failures import CallError, is_transient
-from cachegate.domain.cache import Evidence, NatInstance
+from cachegate.domain.cache import NAT_TAG, Evidence, NatInstance
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_ec2.type_defs import FilterTypeDef, InstanceTypeDef
 
-NAT_TAG = "cachegate:nat"
 MOST_VALUES = 200  # of one filter, EC2's limit
 LIVING = ("pending", "running", "stopping", "stopped")
 

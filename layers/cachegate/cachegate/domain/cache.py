@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from ipaddress import IPv4Address, IPv4Network
 
+NAT_TAG = "cachegate:nat"  # of an EC2 instance: the stack whose NAT instance it is
+
 
 class CacheKind(StrEnum):
     """Which of AWS's three things a cache is."""

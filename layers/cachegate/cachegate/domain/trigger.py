@@ -2,7 +2,8 @@
 
 The forms are those that AWS documents or that subscribers have seen:
 https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/ElastiCacheSNS.html (notifications),
-https://docs.aws.amazon.com/eventbridge/latest/ref/events-ref-elasticache.html (EventBridge).
+https://docs.aws.amazon.com/eventbridge/latest/ref/events-ref-elasticache.html (EventBridge),
+https://docs.aws.amazon.com/tag-editor/latest/userguide/tag-monitor.html (tags).
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from cachegate.domain.cache import NAT_TAG
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -21,9 +24,12 @@ LONGEST_WORD = 200  # characters of a body that go into a log
 _API_CALL = " API Call via CloudTrail"  # "AWS ..." everywhere, "Amazon ..." in China's manual
 _COMMAND = "EC2 Command Invocation Status-change Notification"
 _STATE = "EC2 Instance State-change Notification"
+_TAGS = "Tag Change on Resource"
 _PREFIX = "elasticache:"
 # "ElastiCache:FailoverComplete : sessions"; some events come without the prefix or the second colon
 _NOTICE = re.compile(r"\s*(?:elasticache:\s*)?(\w+)(?:\s*:\s*|\s+|$)(\S*)", re.IGNORECASE)
+# What a change of tags names: "arn:aws:ec2:us-east-1:123456789012:instance/i-0123456789abcdef0"
+_INSTANCE = re.compile(r"arn:[^:]+:ec2:[^:]*:[^:]*:instance/(i-[0-9a-z]{1,32})")
 _VPC = re.compile(r"vpc-[0-9a-z]{1,32}")
 _SUBJECTS = (
     "cacheClusterId", "replicationGroupId", "serverlessCacheName", "globalReplicationGroupId",
@@ -53,6 +59,7 @@ class CauseKind(StrEnum):
     CACHE_EVENT = "cache_event"  # of a serverless cache, by EventBridge
     API_CALL = "api_call"  # recorded by CloudTrail
     INSTANCE_STATE = "instance_state"
+    INSTANCE_TAG = "instance_tag"  # the one that makes an instance a NAT instance
     COMMAND_FAILED = "command_failed"
     SCHEDULE = "schedule"
     RECHECK = "recheck"
@@ -65,7 +72,7 @@ class Cause:
     """What a body says; empty where it says nothing."""
 
     kind: CauseKind = CauseKind.UNKNOWN
-    name: str = ""  # of the event, the call or the state
+    name: str = ""  # of the event, the call or the state; the tag's value, empty where it is gone
     subject: str = ""  # id of a cache, a node's cluster, an instance or a VPC
     happened_at: float | None = None  # seconds since the epoch
     correlation_id: str = ""  # the sender's own id of the event
@@ -84,7 +91,13 @@ class Cause:
 
 
 _ANNOUNCING = frozenset(
-    {CauseKind.NOTIFICATION, CauseKind.CACHE_EVENT, CauseKind.API_CALL, CauseKind.INSTANCE_STATE}
+    {
+        CauseKind.NOTIFICATION,
+        CauseKind.CACHE_EVENT,
+        CauseKind.API_CALL,
+        CauseKind.INSTANCE_STATE,
+        CauseKind.INSTANCE_TAG,
+    }
 )
 
 
@@ -115,7 +128,11 @@ def _event(body: Mapping[str, Any]) -> Cause | None:
     if not source or not detail_type:
         return None
     detail = body["detail"] if isinstance(body.get("detail"), dict) else {}
-    kind, name, subject = _what(source, detail_type, detail)
+    kind, name, subject = (
+        _of_instance(source, detail_type, detail)
+        or _of_tag(source, detail_type, detail, body.get("resources"))
+        or _what(source, detail_type, detail)
+    )
     happened = _seconds(detail.get("eventTime")) if kind is CauseKind.API_CALL else None
     return Cause(
         kind=kind,
@@ -127,19 +144,38 @@ def _event(body: Mapping[str, Any]) -> Cause | None:
 
 
 def _what(source: str, detail_type: str, detail: Mapping[str, Any]) -> tuple[CauseKind, str, str]:
-    """Return kind, name and subject of an event."""
+    """Return kind, name and subject of an event that names no instance."""
     if source == "aws.elasticache" and detail_type.endswith(_API_CALL):
         return CauseKind.API_CALL, _word(detail.get("eventName")), _called_on(detail)
     if source == "aws.elasticache":
         return CauseKind.CACHE_EVENT, detail_type, _word(detail.get("SourceIdentifier"))
+    if (source, detail_type) == ("aws.events", "Scheduled Event"):
+        return CauseKind.SCHEDULE, detail_type, ""
+    return CauseKind.UNKNOWN, f"{source}: {detail_type}", ""
+
+
+def _of_instance(
+    source: str, detail_type: str, detail: Mapping[str, Any]
+) -> tuple[CauseKind, str, str] | None:
+    """Return kind, name and subject of what an instance did."""
     instance = _word(detail.get("instance-id"))
     if (source, detail_type) == ("aws.ec2", _STATE) and instance:
         return CauseKind.INSTANCE_STATE, _word(detail.get("state")), instance
     if (source, detail_type) == ("aws.ssm", _COMMAND) and instance:
         return CauseKind.COMMAND_FAILED, _word(detail.get("status")), instance
-    if (source, detail_type) == ("aws.events", "Scheduled Event"):
-        return CauseKind.SCHEDULE, detail_type, ""
-    return CauseKind.UNKNOWN, f"{source}: {detail_type}", ""
+    return None
+
+
+def _of_tag(
+    source: str, detail_type: str, detail: Mapping[str, Any], resources: object
+) -> tuple[CauseKind, str, str] | None:
+    """Return kind, name and subject of a change of an instance's tags; it names one resource."""
+    named = resources if isinstance(resources, list) else []
+    found = _INSTANCE.fullmatch(_word(named[0])) if len(named) == 1 else None
+    if (source, detail_type) != ("aws.tag", _TAGS) or found is None:
+        return None
+    tags = detail["tags"] if isinstance(detail.get("tags"), dict) else {}
+    return CauseKind.INSTANCE_TAG, _word(tags.get(NAT_TAG)), found[1]
 
 
 def _called_on(detail: Mapping[str, Any]) -> str:
