@@ -195,8 +195,9 @@ def on_stack(event: dict[str, Any]) -> dict[str, Any]:
             log("stack deletion", detached=detached)
         else:
             wired.adapters.rechecks.ask(f"stack event {request}")
-            # NotVerifiedAlarm is made next, and would call the silence before a first pass overdue.
-            count({Metric.VERIFIED_AGE: 0.0})
+            # NotVerifiedAlarm and GuardSilentAlarm are made next, and would call the silence before
+            # a first pass overdue.
+            count({Metric.VERIFIED_AGE: 0.0, Metric.FINDINGS_OPEN: 0.0})
     finally:
         respond(event, failure=failure)
     return {"ok": failure is None}

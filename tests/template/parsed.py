@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator, Mapping
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "template.yaml").read_text()
@@ -35,6 +35,10 @@ Loader.add_multi_constructor("!", _short_form)
 TEMPLATE: dict[str, Any] = yaml.load(TEXT, Loader)  # noqa: S506 - our loader is a safe one
 RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
 PARAMETERS: dict[str, Any] = TEMPLATE["Parameters"]
+ROLES = sorted(name for name, each in RESOURCES.items() if each["Type"] == "AWS::IAM::Role")
+FUNCTIONS = sorted(
+    name for name, each in RESOURCES.items() if each["Type"] == "AWS::Serverless::Function"
+)
 
 
 def properties(logical_id: str) -> dict[str, Any]:
@@ -42,16 +46,27 @@ def properties(logical_id: str) -> dict[str, Any]:
     return found
 
 
-def environment() -> dict[str, Any]:
-    found: dict[str, Any] = properties("SyncForwards")["Environment"]["Variables"]
+def environment(function: str = "SyncForwards") -> dict[str, Any]:
+    found: dict[str, Any] = properties(function)["Environment"]["Variables"]
     return found
 
 
-def statements() -> Iterator[Statement]:
-    """Yield every statement of the function's role, conditional ones too."""
-    for policy in (*properties("SyncForwardsRole")["Policies"], properties("EnrolPolicy")):
-        for each in policy["PolicyDocument"]["Statement"]:
-            yield each["Fn::If"][1] if "Fn::If" in each else each
+def policies(role: str, conditions: Container[str] | None = None) -> Iterator[dict[str, Any]]:
+    """Yield the policies of a role; of those under a condition all, or those under one of these."""
+    yield from properties(role)["Policies"]
+    apart = (each for each in RESOURCES.values() if each["Type"] == "AWS::IAM::Policy")
+    for each in apart:
+        applies = conditions is None or each["Condition"] in conditions
+        if applies and {"Ref": role} in each["Properties"]["Roles"]:
+            yield each["Properties"]
+
+
+def statements(*roles: str, conditions: Container[str] | None = None) -> Iterator[Statement]:
+    """Yield every statement of these roles, or of all; conditional ones as for `policies`."""
+    for role in roles or ROLES:
+        for policy in policies(role, conditions):
+            for each in policy["PolicyDocument"]["Statement"]:
+                yield each["Fn::If"][1] if "Fn::If" in each else each
 
 
 def actions(statement: Statement) -> list[str]:
@@ -61,4 +76,28 @@ def actions(statement: Statement) -> list[str]:
 
 def allows(parameter: str, value: str) -> bool:
     """Say whether CloudFormation takes this value; its patterns cover the whole of it."""
-    return re.fullmatch(PARAMETERS[parameter]["AllowedPattern"].strip(), value) is not None
+    known = PARAMETERS[parameter]
+    if "MinValue" in known:
+        return float(known["MinValue"]) <= float(value) <= float(known["MaxValue"])
+    return re.fullmatch(known["AllowedPattern"].strip(), value) is not None
+
+
+def given(chosen: Mapping[str, str]) -> dict[str, str]:
+    """Return the value of each parameter in a deployment that chooses these."""
+    return {name: str(each["Default"]) for name, each in PARAMETERS.items()} | dict(chosen)
+
+
+def holding(**chosen: str) -> set[str]:
+    """Return the template's conditions that hold in a deployment with these parameters."""
+    values = given(chosen)
+    return {name for name, each in TEMPLATE["Conditions"].items() if _holds(each, values)}
+
+
+def _holds(condition: dict[str, Any], values: Mapping[str, str]) -> bool:
+    ((function, operands),) = condition.items()
+    if function == "Fn::Equals":
+        one, other = (values[e["Ref"]] if isinstance(e, dict) else e for e in operands)
+        return bool(one == other)
+    found = [_holds(each, values) for each in operands]
+    assert function in {"Fn::Not", "Fn::Or"}, function
+    return any(found) if function == "Fn::Or" else not found[0]

@@ -17,7 +17,14 @@ from cachegate.domain.agent import Reply
 from cachegate.metrics import Metric
 from cachegate.report import Decision
 from tests.function import CONTEXT
-from tests.template.parsed import RESOURCES, ROOT, TEMPLATE, environment, properties
+from tests.template.parsed import (
+    FUNCTIONS,
+    RESOURCES,
+    ROOT,
+    TEMPLATE,
+    environment,
+    properties,
+)
 from tests.unit.passes.entry import batch, counted, entry_point
 from tests.unit.passes.fakes import NAT, STACK, FakeWorld
 
@@ -46,6 +53,25 @@ class Series:
     @property
     def any_unit(self) -> Series:
         return Series(self.namespace, self.name, self.dimensions)
+
+
+# What the guard's entry point writes; the others are sync's.
+GUARD = frozenset(
+    {
+        Metric.ALERTS_NOT_SENT, Metric.FINDINGS_DANGEROUS, Metric.FINDINGS_EXEMPT,
+        Metric.FINDINGS_OPEN, Metric.FINDINGS_REFUSED, Metric.GROUPS_GUARDED,
+        Metric.GUARD_PASSES_FAILED, Metric.RULES_RESTORED, Metric.RULES_RETURNED,
+        Metric.RULES_REVOKED, Metric.TRAILS_MISSING,
+    }
+)  # fmt: skip
+
+
+def named(*metrics: Metric) -> set[Series]:
+    """Return these metrics, or all, as the code writes them in a stack of the fakes' name."""
+    return {
+        Series(NAMESPACE, metric.value, frozenset({("service", STACK)}), metric.unit)
+        for metric in metrics or Metric
+    }
 
 
 @pytest.fixture
@@ -115,28 +141,27 @@ def drawn() -> list[Series]:
     ]
 
 
-def test_the_code_writes_every_metric_that_it_names_under_its_unit(written: set[Series]) -> None:
-    assert written == {
-        Series(NAMESPACE, metric.value, frozenset({("service", STACK)}), metric.unit)
-        for metric in Metric
-    }
+def test_sync_writes_every_metric_that_is_its_own_under_its_unit(written: set[Series]) -> None:
+    assert written == named(*(metric for metric in Metric if metric not in GUARD))
 
 
-def test_the_dimension_is_the_stacks_name() -> None:
-    assert environment()["POWERTOOLS_SERVICE_NAME"] == {"Ref": "AWS::StackName"}
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_namespace_and_dimension_are_the_same_for_each_function(function: str) -> None:
+    assert environment(function)["POWERTOOLS_SERVICE_NAME"] == {"Ref": "AWS::StackName"}
+    assert environment(function)["POWERTOOLS_METRICS_NAMESPACE"] == NAMESPACE
 
 
-def test_each_alarm_on_our_metrics_looks_at_one_that_the_code_writes(written: set[Series]) -> None:
+def test_each_alarm_on_our_metrics_looks_at_one_that_the_code_names() -> None:
     ours = [series for series in map(watched, ALARMS) if series.namespace == NAMESPACE]
 
-    assert len(ours) >= 5
-    assert [series for series in ours if series not in written] == []
+    assert len(ours) >= 9
+    assert [series for series in ours if series not in named()] == []
 
 
-def test_each_graph_of_our_metrics_draws_one_that_the_code_writes(written: set[Series]) -> None:
+def test_each_graph_of_our_metrics_draws_one_that_the_code_names() -> None:
     ours = {series for series in drawn() if series.namespace == NAMESPACE}
 
-    assert ours == {series.any_unit for series in written}  # and none is left out
+    assert ours == {series.any_unit for series in named()}  # and none is left out
 
 
 @pytest.mark.parametrize("series", drawn(), ids=lambda series: f"{series.namespace} {series.name}")
@@ -194,13 +219,32 @@ def test_the_runbook_explains_each_decision_that_the_log_may_hold() -> None:
     assert sorted(explained) == sorted(typing.get_args(Decision))
 
 
-def test_silence_is_an_alarm() -> None:
-    assert properties("NotVerifiedAlarm")["TreatMissingData"] == "breaching"
+@pytest.mark.parametrize("alarm", ["NotVerifiedAlarm", "GuardSilentAlarm"])
+def test_silence_is_an_alarm_but_not_before_the_stack_s_first_pass(alarm: str) -> None:
+    """The custom resource writes a first value: until then all that is missing would breach."""
+    assert properties(alarm)["TreatMissingData"] == "breaching"
+    assert RESOURCES[alarm]["DependsOn"] == "FirstPass"
+
+
+def test_the_guard_is_silent_when_four_of_its_schedules_made_no_value() -> None:
+    """Whatever the value is: also a pass that finds nothing writes one."""
+    alarm, schedule = properties("GuardSilentAlarm"), properties("GuardSchedule")
+
+    assert schedule["ScheduleExpression"] == f"rate({alarm['Period'] // 60} minutes)"
+    assert (alarm["Period"] * alarm["EvaluationPeriods"], alarm["Statistic"]) == (
+        3600,
+        "SampleCount",
+    )
+    assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (1, "LessThanThreshold")
 
 
 @pytest.mark.parametrize(
-    "alarm", ["OfflineAlarm", "PortsAlarm", "TopicInactiveAlarm", "UnreachableAlarm"]
-)
+    "alarm",
+    [
+        "IngressTooWideAlarm", "OfflineAlarm", "PortsAlarm", "RefusedAlarm", "TopicInactiveAlarm",
+        "TrailMissingAlarm", "UnreachableAlarm",
+    ],
+)  # fmt: skip
 def test_an_alarm_about_how_things_are_does_not_end_because_a_pass_is_late(alarm: str) -> None:
     """So it tells once; the code writes these metrics also where they are 0."""
     assert properties(alarm)["TreatMissingData"] == "ignore"
@@ -245,6 +289,7 @@ def test_what_was_given_up_is_moved_back_and_what_sqs_cannot_move_is_not() -> No
     ]
     moves = [command for command in commands() if " start-message-move-task " in command]
 
-    assert sources == ["DeadLetterQueue.Arn"]
-    assert any("${DeadLetterQueue.Arn}" in command for command in moves)
+    assert sorted(sources) == ["DeadLetterQueue.Arn", "GuardDeadLetterQueue.Arn"]
+    for source in sources:
+        assert any(f"${{{source}}}" in command for command in moves)
     assert not any("Undelivered" in command or "UNDELIVERED" in command for command in moves)

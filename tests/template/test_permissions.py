@@ -1,4 +1,4 @@
-"""What the function may do, and nothing beyond.
+"""What the functions may do, and nothing beyond.
 
 That each permission is needed is proved by tests/system/test_permissions_used.py, that AWS knows
 it as we write it by test_reference.py.
@@ -10,13 +10,37 @@ import re
 
 import pytest
 
+from cachegate.domain.finding import EXEMPT
 from cachegate.happenings import SOURCE
-from tests.template.parsed import RESOURCES, TEMPLATE, TEXT, actions, properties, statements
+from tests.template.parsed import (
+    RESOURCES,
+    ROLES,
+    TEMPLATE,
+    TEXT,
+    actions,
+    holding,
+    policies,
+    properties,
+    statements,
+)
+
+SYNC, GUARD = "SyncForwardsRole", "GuardIngressRole"
+
+each_role = pytest.mark.parametrize("role", ROLES)
 
 
 def test_no_action_is_a_wildcard() -> None:
     assert not [a for statement in statements() for a in actions(statement) if "*" in a]
-    assert "ManagedPolicyArns" not in properties("SyncForwardsRole")
+    assert not [role for role in ROLES if "ManagedPolicyArns" in properties(role)]
+
+
+def test_every_policy_is_of_a_role_that_is_looked_at_here() -> None:
+    apart = [each for each in RESOURCES.values() if each["Type"] == "AWS::IAM::Policy"]
+
+    assert ROLES == [GUARD, SYNC]
+    assert sum(map(len, (properties(role)["Policies"] for role in ROLES))) + len(apart) == sum(
+        1 for role in ROLES for _ in policies(role)
+    )
 
 
 def test_every_statement_allows_and_says_what_for() -> None:
@@ -76,7 +100,7 @@ def test_no_stack_name_makes_the_prefix_cover_a_document_of_aws(stack: str) -> N
 
 
 def test_another_stacks_table_may_only_be_read_and_only_where_it_is_named() -> None:
-    policy = properties("SyncForwardsRole")["Policies"][1]["PolicyDocument"]["Statement"]
+    policy = properties(SYNC)["Policies"][1]["PolicyDocument"]["Statement"]
     condition, statement, otherwise = policy[1]["Fn::If"]
 
     assert (condition, otherwise) == ("HasAdoptTable", {"Ref": "AWS::NoValue"})
@@ -108,8 +132,9 @@ def test_topics_of_this_account_and_region_alone_may_be_looked_at() -> None:
     assert look["Resource"]["Fn::Sub"].endswith(":sns:${AWS::Region}:${AWS::AccountId}:*")
 
 
-def test_events_are_published_in_our_own_name_only() -> None:
-    (publish,) = [s for s in statements() if "events:PutEvents" in actions(s)]
+@each_role
+def test_events_are_published_in_our_own_name_only(role: str) -> None:
+    (publish,) = [s for s in statements(role) if "events:PutEvents" in actions(s)]
 
     assert publish["Resource"]["Fn::Sub"].endswith(":event-bus/default")
     assert publish["Condition"] == {
@@ -119,19 +144,107 @@ def test_events_are_published_in_our_own_name_only() -> None:
 
 
 def test_only_our_rules_and_our_topic_may_send_triggers_from_outside() -> None:
-    rules, topic = properties("QueuePolicy")["PolicyDocument"]["Statement"]
+    """Each rule into its own queue, and into that of undelivered triggers."""
+    sync, guard, topic = properties("QueuePolicy")["PolicyDocument"]["Statement"]
     ours = [name for name, each in RESOURCES.items() if each["Type"] == "AWS::Events::Rule"]
+    queues = {name: properties(name)["Targets"][0]["Arn"]["Fn::GetAtt"] for name in ours}
 
-    assert rules["Principal"] == {"Service": "events.amazonaws.com"}
+    for rules, queue in ((sync, "SyncQueue.Arn"), (guard, "GuardQueue.Arn")):
+        assert rules["Principal"] == {"Service": "events.amazonaws.com"}
+        named = rules["Condition"]["ArnEquals"]["aws:SourceArn"]
+        assert sorted(each["Fn::GetAtt"] for each in named) == sorted(
+            f"{name}.Arn" for name in ours if queues[name] == queue
+        )
+        allowed = [each["Fn::GetAtt"] for each in rules["Resource"]]
+        assert allowed == [queue, "UndeliveredQueue.Arn"]
     assert topic["Principal"] == {"Service": "sns.amazonaws.com"}
-    assert {rules["Action"], topic["Action"]} == {"sqs:SendMessage"}
-    named = rules["Condition"]["ArnEquals"]["aws:SourceArn"]
-    assert sorted(each["Fn::GetAtt"] for each in named) == sorted(f"{name}.Arn" for name in ours)
+    assert {each["Action"] for each in (sync, guard, topic)} == {"sqs:SendMessage"}
     assert topic["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Ref": "NotificationTopic"}}}
 
 
-def test_the_role_is_for_lambda_in_this_account_alone() -> None:
-    (statement,) = properties("SyncForwardsRole")["AssumeRolePolicyDocument"]["Statement"]
+def test_no_queue_has_two_policies() -> None:
+    """The later one would replace the other: SetQueueAttributes knows one policy a queue."""
+    named = [
+        queue["Ref"]
+        for each in RESOURCES.values()
+        if each["Type"] == "AWS::SQS::QueuePolicy"
+        for queue in each["Properties"]["Queues"]
+    ]
+
+    assert sorted(named) == ["GuardQueue", "SyncQueue", "UndeliveredQueue"]
+
+
+CHANGES = {"ec2:RevokeSecurityGroupIngress", "ec2:AuthorizeSecurityGroupIngress"}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "granted"),
+    [
+        ({}, set()),
+        ({"RevokeExclusive": "true", "CarveRanges": "true", "AddOwnPath": "true"}, set()),
+        ({"AllowRestore": "true"}, CHANGES),
+        ({"GuardMode": "enforce"}, CHANGES),
+        ({"GuardMode": "enforce", "AllowRestore": "true"}, CHANGES),
+    ],
+)
+def test_rules_may_be_changed_only_where_a_parameter_says_so(
+    parameters: dict[str, str], granted: set[str]
+) -> None:
+    found = statements(GUARD, conditions=holding(**parameters))
+
+    assert {action for each in found for action in actions(each)} & CHANGES == granted
+
+
+WRITES = {
+    "dynamodb:DeleteItem", "dynamodb:PutItem", "ec2:CreateTags", "events:PutEvents", "sns:Publish",
+    "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage",
+    "logs:CreateLogStream", "logs:PutLogEvents", "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
+}  # fmt: skip
+READS = re.compile(r"[a-z0-9]+:(Describe|Get|Scan)")
+
+
+def test_a_guard_that_observes_writes_records_messages_and_excuses_only() -> None:
+    granted = {a for each in statements(GUARD, conditions=holding()) for a in actions(each)}
+
+    assert {action for action in granted if not READS.match(action)} == WRITES
+
+
+def test_no_other_role_changes_security_groups() -> None:
+    changing = re.compile(r"ec2:(?!Describe)")
+
+    assert not [a for each in statements(SYNC) for a in actions(each) if changing.match(a)]
+
+
+def test_groups_and_rules_of_this_account_alone_are_changed() -> None:
+    for each in statements(GUARD):
+        if CHANGES & set(actions(each)) or "ec2:CreateTags" in actions(each):
+            found = each["Resource"] if isinstance(each["Resource"], list) else [each["Resource"]]
+            for resource in found:
+                assert ":${AWS::Region}:${AWS::AccountId}:security-group" in resource["Fn::Sub"]
+
+
+def test_a_rule_that_exists_gets_no_tag_but_an_exemption() -> None:
+    excuse, new = (each for each in statements(GUARD) if "ec2:CreateTags" in actions(each))
+
+    assert excuse["Condition"] == {
+        "ForAllValues:StringEquals": {"aws:TagKeys": EXEMPT},
+        "Null": {"aws:TagKeys": "false"},
+    }
+    assert new["Condition"] == {
+        "StringEquals": {"ec2:CreateAction": "AuthorizeSecurityGroupIngress"}
+    }
+
+
+def test_the_guard_publishes_to_the_topic_for_people_only() -> None:
+    (publish,) = [each for each in statements() if "sns:Publish" in actions(each)]
+
+    assert publish["Resource"] == {"Ref": "AlarmTopic"}
+
+
+@each_role
+def test_the_role_is_for_lambda_in_this_account_alone(role: str) -> None:
+    (statement,) = properties(role)["AssumeRolePolicyDocument"]["Statement"]
 
     assert statement["Principal"] == {"Service": "lambda.amazonaws.com"}
     assert statement["Condition"] == {

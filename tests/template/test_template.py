@@ -5,23 +5,42 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from cachegate.domain.forward import NEVER_LISTEN
 from cachegate.environment import PREFIX
+from cachegate.guard.settings import GuardSettings, Mode
 from cachegate.retry import RECEIVES
 from cachegate.settings import SyncSettings
 from tests.template.parsed import (
+    FUNCTIONS,
     PARAMETERS,
     RESOURCES,
     ROOT,
     TEMPLATE,
     allows,
     environment,
+    given,
     properties,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SYNC, GUARD = "SyncForwards", "GuardIngress"
+SETTINGS: dict[str, Callable[[Any], Any]] = {
+    SYNC: SyncSettings.from_env,
+    GUARD: GuardSettings.from_env,
+}
+QUEUES = {SYNC: ("SyncQueue", "DeadLetterQueue"), GUARD: ("GuardQueue", "GuardDeadLetterQueue")}
+
+each_function = pytest.mark.parametrize("function", FUNCTIONS)
+
+
+def test_each_function_is_tested_here() -> None:
+    assert sorted(SETTINGS) == sorted(QUEUES) == FUNCTIONS
 
 
 def test_the_linters_find_nothing() -> None:
@@ -35,8 +54,12 @@ def test_the_linters_find_nothing() -> None:
     assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
 
 
-def test_the_ledger_outlives_the_stack_and_its_own_replacement() -> None:
-    table = RESOURCES["LedgerTable"]
+TABLES = sorted(n for n, each in RESOURCES.items() if each["Type"] == "AWS::DynamoDB::Table")
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_outlives_the_stack_and_its_own_replacement(name: str) -> None:
+    table = RESOURCES[name]
 
     assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("Retain", "Retain")
     assert table["Properties"]["PointInTimeRecoverySpecification"] == {
@@ -47,9 +70,10 @@ def test_the_ledger_outlives_the_stack_and_its_own_replacement() -> None:
     assert "TableName" not in table["Properties"]
 
 
-def test_the_ledger_has_the_keys_that_the_adapter_uses() -> None:
-    assert properties("LedgerTable")["KeySchema"] == [
-        {"AttributeName": "vpc", "KeyType": "HASH"},
+@pytest.mark.parametrize(("table", "key"), [("LedgerTable", "vpc"), ("GuardTable", "group")])
+def test_a_table_has_the_keys_that_its_adapter_uses(table: str, key: str) -> None:
+    assert properties(table)["KeySchema"] == [
+        {"AttributeName": key, "KeyType": "HASH"},
         {"AttributeName": "part", "KeyType": "RANGE"},
     ]
 
@@ -65,42 +89,49 @@ def test_the_document_has_no_fixed_name_and_is_included() -> None:
     }
 
 
-def test_a_trigger_is_hidden_for_six_times_the_functions_time() -> None:
-    visibility = properties("SyncQueue")["VisibilityTimeout"]
+@each_function
+def test_a_trigger_is_hidden_for_six_times_the_functions_time(function: str) -> None:
+    visibility = properties(QUEUES[function][0])["VisibilityTimeout"]
 
-    assert visibility >= 6 * properties("SyncForwards")["Timeout"]
+    assert visibility >= 6 * properties(function)["Timeout"]
 
 
-def test_a_trigger_lives_through_all_its_receives() -> None:
-    queue = properties("SyncQueue")
+@each_function
+def test_a_trigger_lives_through_all_its_receives(function: str) -> None:
+    name, given_up = QUEUES[function]
+    queue = properties(name)
     receives = queue["RedrivePolicy"]["maxReceiveCount"]
 
     assert queue["MessageRetentionPeriod"] > receives * queue["VisibilityTimeout"]
     assert receives == RECEIVES
-    assert properties("DeadLetterQueue")["MessageRetentionPeriod"] == 14 * 24 * 3600
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": f"{given_up}.Arn"}
+    assert properties(given_up)["MessageRetentionPeriod"] == 14 * 24 * 3600
 
 
-def test_messages_lie_encrypted() -> None:
-    assert properties("SyncQueue")["SqsManagedSseEnabled"]
-    assert properties("DeadLetterQueue")["SqsManagedSseEnabled"]
+@pytest.mark.parametrize(
+    ("function", "window", "size"), [(SYNC, (0, 2), 10), (GUARD, (30, 60), 100)]
+)
+def test_a_burst_is_one_batch_and_no_concurrency_is_reserved(
+    function: str, window: tuple[int, int], size: int
+) -> None:
+    trigger = properties(function)["Events"]["Triggers"]["Properties"]
 
-
-def test_a_burst_is_one_batch_and_no_concurrency_is_reserved() -> None:
-    function = properties("SyncForwards")
-    trigger = function["Events"]["Triggers"]["Properties"]
-
-    assert "ReservedConcurrentExecutions" not in function
+    assert "ReservedConcurrentExecutions" not in properties(function)
+    assert trigger["Queue"] == {"Fn::GetAtt": f"{QUEUES[function][0]}.Arn"}
     assert trigger["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert trigger["ScalingConfig"] == {"MaximumConcurrency": 2}
-    assert trigger["MaximumBatchingWindowInSeconds"] <= 2
+    assert window[0] <= trigger["MaximumBatchingWindowInSeconds"] <= window[1]
+    assert trigger["BatchSize"] == size
 
 
-def test_the_function_runs_where_the_design_says_and_is_traced() -> None:
-    function = properties("SyncForwards")
+@each_function
+def test_a_function_runs_where_the_design_says_and_is_traced(function: str) -> None:
+    found = properties(function)
 
-    assert (function["Runtime"], function["Architectures"]) == ("python3.13", ["arm64"])
-    assert function["Tracing"] == "Active"
-    assert RESOURCES["SyncForwards"]["Metadata"]["SkipBuild"] is True
+    assert (found["Runtime"], found["Architectures"]) == ("python3.13", ["arm64"])
+    assert found["Tracing"] == "Active"
+    assert found["Role"] == {"Fn::GetAtt": f"{function}Role.Arn"}
+    assert RESOURCES[function]["Metadata"]["SkipBuild"] is True
     assert RESOURCES["CachegateLayer"]["Metadata"]["BuildMethod"] == "makefile"
 
 
@@ -150,9 +181,11 @@ def _names(value: Any) -> list[str]:
     return []
 
 
-def test_the_functions_log_ends_with_its_retention_and_its_stack() -> None:
-    log = RESOURCES["SyncForwardsLog"]
+@each_function
+def test_a_functions_log_ends_with_its_retention_and_its_stack(function: str) -> None:
+    log = RESOURCES[f"{function}Log"]
 
+    assert log["Properties"]["LogGroupName"] == {"Fn::Sub": f"/aws/lambda/${{{function}}}"}
     assert log["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
     assert log["DeletionPolicy"] == "Delete"
 
@@ -169,38 +202,46 @@ class Asked(dict[str, str]):
         return super().get(key, default)
 
 
-def resolved(**chosen: str) -> dict[str, str]:
+def _role_arn(function: str) -> str:
+    return f"arn:aws:iam::123456789012:role/cachegate-{function}Role-1A2B"
+
+
+def resolved(function: str = SYNC, **chosen: str) -> dict[str, str]:
     """Return the environment as a deployment with these parameters would set it."""
-    values = {name: str(each["Default"]) for name, each in PARAMETERS.items()} | chosen
+    values = given(chosen)
     found = {}
-    for name, value in environment().items():
+    for name, value in environment(function).items():
         if isinstance(value, str):
             found[name] = value
         elif "Fn::FindInMap" in value:
             mapping, key, field = value["Fn::FindInMap"]
             found[name] = TEMPLATE["Mappings"][mapping][values[key["Ref"]]][field]
+        elif "Fn::GetAtt" in value:
+            found[name] = _role_arn(value["Fn::GetAtt"].removesuffix("Role.Arn"))
         else:
             found[name] = values.get(value["Ref"], f"the {value['Ref']}")
     return found
 
 
-def test_the_function_reads_each_name_that_the_template_gives() -> None:
-    asked = Asked(resolved())
+@each_function
+def test_a_function_reads_each_name_that_the_template_gives(function: str) -> None:
+    asked = Asked(resolved(function))
 
-    SyncSettings.from_env(asked)
+    SETTINGS[function](asked)
 
-    ours = {name for name in environment() if name.startswith(PREFIX)}
+    ours = {name for name in environment(function) if name.startswith(PREFIX)}
     assert ours <= asked.names
 
 
-def test_what_the_template_leaves_out_has_a_default() -> None:
+@each_function
+def test_what_the_template_leaves_out_has_a_default(function: str) -> None:
     """The intervals of the design: settings, not parameters."""
-    asked = Asked(resolved())
-    SyncSettings.from_env(asked)
+    asked = Asked(resolved(function))
+    SETTINGS[function](asked)
 
-    for name in asked.names - set(environment()):
+    for name in asked.names - set(environment(function)):
         with pytest.raises(Exception, match="not a number"):
-            SyncSettings.from_env(resolved() | {name: "text"})
+            SETTINGS[function](resolved(function) | {name: "text"})
 
 
 def test_the_defaults_make_a_deployment_that_admits_nobody() -> None:
@@ -238,6 +279,67 @@ def test_the_choices_of_resolution_are_those_of_the_settings() -> None:
         SyncSettings.from_env(resolved(ResolveFrom=choice))
 
 
+def test_the_guard_of_a_first_deployment_changes_nothing() -> None:
+    settings = GuardSettings.from_env(resolved(GUARD))
+
+    assert settings.mode is Mode.OBSERVE
+    assert not settings.may_restore
+    policy = settings.policy
+    assert {policy.revoke_exclusive, policy.carve_ranges, policy.add_own_path} == {False}
+
+
+def test_the_guards_defaults_are_those_of_its_policy() -> None:
+    settings, policy = (
+        GuardSettings.from_env(resolved(GUARD)),
+        GuardSettings.from_env(NEEDED).policy,
+    )
+
+    assert settings.policy.judge == policy.judge
+    assert settings.policy.most_revocations == policy.most_revocations
+    assert settings.policy.peered == policy.peered
+
+
+NEEDED = {
+    PREFIX + name: "x"
+    for name in ("STACK", "ACCOUNT", "GUARD_TABLE", "GUARD_QUEUE_URL", "ALERT_TOPIC")
+} | {PREFIX + "GUARD_ROLE": _role_arn(GUARD)}
+GUARD_CHOICES: list[tuple[str, str, Callable[[GuardSettings], object], object]] = [
+    ("GuardMode", "enforce", lambda found: found.enforces, True),
+    ("RevokeExclusive", "true", lambda found: found.policy.revoke_exclusive, True),
+    ("CarveRanges", "true", lambda found: found.policy.carve_ranges, True),
+    ("AddOwnPath", "true", lambda found: found.policy.add_own_path, True),
+    ("AllowRestore", "true", lambda found: found.may_restore, True),
+    ("WidestIpv4", "16", lambda found: found.policy.judge.wide_ipv4, 16),
+    ("WidestIpv6", "48", lambda found: found.policy.judge.wide_ipv6, 48),
+    ("MostRevocations", "5", lambda found: found.policy.most_revocations, 5),
+    ("AllowedAwsPrefixLists", "com.amazonaws.a.s3, com.amazonaws.b",
+     lambda found: found.policy.judge.aws_lists, {"com.amazonaws.a.s3", "com.amazonaws.b"}),
+    ("PeeredVpcs", "vpc-0a1b2c3d=vpc-4e5f6a7b",
+     lambda found: found.policy.peered, {"vpc-0a1b2c3d": "vpc-4e5f6a7b"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("parameter", "value", "read", "expected"), GUARD_CHOICES)
+def test_a_parameter_of_the_guard_arrives_as_its_setting(
+    parameter: str, value: str, read: Callable[[GuardSettings], object], expected: object
+) -> None:
+    settings = GuardSettings.from_env(resolved(GUARD, **{parameter: value}))
+
+    assert read(settings) == expected
+    assert read(GuardSettings.from_env(resolved(GUARD))) != expected
+
+
+def test_every_parameter_of_the_guard_is_a_setting() -> None:
+    interface = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]
+    (group,) = [
+        group["Parameters"]
+        for group in interface["ParameterGroups"]
+        if group["Label"]["default"] == "Ingress that is too wide"
+    ]
+
+    assert {*group, "PeeredVpcs"} == {parameter for parameter, *_ in GUARD_CHOICES}
+
+
 @pytest.mark.parametrize(
     ("parameter", "value"),
     [
@@ -252,12 +354,22 @@ def test_the_choices_of_resolution_are_those_of_the_settings() -> None:
         ("AdoptFrom", "arn:aws-cn:cloudformation:cn-north-1:123456789012:stack/cachegate/1a-2b"),
         ("AdoptTable", "cachegate-LedgerTable-1A2B3C"),
         ("AlertEmail", "people@example.com"),
+        ("WidestIpv4", "1"),
+        ("WidestIpv4", "24"),
+        ("WidestIpv6", "1"),
+        ("WidestIpv6", "64"),
+        ("MostRevocations", "1"),
+        ("AllowedAwsPrefixLists", ""),
+        ("AllowedAwsPrefixLists", "com.amazonaws.global.cloudfront.origin-facing"),
+        ("AllowedAwsPrefixLists", "com.amazonaws.eu-west-1.s3,com.amazonaws.eu-west-1.dynamodb"),
+        ("AllowedAwsPrefixLists", "com.amazonaws.eu-west-1.s3, com.amazonaws.eu-west-1.dynamodb"),
     ],
 )
-def test_what_a_parameter_takes_the_function_takes(parameter: str, value: str) -> None:
+def test_what_a_parameter_takes_the_functions_take(parameter: str, value: str) -> None:
     assert allows(parameter, value)
 
-    SyncSettings.from_env(resolved(**{parameter: value}))
+    for function, read in SETTINGS.items():
+        read(resolved(function, **{parameter: value}))
 
 
 @pytest.mark.parametrize(
@@ -279,6 +391,15 @@ def test_what_a_parameter_takes_the_function_takes(parameter: str, value: str) -
         ("AdoptFrom", "cachegate"),
         ("AdoptTable", "a table"),
         ("AlertEmail", "people"),
+        ("WidestIpv4", "0"),  # nothing but the whole Internet would be too wide
+        ("WidestIpv4", "32"),  # a single address would be
+        ("WidestIpv6", "0"),
+        ("WidestIpv6", "128"),
+        ("MostRevocations", "0"),
+        ("AllowedAwsPrefixLists", "office"),
+        ("AllowedAwsPrefixLists", "pl-0123456789abcdef0"),
+        ("AllowedAwsPrefixLists", "com.amazonaws.eu-west-1.s3,"),
+        ("AllowedAwsPrefixLists", "com.amazonaws.eu-west-1.s3,office"),
     ],
 )
 def test_what_would_not_work_is_refused_when_it_is_entered(parameter: str, value: str) -> None:
@@ -297,10 +418,38 @@ def test_every_parameter_is_grouped_labelled_described_and_has_a_default() -> No
         assert ("AllowedPattern" in parameter) == ("ConstraintDescription" in parameter), name
 
 
+GUARD_COMMANDS = {
+    "FindingsCommand": "findings",
+    "GuardPlanCommand": "plan",
+    "SweepCommand": "sweep",
+    "RestoreCommand": "restore",
+}
+
+
+@each_function
+def test_a_command_that_invokes_waits_as_long_as_the_function_may_run(function: str) -> None:
+    commands = [
+        each["Value"]["Fn::Sub"]
+        for each in TEMPLATE["Outputs"].values()
+        if f"--function-name ${{{function}}} " in str(each["Value"])
+    ]
+
+    assert commands
+    for command in commands:
+        waits = int(command.partition("--cli-read-timeout ")[2].split()[0])
+        assert waits > properties(function)["Timeout"]
+
+
 def test_outputs_name_what_a_person_needs_next() -> None:
     outputs = {name: str(output["Value"]) for name, output in TEMPLATE["Outputs"].items()}
 
     assert outputs["SyncFunctionName"] == str({"Ref": "SyncForwards"})
+    assert outputs["GuardFunctionName"] == str({"Ref": "GuardIngress"})
+    assert outputs["GuardTableName"] == str({"Ref": "GuardTable"})
+    for name, action in GUARD_COMMANDS.items():
+        assert f'{{"action": "{action}"' in outputs[name]
+        assert "--function-name ${GuardIngress} " in outputs[name]
+    assert '"rule": "RULE_ID"' in outputs["RestoreCommand"]
     assert outputs["LedgerTableName"] == str({"Ref": "LedgerTable"})
     assert '{"action": "sync"}' in outputs["SyncCommand"]
     assert '{"action": "describe"}' in outputs["DescribeCommand"]

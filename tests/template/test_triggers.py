@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-import boto3
+import json
+from pathlib import Path
+from typing import Any
+
+import botocore.session
 import pytest
 
 from cachegate.domain.cache import NAT_TAG
+from local.event_pattern import matches
 from tests.template.parsed import RESOURCES, properties
+from tests.template.resolved import RESOLVED
 
 RULES = sorted(name for name, each in RESOURCES.items() if each["Type"] == "AWS::Events::Rule")
 QUEUES = sorted(name for name, each in RESOURCES.items() if each["Type"] == "AWS::SQS::Queue")
+GUARD = sorted(name for name in RULES if name.startswith("Guard"))
 UNDELIVERED = {"Fn::GetAtt": "UndeliveredQueue.Arn"}
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_a_rule_sends_to_the_one_queue_and_else_to_the_undelivered_ones(rule: str) -> None:
+def test_a_rule_sends_to_its_functions_queue_and_else_to_the_undelivered_ones(rule: str) -> None:
     (target,) = properties(rule)["Targets"]
 
-    assert target["Arn"] == {"Fn::GetAtt": "SyncQueue.Arn"}
+    queue = "GuardQueue" if rule in GUARD else "SyncQueue"
+    assert target["Arn"] == {"Fn::GetAtt": f"{queue}.Arn"}
+    assert target["Id"] == queue
     assert target["DeadLetterConfig"] == {"Arn": UNDELIVERED}
     assert properties(rule).get("State", "ENABLED") == "ENABLED"
 
@@ -58,9 +67,22 @@ def test_no_queue_is_under_a_key_that_rules_and_topics_cannot_use(queue: str) ->
     assert "KmsMasterKeyId" not in properties(queue)
 
 
-def test_the_calls_that_are_heard_exist_and_change_something() -> None:
-    named = properties("ApiCalls")["EventPattern"]["detail"]["eventName"]
-    operations = boto3.client("elasticache", region_name="us-east-1").meta.service_model
+@pytest.mark.parametrize(
+    ("rule", "service"),
+    [
+        ("ApiCalls", "elasticache"),
+        ("GuardCacheCalls", "elasticache"),
+        ("GuardEc2Calls", "ec2"),
+        ("GuardTagCalls", "ec2"),
+    ],
+)
+def test_the_calls_that_are_heard_exist_and_change_something(rule: str, service: str) -> None:
+    pattern = properties(rule)["EventPattern"]
+    named = pattern["detail"]["eventName"]
+    operations = botocore.session.get_session().get_service_model(service)
+
+    assert pattern["source"] == [f"aws.{service}"]
+    assert pattern["detail"]["eventSource"] == [f"{service}.amazonaws.com"]
 
     assert set(named) <= set(operations.operation_names)
     assert len(named) == len(set(named))
@@ -75,3 +97,69 @@ def test_calls_are_heard_by_one_rule_only() -> None:
     trail = properties("ApiCalls")["EventPattern"]["detail-type"]
 
     assert properties("CacheEvents")["EventPattern"]["detail-type"] == [{"anything-but": trail}]
+
+
+EVENTS = Path(__file__).parents[2] / "events"
+CASES = {
+    "authorize-ingress": ["GuardEc2Calls"],
+    "authorize-ingress-flat": ["GuardEc2Calls"],
+    "delete-exemption": ["GuardTagCalls"],
+    "failed-call": [],
+    "modify-cache-cluster": ["ApiCalls", "GuardCacheCalls"],  # the NAT instance's port may change
+    "modify-prefix-list": ["GuardEc2Calls"],
+    "modify-rules": ["GuardEc2Calls"],
+    "own-authorize": ["GuardEc2Calls"],  # the function ignores it
+    "run-instances": ["GuardEc2Calls"],
+}
+
+
+def heard_by(event: dict[str, Any]) -> list[str]:
+    """Return the rules that take an event."""
+    patterns = {rule: RESOLVED[rule]["Properties"].get("EventPattern") for rule in RULES}
+    return [rule for rule, pattern in patterns.items() if pattern and matches(pattern, event)]
+
+
+def guard_event(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((EVENTS / "guard" / f"{name}.json").read_text())
+    return found
+
+
+def test_each_event_of_the_guard_has_its_case() -> None:
+    assert sorted(path.stem for path in (EVENTS / "guard").iterdir()) == sorted(CASES)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_an_event_of_the_guard_is_heard_by_these_rules_and_no_other(name: str) -> None:
+    assert heard_by(guard_event(name)) == CASES[name]
+
+
+@pytest.mark.parametrize("path", sorted(EVENTS.glob("*.json")), ids=lambda path: path.stem)
+def test_of_the_sync_s_events_the_guard_hears_those_that_may_give_a_cache_groups(
+    path: Path,
+) -> None:
+    heard = set(heard_by(json.loads(path.read_text())))
+
+    assert heard & set(GUARD) == (
+        {"GuardCacheCalls"} if path.stem == "api-call-modify-cache-cluster" else set()
+    )
+
+
+@pytest.mark.parametrize("resource", ["i-0123456789abcdef0", "sg-0123456789abcdef0"])
+def test_tags_of_anything_but_rules_are_not_heard(resource: str) -> None:
+    event = guard_event("delete-exemption")
+    items = event["detail"]["requestParameters"]["resourcesSet"]["items"]
+
+    items[:] = [{"resourceId": resource}]
+    assert heard_by(event) == []
+    items.append({"resourceId": "sgr-0123456789abcdef0"})  # one of several is enough
+    assert heard_by(event) == ["GuardTagCalls"]
+
+
+@pytest.mark.parametrize(
+    "call", ["RevokeSecurityGroupIngress", "AuthorizeSecurityGroupEgress", "TerminateInstances"]
+)
+def test_a_call_that_makes_no_ingress_wider_is_not_heard(call: str) -> None:
+    event = guard_event("authorize-ingress")
+
+    event["detail"]["eventName"] = call
+    assert heard_by(event) == []

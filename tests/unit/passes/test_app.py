@@ -136,7 +136,8 @@ def test_a_new_stack_asks_for_a_pass_and_is_not_overdue_before_it(
     app.handler(stack_event(request_type), CONTEXT)
 
     assert len(world.rechecks.asked) == 1
-    assert [line["VerifiedAge"] for line in counted(capsys)] == [[0.0]]
+    (line,) = counted(capsys)
+    assert (line["VerifiedAge"], line["FindingsOpen"]) == ([0.0], [0.0])
     assert app.answers == [(request_type, None)]
 
 
