@@ -29,19 +29,32 @@ if TYPE_CHECKING:
 
 _SCOPE = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/")
 _PREFIXES = {"tagging": "tag"}  # where the name in a policy is not the name in a signature
-_CONTEXT_KEYS = {"aws:RequestedRegion", "events:source"}  # beside ssm:resourceTag
-_INSTANCE = f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/"
-# What ElastiCache checks a call against: the one that is named, or all of a type.
-_CACHE_RESOURCES = {
-    "elasticache:DescribeCacheClusters": ("cluster", "CacheClusterId"),
-    "elasticache:DescribeCacheSubnetGroups": ("subnetgroup", "CacheSubnetGroupName"),
-    "elasticache:DescribeReplicationGroups": ("replicationgroup", "ReplicationGroupId"),
-    "elasticache:DescribeServerlessCaches": ("serverlesscache", "ServerlessCacheName"),
-    "elasticache:ModifyCacheCluster": ("cluster", "CacheClusterId"),
-    "elasticache:ModifyReplicationGroup": ("replicationgroup", "ReplicationGroupId"),
+# Beside tags of resources.
+_CONTEXT_KEYS = {"aws:RequestedRegion", "aws:TagKeys", "ec2:CreateAction", "events:source"}
+_EC2 = f"arn:aws:ec2:{REGION}:{ACCOUNT}:"
+_INSTANCE = f"{_EC2}instance/"
+# What a call is checked against: the resource that a parameter names (a trail by its ARN), or all
+# of a type
+# (https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html).
+_CHECKED = {
+    "cloudtrail:GetEventSelectors": ("TrailName", "{}"),
+    "cloudtrail:GetTrailStatus": ("Name", "{}"),
+    "ec2:AuthorizeSecurityGroupIngress": ("GroupId", f"{_EC2}security-group/{{}}"),
+    "ec2:GetManagedPrefixListEntries": ("PrefixListId", f"{_EC2}prefix-list/{{}}"),
+    "ec2:RevokeSecurityGroupIngress": ("GroupId", f"{_EC2}security-group/{{}}"),
+    "elasticache:DescribeCacheClusters": ("CacheClusterId", arn("cluster", "{}")),
+    "elasticache:DescribeCacheSubnetGroups": ("CacheSubnetGroupName", arn("subnetgroup", "{}")),
+    "elasticache:DescribeReplicationGroups": ("ReplicationGroupId", arn("replicationgroup", "{}")),
+    "elasticache:DescribeServerlessCaches": ("ServerlessCacheName", arn("serverlesscache", "{}")),
+    "elasticache:ModifyCacheCluster": ("CacheClusterId", arn("cluster", "{}")),
+    "elasticache:ModifyReplicationGroup": ("ReplicationGroupId", arn("replicationgroup", "{}")),
 }
-
+# What a call makes, and is checked against as well; its tags are a CreateTags on that
+# (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/supported-iam-actions-tagging.html).
+_MAKES = {"ec2:AuthorizeSecurityGroupIngress": f"{_EC2}security-group-rule/*"}
 _NAMED_BY = {"TableName": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{{}}", "TopicArn": "{}"}
+_TAGGED = {"sgr": "security-group-rule"}  # what ids of resources that functions tag begin with
+_TAG_KEY = re.compile(r"(TagSpecification\.\d+\.)?Tag\.\d+\.Key")
 
 
 class UnknownConditionError(RuntimeError):
@@ -92,15 +105,18 @@ class Gate:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         environ["wsgi.input"] = io.BytesIO(body)
         target = environ.get("HTTP_X_AMZ_TARGET")
-        call = _call(signature, target, body)
-        self.granted |= grants(call.role, statements)
-        allowing = [set(allowing_grants(statements, call, each)) for each in call.resources]
-        if all(allowing):
-            self.used.update(*allowing)
-            self.calls[call.action] += 1
-            return self.application(environ, start)
-        self.denied.append(call)
-        return _refuse(call, start, in_json=target is not None)
+        calls = _calls(signature, target, body)
+        self.granted |= grants(signature[1], statements)
+        used: set[Grant] = set()
+        for call in calls:
+            allowing = [set(allowing_grants(statements, call, each)) for each in call.resources]
+            if not all(allowing):
+                self.denied.append(call)
+                return _refuse(call, start, in_json=target is not None)
+            used.update(*allowing)
+        self.used |= used
+        self.calls[calls[0].action] += 1
+        return self.application(environ, start)
 
 
 def policy_statements(role_name: str) -> list[dict[str, Any]] | None:
@@ -206,7 +222,7 @@ def _tag(resource: str, tag: str) -> frozenset[str]:
     return frozenset({tags[tag]} if tag in tags else ())
 
 
-def _call(signature: re.Match[str], target: str | None, body: bytes) -> Call:
+def _calls(signature: re.Match[str], target: str | None, body: bytes) -> tuple[Call, ...]:
     """Read what a request asks: JSON with its target in a header, or a form with its action."""
     role, region, service = signature.groups()
     if target is not None:
@@ -219,20 +235,40 @@ def _call(signature: re.Match[str], target: str | None, body: bytes) -> Call:
     if action == "events:PutEvents":
         sources = (entry["Source"] for entry in parameters["Entries"] if "Source" in entry)
         context["events:source"] = frozenset(sources)
-    return Call(role, service, action, _resources(action, parameters), context)
+    tags = {value for key, value in parameters.items() if _TAG_KEY.fullmatch(key)}
+    if tags:
+        context["aws:TagKeys"] = frozenset(tags)
+    call = Call(role, service, action, _resources(action, parameters), context)
+    if action not in _MAKES or not tags:
+        return (call,)
+    made = context | {"ec2:CreateAction": frozenset({name})}
+    return (call, Call(role, service, "ec2:CreateTags", (_MAKES[action],), made))
 
 
 def _resources(action: str, parameters: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the ARNs that the service checks, "*" where it knows none."""
     base = f"{REGION}:{ACCOUNT}"
+    if action in _CHECKED:
+        parameter, form = _CHECKED[action]
+        named = form.format(parameters.get(parameter, "*"))
+        return (named, _MAKES[action]) if action in _MAKES else (named,)
+    if action == "ec2:CreateTags":
+        return tuple(_tagged(value) for key, value in parameters.items() if "ResourceId" in key)
     for parameter, form in _NAMED_BY.items():
         if parameter in parameters:
             return (form.format(parameters[parameter]),)
     if "QueueUrl" in parameters:
         return (f"arn:aws:sqs:{base}:{parameters['QueueUrl'].rsplit('/', 1)[1]}",)
-    if action in _CACHE_RESOURCES:
-        kind, parameter = _CACHE_RESOURCES[action]
-        return (arn(kind, parameters.get(parameter, "*")),)
+    return _of_several(action, parameters, base)
+
+
+def _tagged(resource_id: str) -> str:
+    prefix = resource_id.partition("-")[0]
+    return f"{_EC2}{_TAGGED.get(prefix, prefix)}/{resource_id}"
+
+
+def _of_several(action: str, parameters: Mapping[str, Any], base: str) -> tuple[str, ...]:
+    """Return the ARNs of a call that names several resources, or none."""
     if action == "events:PutEvents":
         buses = {entry.get("EventBusName", "default") for entry in parameters["Entries"]}
         return tuple(f"arn:aws:events:{base}:event-bus/{bus}" for bus in sorted(buses))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +20,8 @@ from local.iam import (
 from local.world import World, WorldError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from local.deploy import Stack
 
 
@@ -148,6 +151,107 @@ def test_conditions_hold_as_iam_says(
     call = Call("a-Role-1", "events", action, (BUS,), context)
 
     assert bool(list(allowing_grants([statement], call, BUS))) == holds
+
+
+ON_RULES = f"arn:aws:ec2:{REGION}:{ACCOUNT}:security-group-rule/*"
+NEW_RULES_ONLY = {"StringEquals": {"ec2:CreateAction": "AuthorizeSecurityGroupIngress"}}
+EXCUSES_ONLY = {
+    "ForAllValues:StringEquals": {"aws:TagKeys": "cachegate:exempt"},
+    "Null": {"aws:TagKeys": "false"},
+}
+
+
+@pytest.fixture
+def may(world: World) -> Iterator[Callable[..., Any]]:
+    """Return a way to get EC2's client for a role with these statements."""
+    iam, name = world.aws.client("iam"), "rules-Tries-1"
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")
+
+    def client(*statements: dict[str, Any]) -> Any:
+        allowed = [{"Effect": "Allow", **each} for each in statements]
+        document = {"Version": "2012-10-17", "Statement": allowed}
+        iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=json.dumps(document))
+        return world.aws.client("ec2", name)
+
+    yield client
+    iam.delete_role_policy(RoleName=name, PolicyName="p")
+    iam.delete_role(RoleName=name)
+
+
+def permission(port: int) -> list[dict[str, Any]]:
+    ranges = [{"CidrIp": "198.51.100.0/24"}]
+    return [{"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": ranges}]
+
+
+def tagged(kind: str, key: str) -> list[dict[str, Any]]:
+    return [{"ResourceType": kind, "Tags": [{"Key": key, "Value": "v"}]}]
+
+
+def test_a_rule_is_made_on_its_group_and_its_tags_are_a_permission_of_their_own(
+    world: World, may: Callable[..., Any]
+) -> None:
+    group = world.aws.client("ec2").create_security_group(GroupName="made", Description="d")
+    on_group = f"arn:aws:ec2:{REGION}:{ACCOUNT}:security-group/{group['GroupId']}"
+    action = "ec2:AuthorizeSecurityGroupIngress"
+    on_both = {"Sid": "Make", "Action": action, "Resource": [on_group, ON_RULES]}
+    tag = {"Sid": "Tag", "Action": "ec2:CreateTags", "Resource": ON_RULES}
+    asked = {"GroupId": group["GroupId"], "IpPermissions": permission(1)}
+    with_tags = asked | {"TagSpecifications": tagged("security-group-rule", "k")}
+    denied = "UnauthorizedOperation"
+
+    one = may({"Action": action, "Resource": on_group}).authorize_security_group_ingress
+    assert code(one, **asked) == denied
+    one = may(on_both | {"Resource": [on_group + "0", ON_RULES]}).authorize_security_group_ingress
+    assert code(one, **asked) == denied
+    one = may(on_both, tag | {"Condition": EXCUSES_ONLY}).authorize_security_group_ingress
+    assert code(one, **with_tags) == denied
+    world.aws.gate.used.clear()
+    may(on_both, tag | {"Condition": NEW_RULES_ONLY}).authorize_security_group_ingress(**with_tags)
+
+    assert used(world) == {
+        Grant("Tries", "Make", action, "ec2:security-group"),
+        Grant("Tries", "Make", action, "ec2:security-group-rule"),
+        Grant("Tries", "Tag", "ec2:CreateTags", "ec2:security-group-rule"),
+    }
+
+
+def test_a_rule_that_exists_gets_only_the_tags_that_a_policy_names(
+    world: World, may: Callable[..., Any]
+) -> None:
+    ec2 = world.aws.client("ec2")
+    group = ec2.create_security_group(GroupName="tagged", Description="d")["GroupId"]
+    made = ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=permission(2))
+    rule = made["SecurityGroupRules"][0]["SecurityGroupRuleId"]
+    tag = {"Action": "ec2:CreateTags", "Resource": ON_RULES}
+    excuse, other = ({"Key": key, "Value": "v"} for key in ("cachegate:exempt", "owner"))
+
+    excusing = may(tag | {"Condition": EXCUSES_ONLY}).create_tags
+    excusing(Resources=[rule], Tags=[excuse])
+    for tags in ([other], [excuse, other]):
+        assert code(excusing, Resources=[rule], Tags=tags) == "UnauthorizedOperation"
+    instance = world.nat.instance_id
+    for resources in ([instance], [rule, instance]):
+        assert code(excusing, Resources=resources, Tags=[excuse]) == "UnauthorizedOperation"
+    making = may(tag | {"Condition": NEW_RULES_ONLY}).create_tags
+    assert code(making, Resources=[rule], Tags=[excuse]) == "UnauthorizedOperation"
+
+
+def test_a_rule_is_revoked_by_the_permission_on_its_group(
+    world: World, may: Callable[..., Any]
+) -> None:
+    ec2 = world.aws.client("ec2")
+    group = ec2.create_security_group(GroupName="revoked", Description="d")["GroupId"]
+    made = ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=permission(3))
+    asked = {
+        "GroupId": group,
+        "SecurityGroupRuleIds": [made["SecurityGroupRules"][0]["SecurityGroupRuleId"]],
+    }
+    revoke = {"Action": "ec2:RevokeSecurityGroupIngress", "Resource": ON_RULES}
+
+    denied = may(revoke).revoke_security_group_ingress
+    assert code(denied, **asked) == "UnauthorizedOperation"
+    on_groups = f"arn:aws:ec2:{REGION}:{ACCOUNT}:security-group/*"
+    may(revoke | {"Resource": on_groups}).revoke_security_group_ingress(**asked)
 
 
 @pytest.mark.parametrize(
