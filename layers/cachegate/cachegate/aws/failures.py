@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  # noqa: A004
+
+from cachegate.errors import TransientError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # What AWS's services say when asked too often; ElastiCache the first, EC2 the third. No complete
 # list exists; these are in the one that botocore goes by (botocore/data/_retry.json).
@@ -43,3 +49,14 @@ def in_words(error: ClientError | ConnectionError | HTTPClientError) -> str:
     if isinstance(error, ClientError):
         return f"{error.operation_name}: {code(error)}: {error.response['Error']['Message']}"
     return str(error)
+
+
+@contextmanager
+def needed(subject: str) -> Iterator[None]:
+    """Raise TransientError, naming the subject, where a call that a pass needs fails for now."""
+    try:
+        yield
+    except CallError as error:
+        if is_transient(error):
+            raise TransientError(f"{subject}: {in_words(error)}") from error
+        raise

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cachegate.aws.failures import CallError, in_words, is_transient
+from cachegate.aws.failures import needed
 from cachegate.domain.cache import CacheKind
-from cachegate.errors import TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,19 +46,16 @@ class CacheTags:
 def tagged_caches(client: ResourceGroupsTaggingAPIClient) -> dict[CacheName, CacheTags]:
     """Return every cache of the Region with the expose tag; raise TransientError where unsure."""
     found = {}
-    try:
-        for page in client.get_paginator("get_resources").paginate(
-            TagFilters=[{"Key": EXPOSE}],
-            ResourceTypeFilters=[f"elasticache:{kind}" for kind in _KINDS],
-        ):
+    pages = client.get_paginator("get_resources").paginate(
+        TagFilters=[{"Key": EXPOSE}],
+        ResourceTypeFilters=[f"elasticache:{kind}" for kind in _KINDS],
+    )
+    with needed("the tagged caches are not known"):
+        for page in pages:
             for resource in page["ResourceTagMappingList"]:
                 tags = {tag["Key"]: tag["Value"] for tag in resource["Tags"]}
                 kind, name = resource["ResourceARN"].split(":", 6)[5:]
                 found[CacheName(_KINDS[kind], name)] = _read(tags)
-    except CallError as error:
-        if is_transient(error):
-            raise TransientError(f"the tagged caches are not known: {in_words(error)}") from error
-        raise
     return found
 
 

@@ -49,7 +49,20 @@ class GroupReference:
         return self.group_id
 
 
-Source = IPv4Network | IPv6Network | PrefixList | GroupReference
+@dataclass(frozen=True, slots=True)
+class UnknownSource:
+    """What this version cannot read, in words: reported, never changed, since it never comes back.
+
+    EC2's answer may grow a kind of source that none of the others is.
+    """
+
+    what: str
+
+    def __str__(self) -> str:
+        return self.what
+
+
+Source = IPv4Network | IPv6Network | PrefixList | GroupReference | UnknownSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ CACHE_PORTS = frozenset({6379, 6380, 11211})  # Redis and Valkey, their readers'
 class SourceClass(StrEnum):
     """What kind of source a rule admits: the first that fits, in this order."""
 
-    UNREADABLE = "unreadable"  # a prefix list whose entries are not known
+    UNREADABLE = "unreadable"  # a prefix list whose entries are not known, or no source we know
     GROUP = "group"  # a reference to a security group
     WORLD = "world"  # every address
     PRIVATE = "private"  # wholly in space that the Internet does not reach

@@ -84,7 +84,10 @@ class Groups(Protocol):
         ...
 
     def rules(self, group_ids: Iterable[str]) -> tuple[IngressRule, ...]:
-        """Return their ingress rules; the entries of prefix lists are not known yet."""
+        """Return their ingress rules; the entries of prefix lists are not known yet.
+
+        One that cannot be read has an UnknownSource, so that it is reported and hides no other.
+        """
         ...
 
     def prefix_lists(self, list_ids: Iterable[str]) -> Mapping[str, PrefixList]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cachegate.domain.finding import Path
-from cachegate.domain.ingress import GroupReference, PrefixList
+from cachegate.domain.ingress import GroupReference, PrefixList, UnknownSource
 from cachegate.domain.traffic import ALL, TCP, Traffic
 
 if TYPE_CHECKING:
@@ -111,5 +111,7 @@ def _covers(traffic: Traffic, port: int) -> bool:
 def _admits(source: Source, instance: NatInstance) -> bool:
     if isinstance(source, GroupReference):
         return source.group_id in instance.groups
+    if isinstance(source, UnknownSource):
+        return False
     networks = (source.entries or ()) if isinstance(source, PrefixList) else (source,)
     return any(network.version == 4 and instance.private_address in network for network in networks)

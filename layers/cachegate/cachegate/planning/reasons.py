@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from cachegate.domain.ingress import PrefixList
+from cachegate.domain.ingress import PrefixList, UnknownSource
 from cachegate.domain.judgement import SourceClass
 from cachegate.planning.address_space import span_of
 from cachegate.planning.text import listing
@@ -29,6 +29,8 @@ _ALONE = {
 
 def why_alone(source: Source, source_class: SourceClass, network: Network | None) -> str:
     """Say why a source has its class by itself; `network` is the one that decides it, if any."""
+    if isinstance(source, UnknownSource):
+        return f"{source}, and the unknown is not safe"
     if network is None:
         empty = source_class is SourceClass.PRIVATE
         return f"{source} {'is empty and admits nobody' if empty else _ALONE[source_class]}"

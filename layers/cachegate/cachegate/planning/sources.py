@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from cachegate.domain.ingress import GroupReference, PrefixList
+from cachegate.domain.ingress import GroupReference, PrefixList, UnknownSource
 from cachegate.domain.judgement import SourceClass
 from cachegate.planning.address_space import Reach, Span, private_part, span_of
 
@@ -43,6 +43,8 @@ def see(source: Source, policy: IngressPolicy) -> Seen:
         return _see_list(source, policy)
     if isinstance(source, GroupReference):
         return Seen(SourceClass.GROUP)
+    if isinstance(source, UnknownSource):
+        return Seen(SourceClass.UNREADABLE)
     return _see_network(source, policy)
 
 

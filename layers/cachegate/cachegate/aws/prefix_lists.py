@@ -1,0 +1,79 @@
+"""Managed prefix lists: whose they are, and what they hold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from cachegate.aws.batches import batches
+from cachegate.aws.failures import code, needed
+from cachegate.domain.ingress import PrefixList, ipv4_network, ipv6_network
+from cachegate.errors import InvalidRuleError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_ec2.type_defs import ManagedPrefixListTypeDef
+
+    from cachegate.domain.ingress import Network
+
+MOST_VALUES = 200  # of one filter, EC2's limit
+PAGE = 100  # lists or entries, the most that EC2 sends at once
+AWS = "AWS"  # the owner of AWS's own lists, in place of an account
+# A list of another account that was shared and is no more, or was deleted meanwhile.
+_UNREADABLE = frozenset(
+    {
+        "AccessDenied",
+        "InvalidPrefixListID.NotFound",
+        "InvalidPrefixListId.NotFound",
+        "OperationNotPermitted",
+        "UnauthorizedOperation",
+    }
+)
+
+
+def prefix_lists(ec2: EC2Client, list_ids: Iterable[str]) -> dict[str, PrefixList]:
+    """Open lists; one that we cannot read has no entries (None), or is left out.
+
+    AWS's own are told by their name alone, and not opened: their entries are AWS's to change.
+    Raises TransientError where a call fails for now.
+    """
+    paginator = ec2.get_paginator("describe_managed_prefix_lists")
+    with needed("the prefix lists are not known"):
+        shapes = [
+            shape
+            for ids in batches(list_ids, MOST_VALUES)
+            for page in paginator.paginate(
+                Filters=[{"Name": "prefix-list-id", "Values": ids}],
+                PaginationConfig={"PageSize": PAGE},
+            )
+            for shape in page["PrefixLists"]
+        ]
+        return {shape["PrefixListId"]: _opened(ec2, shape) for shape in shapes}
+
+
+def _opened(ec2: EC2Client, shape: ManagedPrefixListTypeDef) -> PrefixList:
+    list_id = shape["PrefixListId"]
+    if shape["OwnerId"] == AWS:
+        return PrefixList(list_id=list_id, aws_name=shape["PrefixListName"])
+    return PrefixList(list_id=list_id, entries=_entries(ec2, list_id))
+
+
+def _entries(ec2: EC2Client, list_id: str) -> tuple[Network, ...] | None:
+    pages = ec2.get_paginator("get_managed_prefix_list_entries").paginate(
+        PrefixListId=list_id, PaginationConfig={"PageSize": PAGE}
+    )
+    try:
+        return tuple(_network(entry["Cidr"]) for page in pages for entry in page["Entries"])
+    except InvalidRuleError:
+        return None  # what cannot be read is not known: such a list is reported
+    except ClientError as error:
+        if code(error) in _UNREADABLE:
+            return None
+        raise
+
+
+def _network(cidr: str) -> Network:
+    return ipv6_network(cidr) if ":" in cidr else ipv4_network(cidr)
