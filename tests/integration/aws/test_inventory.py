@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
 import pytest
 
 from cachegate.aws.caches import CacheInventory
+from cachegate.aws.guarded_caches import GuardedCaches
 from cachegate.domain.cache import CacheKind, Role
 from local.aws_server import AwsServer, register
 from local.caches import Options
@@ -106,3 +108,36 @@ def test_a_cluster_that_is_being_made_is_unknown_not_empty(aws: AwsServer) -> No
     listing = inventory(aws).listing()
 
     assert [(cache.status, cache.whole) for cache in listing.caches] == [("creating", False)]
+
+
+def test_the_guard_sees_every_cache_that_has_a_security_group(aws: AwsServer) -> None:
+    subnet = aws.client("ec2").describe_subnets()["Subnets"][0]
+    guarded = Options(security_groups=("sg-1", "sg-2"))
+    aws.fleet.create_group(
+        "sessions", [addresses(2)], Options(tags=EXPOSED, security_groups=("sg-1",))
+    )
+    aws.fleet.create_cluster(
+        "pages", addresses(2), replace(guarded, engine="memcached", port=11212)
+    )
+    aws.fleet.create_serverless("burst", addresses(1), [subnet["SubnetId"]], guarded)
+    aws.fleet.create_cluster("bare", addresses(1), Options())
+
+    found = GuardedCaches(
+        aws.client("elasticache"),
+        aws.client("resourcegroupstaggingapi"),
+        aws.client("ec2"),
+        "cachegate",
+    ).guarded()
+
+    assert {
+        cache.name: (set(cache.groups), set(cache.ports), cache.exposed) for cache in found
+    } == {
+        "sessions-001": ({"sg-1"}, {6379}, True),
+        "sessions-002": ({"sg-1"}, {6379}, True),
+        "pages": ({"sg-1", "sg-2"}, {11212}, False),
+        "burst": ({"sg-1", "sg-2"}, {6379, 6380}, False),
+    }
+    assert {cache.vpc_id for cache in found} == {subnet["VpcId"]}
+    listed = [node for cache in inventory(aws).listing().caches for node in cache.nodes]
+    hosts = {host for cache in found if cache.exposed for host in cache.hosts}
+    assert hosts == {node.endpoint.host for node in listed if node.endpoint}

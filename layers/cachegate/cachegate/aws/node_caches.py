@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cachegate.aws import shapes
+from cachegate.aws.listings import clusters, subnet_group_vpcs
 from cachegate.aws.look import Look
 from cachegate.aws.tags import CacheName
 from cachegate.domain.cache import CacheKind
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class NodeCaches:
-    """Whole listings: the number of calls grows by page, not by cache."""
+    """Whole listings of groups, clusters and subnet groups, joined."""
 
     def __init__(self, elasticache: ElastiCacheClient) -> None:
         self._elasticache = elasticache
@@ -30,18 +32,18 @@ class NodeCaches:
         """Return those of the tagged caches that AWS describes now."""
         look = Look()
         groups = look.ask(self._groups) or []
-        clusters = look.ask(self._clusters) or {}
-        vpcs = (look.ask(self._vpcs) if clusters else None) or {}
+        found = look.ask(partial(clusters, self._elasticache)) or {}
+        vpcs = (look.ask(partial(subnet_group_vpcs, self._elasticache)) if found else None) or {}
         for group in groups:
             ids = group.get("MemberClusters", [])
             look.members |= {CacheName(CacheKind.CLUSTER, each) for each in ids}
             name = CacheName(CacheKind.REPLICATION_GROUP, group["ReplicationGroupId"])
             if name in tagged:
-                members = {each: clusters[each] for each in ids if each in clusters}
+                members = {each: found[each] for each in ids if each in found}
                 vpc = _Vpc(members, vpcs)
                 cache = shapes.replication_group(group, members, tagged[name], vpc.vpc_id)
                 look.caches[name] = vpc.judged(cache)
-        for each in clusters.values():
+        for each in found.values():
             name = CacheName(CacheKind.CLUSTER, each["CacheClusterId"])
             if "ReplicationGroupId" in each:
                 look.members.add(name)
@@ -53,17 +55,6 @@ class NodeCaches:
     def _groups(self) -> list[ReplicationGroupTypeDef]:
         pages = self._elasticache.get_paginator("describe_replication_groups").paginate()
         return [group for page in pages for group in page["ReplicationGroups"]]
-
-    def _clusters(self) -> dict[str, CacheClusterTypeDef]:
-        paginator = self._elasticache.get_paginator("describe_cache_clusters")
-        pages = paginator.paginate(ShowCacheNodeInfo=True)  # else there are no node endpoints
-        return {each["CacheClusterId"]: each for page in pages for each in page["CacheClusters"]}
-
-    def _vpcs(self) -> dict[str, str]:
-        """Return the VPC of every subnet group."""
-        pages = self._elasticache.get_paginator("describe_cache_subnet_groups").paginate()
-        groups = (group for page in pages for group in page["CacheSubnetGroups"])
-        return {group["CacheSubnetGroupName"]: group["VpcId"] for group in groups}
 
 
 class _Vpc:

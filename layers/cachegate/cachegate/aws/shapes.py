@@ -43,7 +43,7 @@ def cluster(shape: CacheClusterTypeDef, tags: CacheTags, vpc_id: str | None) -> 
     nodes = tuple(
         CacheNode(
             id=NodeId(shape["CacheClusterId"], node["CacheNodeId"]),
-            endpoint=_endpoint(node.get("Endpoint")),
+            endpoint=endpoint_of(node.get("Endpoint")),
         )
         for node in sorted(shape.get("CacheNodes", []), key=lambda node: node["CacheNodeId"])
     )
@@ -55,7 +55,7 @@ def cluster(shape: CacheClusterTypeDef, tags: CacheTags, vpc_id: str | None) -> 
         vpc_id=vpc_id,
         expose=tags.expose,
         nodes=nodes,
-        endpoint=_endpoint(shape.get("ConfigurationEndpoint")),
+        endpoint=endpoint_of(shape.get("ConfigurationEndpoint")),
         tls=shape.get("TransitEncryptionEnabled", False),
         auth=shape.get("AuthTokenEnabled", False),
         network_type=shape.get("NetworkType", "ipv4"),
@@ -86,9 +86,9 @@ def replication_group(
         vpc_id=vpc_id,
         expose=tags.expose,
         nodes=nodes,
-        primary_endpoint=_endpoint(first.get("PrimaryEndpoint")),
-        reader_endpoint=_endpoint(first.get("ReaderEndpoint")),
-        endpoint=_endpoint(shape.get("ConfigurationEndpoint")),
+        primary_endpoint=endpoint_of(first.get("PrimaryEndpoint")),
+        reader_endpoint=endpoint_of(first.get("ReaderEndpoint")),
+        endpoint=endpoint_of(shape.get("ConfigurationEndpoint")),
         cluster_mode=cluster_mode,
         tls=shape.get("TransitEncryptionEnabled", False),
         auth=shape.get("AuthTokenEnabled", False) or bool(shape.get("UserGroupIds")),
@@ -132,11 +132,11 @@ def _nodes(
             node_id = NodeId(member["CacheClusterId"], member.get("CacheNodeId", ONLY_NODE))
             shards[node_id] = shard["NodeGroupId"]
             roles[node_id] = _ROLES.get(member.get("CurrentRole", "").lower())
-            endpoints[node_id] = _endpoint(member.get("ReadEndpoint"))
+            endpoints[node_id] = endpoint_of(member.get("ReadEndpoint"))
     for cluster_id, described in members.items():
         for node in described.get("CacheNodes", []):
             node_id = NodeId(cluster_id, node["CacheNodeId"])
-            endpoints[node_id] = _endpoint(node.get("Endpoint")) or endpoints.get(node_id)
+            endpoints[node_id] = endpoint_of(node.get("Endpoint")) or endpoints.get(node_id)
     for node_id in sorted(ids | shards.keys() | endpoints.keys()):
         yield CacheNode(
             id=node_id,
@@ -155,8 +155,8 @@ def serverless(shape: ServerlessCacheTypeDef, tags: CacheTags, vpc_id: str | Non
         status=shape.get("Status", "unknown").lower(),
         vpc_id=vpc_id,
         expose=tags.expose,
-        endpoint=_endpoint(shape.get("Endpoint")),
-        reader_endpoint=_endpoint(shape.get("ReaderEndpoint")),
+        endpoint=endpoint_of(shape.get("Endpoint")),
+        reader_endpoint=endpoint_of(shape.get("ReaderEndpoint")),
         cluster_mode=shape.get("Engine", "").lower() != "memcached",
         tls=True,
         auth=bool(shape.get("UserGroupId")),
@@ -166,7 +166,7 @@ def serverless(shape: ServerlessCacheTypeDef, tags: CacheTags, vpc_id: str | Non
     )
 
 
-def _endpoint(shape: EndpointTypeDef | None) -> Endpoint | None:
+def endpoint_of(shape: EndpointTypeDef | None) -> Endpoint | None:
     """Read an endpoint; AWS leaves it out, or its address, while it works on the node."""
     if not shape or not shape.get("Address") or not shape.get("Port"):
         return None

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv4Network
 
 NAT_TAG = "cachegate:nat"  # of an EC2 instance: the stack whose NAT instance it is
+ANY_STACK = "true"  # an expose tag that names no stack
 
 
 class CacheKind(StrEnum):

@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cachegate.domain.cache import ANY_STACK
 from cachegate.domain.plan import Problem
 from cachegate.planning.text import listing
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
     from cachegate.domain.cache import Cache, NatInstance
 
-ANY_STACK = "true"
 KEPT = frozenset({"no_answer", "no_nat_instance"})  # problems of caches that are not gone
 
 
