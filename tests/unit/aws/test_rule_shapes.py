@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cachegate.aws.rule_shapes import permission, read, shape_of
+from cachegate.aws.rule_shapes import read, request, shape_of
 from cachegate.domain.ingress import (
     GroupReference,
     IngressRule,
@@ -18,6 +18,7 @@ from cachegate.domain.ingress import (
 from cachegate.domain.judgement import SourceClass, Verdict
 from cachegate.domain.traffic import ALL, ICMP, TCP, Traffic
 from cachegate.errors import InvalidRuleError
+from cachegate.guard.protocols import Permission
 from cachegate.planning.judge import judge
 from tests.unit.planning.ingress import POLICY
 
@@ -149,17 +150,21 @@ def test_an_odd_rule_leaves_the_judgement_of_the_others_alone() -> None:
 def test_a_permission_makes_exactly_one_rule(
     traffic: Traffic, source: Source, asked: dict[str, Any]
 ) -> None:
-    assert permission(traffic, source, "office") == asked
+    permission = Permission(traffic=traffic, source=source, description="office")
+
+    assert request("sg-1", permission) == {"GroupId": "sg-1", "IpPermissions": [asked]}
 
 
 def test_a_permission_without_description_has_none() -> None:
-    assert permission(Traffic(ALL), WORLD, "")["IpRanges"] == [{"CidrIp": "0.0.0.0/0"}]
+    (asked,) = request("sg-1", Permission(traffic=Traffic(ALL), source=WORLD))["IpPermissions"]
+
+    assert asked == {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
 
 
 def test_nothing_is_asked_for_that_cannot_be_read() -> None:
     odd = read(without("CidrIpv4"))
 
     with pytest.raises(InvalidRuleError, match="no kind of source"):
-        permission(odd.traffic, odd.source, "")
+        request("sg-1", Permission(traffic=odd.traffic, source=odd.source))
     with pytest.raises(InvalidRuleError, match="no kind of source"):
         shape_of(odd)

@@ -25,12 +25,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from mypy_boto3_ec2.type_defs import (
-        IpPermissionTypeDef,
+        AuthorizeSecurityGroupIngressRequestTypeDef,
         SecurityGroupRuleTypeDef,
         TagTypeDef,
     )
 
     from cachegate.domain.ingress import Source
+    from cachegate.guard.protocols import Permission
+
+AWS_TAGS = "aws:"  # tags with this prefix are AWS's alone to set
 
 _KEYS: dict[type[Source], str] = {
     IPv4Network: "CidrIpv4",
@@ -101,12 +104,22 @@ def shape_of(rule: IngressRule) -> SecurityGroupRuleTypeDef:
     return shape
 
 
-def permission(traffic: Traffic, source: Source, description: str) -> IpPermissionTypeDef:
-    """Write the permission that makes exactly one rule; InvalidRuleError for an unknown source."""
-    places, key = _PLACES[_kind(source)]
-    entry = {key: str(source)} | ({"Description": description} if description else {})
-    asked: Any = {**_traffic(traffic), places: [entry]}
-    shape: IpPermissionTypeDef = asked
+def request(group_id: str, permission: Permission) -> AuthorizeSecurityGroupIngressRequestTypeDef:
+    """Write the request that makes exactly one rule; InvalidRuleError for an unknown source."""
+    places, key = _PLACES[_kind(permission.source)]
+    entry = {key: str(permission.source)}
+    if permission.description:
+        entry["Description"] = permission.description
+    asked: Any = {**_traffic(permission.traffic), places: [entry]}
+    shape: AuthorizeSecurityGroupIngressRequestTypeDef = {
+        "GroupId": group_id,
+        "IpPermissions": [asked],
+    }
+    ours = {k: v for k, v in permission.tags.items() if not k.startswith(AWS_TAGS)}
+    if ours:
+        shape["TagSpecifications"] = [
+            {"ResourceType": "security-group-rule", "Tags": tag_list(ours)}
+        ]
     return shape
 
 

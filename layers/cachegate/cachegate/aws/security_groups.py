@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_ec2.type_defs import (
-        AuthorizeSecurityGroupIngressRequestTypeDef,
         FilterTypeDef,
         SecurityGroupRuleTypeDef,
         SecurityGroupTypeDef,
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 
 MOST_VALUES = 200  # of one filter, EC2's limit
 PAGE = 1000  # rules; without a number EC2 sends all of them in one answer
-AWS_TAGS = "aws:"  # tags with this prefix are AWS's alone to set
 # How EC2 says that a rule is gone, or its whole group is.
 _GONE = frozenset(
     {
@@ -108,19 +106,7 @@ class Ec2Groups:
 
     def open(self, group_id: str, permission: Permission) -> Opened:
         """Ask for one ingress rule; raise RuleRefusedError where AWS does not take it."""
-        request: AuthorizeSecurityGroupIngressRequestTypeDef = {
-            "GroupId": group_id,
-            "IpPermissions": [
-                rule_shapes.permission(
-                    permission.traffic, permission.source, permission.description
-                )
-            ],
-        }
-        tags = {k: v for k, v in permission.tags.items() if not k.startswith(AWS_TAGS)}
-        if tags:
-            request["TagSpecifications"] = [
-                {"ResourceType": "security-group-rule", "Tags": rule_shapes.tag_list(tags)}
-            ]
+        request = rule_shapes.request(group_id, permission)
         subject = f"{group_id} does not get {permission.traffic} from {permission.source}"
         with needed(subject):
             try:

@@ -65,6 +65,7 @@ class Book:
 
     revocations: tuple[Revocation, ...] = ()
     findings: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)  # by group
+    left_out: Mapping[str, int] = field(default_factory=dict)  # findings that were too many to keep
     sweep: Sweep | None = None
 
 
