@@ -3,23 +3,51 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from cachegate.aws.clients import Clients, make_clients
+import pytest
+
+from cachegate.aws.clients import make_clients, make_guard_clients
 
 if TYPE_CHECKING:
-    import pytest
+    from collections.abc import Callable
+
+SERVICES = {
+    make_clients: {
+        "dynamodb", "ec2", "elasticache", "events", "resourcegroupstaggingapi", "sns", "sqs", "ssm",
+    },
+    make_guard_clients: {
+        "cloudtrail", "dynamodb", "ec2", "elasticache", "events", "resourcegroupstaggingapi", "sns",
+        "sqs",
+    },
+}  # fmt: skip
 
 
-def test_every_client_retries_by_the_standard_mode_and_waits_less_than_lambda(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.fixture(autouse=True)
+def _region(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
 
-    clients = make_clients()
 
-    for each in fields(Clients):
-        config = getattr(clients, each.name).meta.config
+def every(make: Callable[[], Any]) -> list[Any]:
+    clients = make()
+    return [getattr(clients, each.name) for each in fields(clients)]
+
+
+@pytest.mark.parametrize("make", SERVICES)
+def test_every_client_retries_by_the_standard_mode_and_waits_less_than_lambda(
+    make: Callable[[], Any],
+) -> None:
+    for client in every(make):
+        config = client.meta.config
         assert config.retries == {"mode": "standard", "total_max_attempts": 4}
         assert config.retries["total_max_attempts"] * config.read_timeout < 120
         assert config.connect_timeout <= config.read_timeout
+
+
+@pytest.mark.parametrize("make", SERVICES)
+def test_a_function_makes_a_client_for_each_service_that_it_uses_and_no_other(
+    make: Callable[[], Any],
+) -> None:
+    made = [client.meta.service_model.service_name for client in every(make)]
+
+    assert sorted(made) == sorted(SERVICES[make])

@@ -1,4 +1,4 @@
-"""Make the AWS clients of sync_forwards, all with the same patience."""
+"""Make the AWS clients of each function, all with the same patience."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
 
+    from cachegate.aws.trails import CloudTrailClient
+
 # Four tries with pauses of up to 1, 2 and 4 s outlast a burst of throttling, and a dead endpoint
 # costs well under the function's time. The pool has room for one thread for each NAT instance.
 CONFIG = Config(
@@ -30,7 +32,7 @@ CONFIG = Config(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clients:
-    """One client for each service that the function uses."""
+    """One client for each service that sync_forwards uses."""
 
     dynamodb: DynamoDBClient
     ec2: EC2Client
@@ -53,5 +55,34 @@ def make_clients() -> Clients:
         sns=session.client("sns", config=CONFIG),
         sqs=session.client("sqs", config=CONFIG),
         ssm=session.client("ssm", config=CONFIG),
+        tagging=session.client("resourcegroupstaggingapi", config=CONFIG),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardClients:
+    """One client for each service that guard_ingress uses."""
+
+    cloudtrail: CloudTrailClient
+    dynamodb: DynamoDBClient
+    ec2: EC2Client
+    elasticache: ElastiCacheClient
+    events: EventBridgeClient
+    sns: SNSClient
+    sqs: SQSClient
+    tagging: ResourceGroupsTaggingAPIClient
+
+
+def make_guard_clients() -> GuardClients:
+    """Make them from the environment that Lambda gives: credentials, Region, endpoints."""
+    session = boto3.session.Session()
+    return GuardClients(
+        cloudtrail=session.client("cloudtrail", config=CONFIG),
+        dynamodb=session.client("dynamodb", config=CONFIG),
+        ec2=session.client("ec2", config=CONFIG),
+        elasticache=session.client("elasticache", config=CONFIG),
+        events=session.client("events", config=CONFIG),
+        sns=session.client("sns", config=CONFIG),
+        sqs=session.client("sqs", config=CONFIG),
         tagging=session.client("resourcegroupstaggingapi", config=CONFIG),
     )

@@ -48,7 +48,7 @@ def pack(revocation: Revocation) -> str:
         "rule": rule_shapes.shape_of(revocation.rule),
         "evidence": evidence,
     }
-    return json.dumps(data, indent=2, ensure_ascii=False)
+    return json.dumps(data, indent=2)
 
 
 def unpack(text: str, name: str) -> Revocation:
