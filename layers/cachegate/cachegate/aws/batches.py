@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+MOST_VALUES = 200  # of one filter, EC2's limit
+
 
 def batches(items: Iterable[T], most: int) -> Iterator[list[T]]:
     """Yield lists of at most `most` items; none where there are no items."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING
 
-from cachegate.aws.batches import batches
+from cachegate.aws.batches import MOST_VALUES, batches
 from cachegate.aws.failures import needed
 from cachegate.domain.groups import Interface
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_ec2.type_defs import NetworkInterfaceTypeDef
 
-MOST_VALUES = 200  # of one filter, EC2's limit
 PAGE = 1000  # interfaces, the most that EC2 sends at once
 
 

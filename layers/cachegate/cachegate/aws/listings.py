@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cachegate.aws.batches import batches
+from cachegate.aws.batches import MOST_VALUES, batches
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,7 +37,7 @@ def serverless_caches(elasticache: ElastiCacheClient) -> list[ServerlessCacheTyp
 def subnet_vpcs(ec2: EC2Client, subnet_ids: Iterable[str]) -> dict[str, str]:
     """Return the VPC of each subnet; one that is gone is left out."""
     found: dict[str, str] = {}
-    for ids in batches(subnet_ids, 200):  # EC2's limit of values in a filter
+    for ids in batches(subnet_ids, MOST_VALUES):
         pages = ec2.get_paginator("describe_subnets").paginate(
             Filters=[{"Name": "subnet-id", "Values": ids}]
         )

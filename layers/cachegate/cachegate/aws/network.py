@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING
 
-from cachegate.aws.batches import batches
+from cachegate.aws.batches import MOST_VALUES, batches
 from cachegate.aws.failures import CallError, is_transient
 from cachegate.domain.cache import NAT_TAG, Evidence, NatInstance
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_ec2.type_defs import FilterTypeDef, InstanceTypeDef
 
-MOST_VALUES = 200  # of one filter, EC2's limit
 LIVING = ("pending", "running", "stopping", "stopped")
 
 

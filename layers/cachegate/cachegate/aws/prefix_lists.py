@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from cachegate.aws.batches import batches
+from cachegate.aws.batches import MOST_VALUES, batches
 from cachegate.aws.failures import code, needed
 from cachegate.domain.ingress import PrefixList, ipv4_network, ipv6_network
 from cachegate.errors import InvalidRuleError
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from cachegate.domain.ingress import Network
 
-MOST_VALUES = 200  # of one filter, EC2's limit
 PAGE = 100  # lists or entries, the most that EC2 sends at once
 AWS = "AWS"  # the owner of AWS's own lists, in place of an account
 # A list of another account that was shared and is no more, or was deleted meanwhile.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from cachegate.aws import rule_shapes
-from cachegate.aws.batches import batches
+from cachegate.aws.batches import MOST_VALUES, batches
 from cachegate.aws.failures import code, needed
 from cachegate.aws.interfaces import interfaces
 from cachegate.aws.prefix_lists import prefix_lists
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from cachegate.domain.ingress import IngressRule, PrefixList
     from cachegate.guard.protocols import Permission
 
-MOST_VALUES = 200  # of one filter, EC2's limit
 PAGE = 1000  # rules; without a number EC2 sends all of them in one answer
 # How EC2 says that a rule is gone, or its whole group is.
 _GONE = frozenset(
