@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -77,8 +77,7 @@ class Exemption:
 
     def holds(self, at: float) -> bool:
         """Tell whether it holds at a time, in seconds since the epoch: the last day counts."""
-        end = datetime.combine(self.until, time(), UTC) + timedelta(days=1)
-        return at < end.timestamp()
+        return datetime.fromtimestamp(int(at), UTC).date() <= self.until
 
     def __str__(self) -> str:
         return f"{self.owner}|{self.until.isoformat()}|{self.reason}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cachegate.domain.judgement import IngressPolicy
+from cachegate.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,3 +26,10 @@ class GuardPolicy:
     most_returns: int = 3  # a rule that was revoked so often is left to a person
     returns_within: float = 30 * 24 * 3600.0
     peered: Mapping[str, str] = field(default_factory=dict)  # cache VPC -> VPC of its NAT instances
+
+    def __post_init__(self) -> None:
+        if self.most_returns < 1 or self.most_revocations < 1:
+            raise ConfigurationError(
+                "the most revocations of a pass, and of a rule that returns, are 1 or more: "
+                "the mode that revokes nothing is observe"
+            )

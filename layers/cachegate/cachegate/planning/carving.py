@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from cachegate.domain.traffic import LAST_PORT, TCP, Traffic
+from cachegate.domain.traffic import TCP, Traffic
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,5 +23,5 @@ def beside(traffic: Traffic, protected: Iterable[int]) -> tuple[Traffic, ...]:
     return tuple(
         Traffic(TCP, before + 1, after - 1)
         for before, after in pairwise(edges)
-        if before + 1 <= after - 1 and after - 1 <= LAST_PORT
+        if before + 1 < after
     )

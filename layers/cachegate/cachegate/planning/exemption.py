@@ -41,7 +41,7 @@ def excuse(rule: IngressRule, at: float) -> Excuse:
 
 def read_exemption(text: str) -> Exemption:
     """Read a tag's value; raise InvocationError where a part is missing or no date."""
-    owner, *rest = (part.strip() for part in text.split("|", 2))
+    owner, *rest = text.split("|", 2)
     if len(rest) != 2:
         raise InvocationError(f"it is not of the form {_FORM}")
     return make_exemption(owner, rest[0], rest[1])
@@ -49,18 +49,26 @@ def read_exemption(text: str) -> Exemption:
 
 def make_exemption(owner: str, expiry: str, reason: str) -> Exemption:
     """Make an exemption of its parts; raise InvocationError where one is missing or no date."""
+    owner, expiry, reason = owner.strip(), expiry.strip(), reason.strip()
     if not owner or not reason:
         raise InvocationError("an exemption needs an owner and a reason")
+    if not (owner + reason).isprintable():  # it is told to people, line by line
+        raise InvocationError("an exemption is one line of characters that can be printed")
     if "|" in owner:
         raise InvocationError("the owner of an exemption has no | in it")
-    try:
-        # Other forms of ISO 8601 are read by newer versions of Python only.
-        until = date.fromisoformat(expiry) if len(expiry) == 10 else None
-    except ValueError:
-        until = None
+    until = _date(expiry)
     if until is None:
         raise InvocationError(f"{expiry[:40]!a} is no date such as 2027-01-31")
     exemption = Exemption(owner=owner, until=until, reason=reason)
     if len(str(exemption)) > LONGEST:
         raise InvocationError(f"an exemption has {LONGEST} characters at most, as a tag has")
     return exemption
+
+
+def _date(text: str) -> date | None:
+    try:
+        read = date.fromisoformat(text)
+    except ValueError:
+        return None
+    # Python reads other forms of ISO 8601 too, such as 2027-W04-7.
+    return read if read.isoformat() == text else None

@@ -11,7 +11,7 @@ from cachegate.domain.judgement import Verdict
 from cachegate.planning.carving import beside
 from cachegate.planning.exemption import excuse
 from cachegate.planning.judge import judge
-from cachegate.planning.returning import maker, returns
+from cachegate.planning.returning import Past, maker
 from cachegate.planning.severity import severity
 from cachegate.planning.text import listing, moment
 from cachegate.planning.undercut import keep_ways
@@ -33,10 +33,16 @@ def find(view: GuardView, policy: GuardPolicy) -> tuple[Finding, ...]:
     rules: defaultdict[str | None, list[IngressRule]] = defaultdict(list)
     for rule in view.rules:
         rules[rule.group_id].append(rule)
+    members: defaultdict[str, list[GuardedCache]] = defaultdict(list)
+    for cache in view.caches:
+        for group_id in cache.groups:
+            members[group_id].append(cache)
+    past = Past(view.revocations, view.at - policy.returns_within)
     found = [
-        finding
+        _finding(judgement, members[group_id], view, past, policy)
         for group_id in view.groups
-        for finding in _of_group(group_id, rules[group_id], view, policy)
+        for judgement in _judged(rules[group_id], members[group_id], policy)
+        if judgement.verdict is not Verdict.ALLOW
     ]
     found.sort(key=_order)
     return tuple(_capped(keep_ways(found, view, policy), policy.most_revocations))
@@ -46,19 +52,20 @@ def _order(finding: Finding) -> tuple[int, str, str]:
     return _GRAVEST_FIRST.index(finding.severity), finding.group.group_id, finding.rule.rule_id
 
 
-def _of_group(
-    group_id: str, rules: Sequence[IngressRule], view: GuardView, policy: GuardPolicy
-) -> Iterator[Finding]:
-    members = [cache for cache in view.caches if group_id in cache.groups]
+def _judged(
+    rules: Sequence[IngressRule], members: Iterable[GuardedCache], policy: GuardPolicy
+) -> list[Judgement]:
+    """Judge the rules of one group, whose caches' real ports are protected too."""
     ports = frozenset(port for cache in members for port in cache.ports)
-    judged = judge(rules, replace(policy.judge, protected=policy.judge.protected | ports))
-    for judgement in judged:
-        if judgement.verdict is not Verdict.ALLOW:
-            yield _finding(judgement, members, view, policy)
+    return judge(rules, replace(policy.judge, protected=policy.judge.protected | ports))
 
 
 def _finding(
-    judgement: Judgement, members: Iterable[GuardedCache], view: GuardView, policy: GuardPolicy
+    judgement: Judgement,
+    members: Iterable[GuardedCache],
+    view: GuardView,
+    past: Past,
+    policy: GuardPolicy,
 ) -> Finding:
     group_id = judgement.rule.group_id or ""
     group, sharing = view.groups[group_id], view.sharing[group_id]
@@ -76,7 +83,7 @@ def _finding(
         by = f"{exemption.owner} answers for it through {exemption.until}"
         reason = f"{by}: {exemption.reason}"
         return replace(finding, step=Step.EXEMPT, reason=reason, exemption=exemption)
-    finding = _decided(finding, view, policy)
+    finding = _decided(finding, past, policy)
     return replace(finding, reason=f"{finding.reason}; {objection}") if objection else finding
 
 
@@ -91,20 +98,19 @@ def _why_left(finding: Finding, policy: GuardPolicy) -> str:
     return ""
 
 
-def _decided(finding: Finding, view: GuardView, policy: GuardPolicy) -> Finding:
+def _decided(finding: Finding, past: Past, policy: GuardPolicy) -> Finding:
     if finding.judgement.verdict is not Verdict.REVOKE:
         return finding
     left = _why_left(finding, policy)
     if left:
         return replace(finding, reason=left)
-    earlier = returns(finding.rule, view.revocations, view.at - policy.returns_within)
-    if len(earlier) >= policy.most_returns:
-        last = earlier[-1].revoked_at or 0.0
+    times = past.of(finding.rule)
+    if len(times) >= policy.most_returns:
         by = maker(finding.rule, finding.group)
         return replace(
             finding,
             step=Step.REFUSE,
-            reason=f"it was revoked {len(earlier)} times, last at {moment(last)}, and came back: "
+            reason=f"it was revoked {len(times)} times, last at {moment(times[-1])}, and came back: "
             f"{by} puts it there",
             advice=f"take the rule out of what {by} declares, or exempt it",
         )

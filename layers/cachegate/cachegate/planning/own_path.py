@@ -69,13 +69,6 @@ def _ways(
                     yield Way(instance, cache, port)
 
 
-def cut(
-    group_ways: Iterable[Way], before: Sequence[IngressRule], after: Sequence[IngressRule]
-) -> tuple[Way, ...]:
-    """Return the ways that are open by the rules before and not by those after."""
-    return tuple(way for way in group_ways if way.open_by(before) and not way.open_by(after))
-
-
 def paths(group_id: str, lost: Iterable[Way]) -> tuple[Path, ...]:
     """Return the rules that would open lost ways again in a group, each once.
 

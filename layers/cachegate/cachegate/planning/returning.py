@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from cachegate.domain.groups import STACK_TAG
@@ -15,24 +16,24 @@ if TYPE_CHECKING:
     from cachegate.domain.revocation import Revocation
 
 
-def returns(
-    rule: IngressRule, revocations: Iterable[Revocation], since: float
-) -> tuple[Revocation, ...]:
-    """Return the revocations of this very permission since a time, oldest first.
+class Past:
+    """The proved revocations since a time. One that a person gave back does not count."""
 
-    Each rule has an id of its own, so it is known by its group, traffic and source. One that a
-    person gave back does not count.
-    """
-    found = [
-        each
-        for each in revocations
-        if each.state is RevocationState.REVOKED
-        and each.revoked_at is not None
-        and each.revoked_at >= since
-        and each.rule.rule_id != rule.rule_id
-        and _permission(each.rule) == _permission(rule)
-    ]
-    return tuple(sorted(found, key=lambda each: each.revoked_at or 0.0))
+    def __init__(self, revocations: Iterable[Revocation], since: float) -> None:
+        self._times: defaultdict[tuple[object, ...], dict[str, float]] = defaultdict(dict)
+        for each in revocations:
+            proved = each.state is RevocationState.REVOKED
+            if proved and each.revoked_at is not None and each.revoked_at >= since:
+                self._times[_permission(each.rule)][each.rule.rule_id] = each.revoked_at
+
+    def of(self, rule: IngressRule) -> list[float]:
+        """Return when this very permission was revoked, in seconds since the epoch, ascending.
+
+        A rule that comes back has a new id, so it is known by its group, traffic and source. One
+        that has its old id is a late answer of EC2's.
+        """
+        times = self._times.get(_permission(rule), {})
+        return sorted(at for rule_id, at in times.items() if rule_id != rule.rule_id)
 
 
 def maker(rule: IngressRule, group: SecurityGroup) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cachegate.domain.finding import Sharing, Use
-from cachegate.planning.text import listing
+from cachegate.planning.text import few, listing
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -60,7 +60,7 @@ def sharing(
     members = sorted(interfaces, key=lambda each: each.interface_id)
     strange = [each for each in members if not _is_a_caches(each, cache_addresses)]
     unknown = tuple(each for each in strange if _may_be_a_caches(each, complete=complete))
-    others = tuple(each for each in strange if each not in unknown)
+    others = tuple(each for each in strange if not _may_be_a_caches(each, complete=complete))
     if group.is_default:
         whatever = "it is the default group of its VPC: whatever names no group has it"
         reason = f"{whatever}{f', as {_named(others)}' if others else ''}"
@@ -95,9 +95,10 @@ def _is_a_caches(
     if not interface.addresses.isdisjoint(cache_addresses):
         return True
     # A description is its owner's to write, so it counts only where a service made the interface.
-    managed = interface.requester_managed or interface.attached_to == _REQUESTER
     says_so = interface.description.lower().startswith(_ELASTICACHE)
-    return _REQUESTER in {interface.requester, interface.attached_to} or (managed and says_so)
+    return _REQUESTER in {interface.requester, interface.attached_to} or (
+        interface.requester_managed and says_so
+    )
 
 
 def _may_be_a_caches(interface: Interface, *, complete: bool) -> bool:
@@ -116,5 +117,4 @@ def _has_an_instance(interface: Interface) -> bool:
 def _named(interfaces: tuple[Interface, ...]) -> str:
     # The public ones first: they are what makes it matter.
     ordered = sorted(interfaces, key=lambda each: not each.public_addresses)
-    more = len(ordered) - NAMED
-    return f"{listing(map(in_words, ordered[:NAMED]))}{f' and {more} more' if more > 0 else ''}"
+    return few(list(map(in_words, ordered)), NAMED)

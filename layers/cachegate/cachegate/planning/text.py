@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 
 def moment(at: float) -> str:
@@ -17,6 +17,12 @@ def moment(at: float) -> str:
 def listing(things: Iterable[object]) -> str:
     """Write things in the order given, or say that there are none."""
     return ", ".join(map(str, things)) or "none"
+
+
+def few(things: Sequence[object], most: int) -> str:
+    """Write the first things, and how many more there are."""
+    more = len(things) - most
+    return f"{listing(things[:most])}{f' and {more} more' if more > 0 else ''}"
 
 
 def ports(numbers: Iterable[int]) -> str:

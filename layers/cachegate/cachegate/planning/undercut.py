@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cachegate.domain.finding import Step
 from cachegate.domain.ingress import GroupReference, IngressRule, ipv4_network
-from cachegate.planning.own_path import command, cut, paths, ways
-from cachegate.planning.text import listing
+from cachegate.planning.own_path import command, paths, ways
+from cachegate.planning.text import few
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from cachegate.domain.finding import Finding, Path
     from cachegate.domain.guard_policy import GuardPolicy
     from cachegate.domain.guard_view import GuardView
+    from cachegate.planning.own_path import Way
+
+NAMED = 3  # so many ways are named in a reason, the others counted
 
 
 def keep_ways(
@@ -26,29 +30,54 @@ def keep_ways(
     Each is judged with those before it gone: two rules may admit the NAT instance, and only the
     second that goes cuts it off.
     """
-    every = ways(view.caches, view.instances, stack=policy.stack, peered=policy.peered)
-    rules = list(view.rules)
+    world = _World(view, policy)
     for finding in findings:
         if not finding.step.acts:
             yield finding
             continue
-        group_id = finding.group.group_id
-        concerned = [way for way in every if group_id in way.cache.groups]
-        remaining = [rule for rule in rules if rule.rule_id != finding.rule.rule_id]
-        lost = cut(concerned, rules, remaining)
-        needed = paths(group_id, lost)
+        lost = world.without(finding.rule)
+        needed = paths(finding.group.group_id, lost)
         if lost and not policy.add_own_path:
+            world.add(finding.rule)
             yield replace(
                 finding,
                 step=Step.REFUSE,
-                reason=f"it is the only way from {listing(lost)}; {finding.reason}",
+                reason=f"it is the only way from {few(lost, NAMED)}; {finding.reason}",
                 advice="admit the NAT instance by a rule of its own: "
                 f"{'; '.join(map(command, needed))}",
                 carved=(),
             )
             continue
-        rules = [*remaining, *map(_as_rule, needed)]
+        for path in needed:
+            world.add(_as_rule(path))
         yield replace(finding, paths=needed)
+
+
+class _World:
+    """The rules that are left and the ways by them, by group: a pass may see 150,000 rules."""
+
+    def __init__(self, view: GuardView, policy: GuardPolicy) -> None:
+        self._rules: defaultdict[str | None, dict[str, IngressRule]] = defaultdict(dict)
+        self._ways: defaultdict[str | None, list[Way]] = defaultdict(list)
+        for rule in view.rules:
+            self.add(rule)
+        every = ways(view.caches, view.instances, stack=policy.stack, peered=policy.peered)
+        for way in every:
+            for group_id in way.cache.groups:
+                self._ways[group_id].append(way)
+
+    def add(self, rule: IngressRule) -> None:
+        self._rules[rule.group_id][rule.rule_id] = rule
+
+    def without(self, rule: IngressRule) -> tuple[Way, ...]:
+        """Take a rule away, and return the ways that no other one keeps open."""
+        del self._rules[rule.group_id][rule.rule_id]
+        return tuple(
+            way
+            for way in self._ways[rule.group_id]
+            if way.open_by([rule])
+            and not any(way.open_by(self._rules[group].values()) for group in way.cache.groups)
+        )
 
 
 def _as_rule(path: Path) -> IngressRule:
