@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, ip_address
 from typing import TYPE_CHECKING, Any
 
 from cachegate.domain.cache import NatInstance
-from cachegate.domain.finding import Sharing, Use
+from cachegate.domain.finding import CARVED, MANAGED, Sharing, Use
 from cachegate.domain.groups import GuardedCache, Interface, SecurityGroup
 from cachegate.domain.guard_policy import GuardPolicy
 from cachegate.domain.guard_view import GuardView
+from cachegate.domain.ingress import GroupReference, ipv4_network
 from cachegate.domain.revocation import Revocation, RevocationState
 from tests.unit.planning.ingress import rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from cachegate.domain.ingress import IngressRule
+    from cachegate.domain.finding import Finding
+    from cachegate.domain.ingress import IngressRule, Source
 
 OURS, THEIRS = "111122223333", "444455556666"
 AT = datetime(2026, 11, 25, 12, tzinfo=UTC).timestamp()
@@ -118,3 +121,31 @@ def revocation(of: IngressRule, **fields: Any) -> Revocation:
         "state": RevocationState.REVOKED,
     }
     return Revocation(**given | fields)
+
+
+def applied(seen: GuardView, findings: Iterable[Finding]) -> GuardView:
+    """What the next pass sees where these findings were carried out, and nothing else happened."""
+    rules = {each.rule_id: each for each in seen.rules}
+    permissions = {_permission(each) for each in seen.rules}
+    for finding in findings:
+        if not finding.step.acts:
+            continue
+        gone = finding.rule
+        opened = [(path.traffic, _source(path.source), {MANAGED: "gate"}) for path in finding.paths]
+        opened += [(traffic, gone.source, {CARVED: gone.rule_id}) for traffic in finding.carved]
+        for traffic, source, tags in opened:
+            new = replace(gone, traffic=traffic, source=source, description="", tags=tags)
+            if _permission(new) not in permissions:  # EC2 has each once
+                permissions.add(_permission(new))
+                rules[_permission(new)] = replace(new, rule_id=_permission(new))
+        del rules[gone.rule_id]
+        permissions.discard(_permission(gone))
+    return replace(seen, rules=tuple(rules.values()))
+
+
+def _permission(of: IngressRule) -> str:
+    return f"{of.group_id} {of.traffic} {of.source}"
+
+
+def _source(text: str) -> Source:
+    return GroupReference(text) if text.startswith("sg-") else ipv4_network(text)

@@ -543,7 +543,7 @@ def test_what_waits_changes_nothing_yet() -> None:
 def test_what_is_refused_or_exempt_takes_no_turn_of_what_may_go() -> None:
     rules = [
         tagged("ann|2027-01-31|x"),
-        rule("tcp 6379 0.0.0.0/1", number=1),  # the only way, once the next were gone
+        rule("tcp 6379 0.0.0.0/1", number=1),  # it came back three times
         rule("tcp 6379 ::/0", number=2),
     ]
     former = [rule("tcp 6379 0.0.0.0/1", number=number) for number in range(10, 13)]
@@ -561,6 +561,15 @@ def test_findings_come_in_the_same_order_whatever_the_order_of_the_rules() -> No
     rules = [rule(text, number=number) for number, text in enumerate(texts)]
 
     assert find(view(rules), POLICY) == find(view(rules[::-1]), POLICY)
+
+
+def test_a_rule_that_two_pages_list_is_one_finding() -> None:
+    twice = ["tcp 6379 13.0.0.0/9", "tcp 6379 14.0.0.0/9", "tcp 6379 0.0.0.0/0"]
+    rules = [rule(text, number=number) for number, text in enumerate(twice)]
+
+    found = find(view([*rules, *rules], instances=(nat(),)), policy(add_own_path=True))
+
+    assert [each.rule.rule_id for each in found] == ["sgr-0", "sgr-2"]
 
 
 def test_the_evidence_goes_into_the_finding() -> None:

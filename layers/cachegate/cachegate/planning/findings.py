@@ -31,7 +31,8 @@ _GRAVEST_FIRST = tuple(reversed(Severity))
 def find(view: GuardView, policy: GuardPolicy) -> tuple[Finding, ...]:
     """Return every rule that the policy does not allow, the gravest first, each with its step."""
     rules: defaultdict[str | None, list[IngressRule]] = defaultdict(list)
-    for rule in view.rules:
+    # Once each: a list that AWS gives by the page may name one twice while it changes.
+    for rule in {rule.rule_id: rule for rule in view.rules}.values():
         rules[rule.group_id].append(rule)
     members: defaultdict[str, list[GuardedCache]] = defaultdict(list)
     for cache in view.caches:
