@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, fields
 from ipaddress import IPv4Network, collapse_addresses
+from math import isfinite
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cachegate.errors import ConfigurationError
@@ -71,7 +72,7 @@ class Reader:
         """Read a comma-separated list of a=b."""
         parts = filter(None, (self.optional(name) or "").replace(" ", "").split(","))
         pairs = dict(part.partition("=")[::2] for part in parts)
-        if not all(pairs.values()):
+        if not (all(pairs) and all(pairs.values())):
             raise ConfigurationError(f"{PREFIX}{name} is not a list such as vpc-cache=vpc-nat")
         return pairs
 
@@ -90,12 +91,16 @@ class Reader:
         return tuple(filter(None, (self.optional(name) or "").replace(" ", "").split(",")))
 
     def number(self, name: str, default: Number) -> Number:
-        """Read a number of the default's type that is not negative."""
+        """Read a number of the default's type that is not negative, and not without end."""
         text = self.optional(name)
+        if text is None:
+            return default
         try:
-            value = default if text is None else type(default)(float(text))
+            value = float(text)
         except ValueError as error:
             raise ConfigurationError(f"{PREFIX}{name} is not a number: {text!r}") from error
+        if not isfinite(value):
+            raise ConfigurationError(f"{PREFIX}{name} is not a number: {text!r}")
         if value < 0:
             raise ConfigurationError(f"{PREFIX}{name} is negative: {text}")
-        return value
+        return type(default)(value)

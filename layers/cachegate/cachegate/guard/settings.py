@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from cachegate.domain.guard_policy import GuardPolicy
 from cachegate.domain.judgement import IngressPolicy
-from cachegate.environment import Reader
+from cachegate.environment import PREFIX, Reader
+from cachegate.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,7 +79,7 @@ class GuardSettings:
 
 def _judge(read: Reader) -> IngressPolicy:
     """Read what too wide means: sources together are too wide where one of that width would be."""
-    ipv4, ipv6 = read.number("WIDE_IPV4", 8), read.number("WIDE_IPV6", 32)
+    ipv4, ipv6 = _length(read, "WIDE_IPV4", 8, 32), _length(read, "WIDE_IPV6", 32, 128)
     return IngressPolicy(
         wide_ipv4=ipv4,
         wide_ipv6=ipv6,
@@ -86,6 +87,13 @@ def _judge(read: Reader) -> IngressPolicy:
         union_ipv6=Fraction(1, 2**ipv6),
         aws_lists=frozenset(read.words("ALLOWED_AWS_LISTS")),
     )
+
+
+def _length(read: Reader, name: str, default: int, most: int) -> int:
+    length = read.number(name, default)
+    if length > most:
+        raise ConfigurationError(f"{PREFIX}{name} is no prefix length: {length} is over {most}")
+    return length
 
 
 def _flag(read: Reader, name: str) -> bool:
