@@ -367,6 +367,14 @@ def test_a_range_is_carved_only_where_ports_are_left(
     assert all(each in finding.reason for each in carved)
 
 
+def test_the_real_port_of_a_cache_is_carved_out_too() -> None:
+    seen = view(["tcp 6380-7001 0.0.0.0/0"], caches=(cache(ports=frozenset({7000})),))
+
+    finding = the(seen, policy(carve_ranges=True))
+
+    assert list(map(str, finding.carved)) == ["tcp 6381-6999", "tcp 7001"]
+
+
 def test_ranges_go_whole_unless_the_stack_carves() -> None:
     finding = the(view(["tcp 6000-7000 0.0.0.0/0"]))
 
@@ -479,6 +487,31 @@ def test_the_last_that_would_cut_us_off_opens_the_way_and_no_other() -> None:
 
     assert [len(each.paths) for each in found] == [0, 0, 1, 0]
     assert all(each.step.acts for each in found)
+
+
+def test_a_rule_that_is_refused_stays_and_so_do_the_other_ways_by_it() -> None:
+    seen = view(
+        ["tcp 6379-6380 0.0.0.0/0", "tcp 6380 0.0.0.0/0"],
+        caches=(cache("a"), cache("b", ports=frozenset({6380}))),
+        instances=(nat(),),
+    )
+
+    assert steps(seen) == {"sgr-0": "refuse", "sgr-1": "revoke"}
+
+
+def test_a_path_that_was_opened_serves_the_rules_that_go_after_it() -> None:
+    rules = [rule("tcp 6379 0.0.0.0/0"), rule("tcp 6379 0.0.0.0/0", number=1, group="sg-2")]
+    seen = view(
+        rules,
+        groups=(group(), group("sg-2")),
+        caches=(cache("a", "sg-1"), cache("b", "sg-1 sg-2")),
+        instances=(nat(),),
+    )
+
+    first, second = find(seen, policy(add_own_path=True))
+
+    assert [path.group_id for path in first.paths] == ["sg-1"]
+    assert (second.step, second.paths) == ("revoke", ())
 
 
 def test_a_cache_with_two_groups_keeps_its_way_by_the_other_one() -> None:

@@ -150,6 +150,23 @@ def test_the_evidence_names_who_and_where_the_internet_reaches_it_public_ones_fi
     assert [each.interface_id for each in found.public] == ["eni-9"]
 
 
+def test_evidence_is_in_the_order_of_ids_whatever_order_ec2_has() -> None:
+    ids = ["eni-3", "eni-1", "eni-2"]
+    others = [interface(each, attached_to="i-1") for each in ids]
+    unknown = [interface(f"{each}0", **MANAGED) for each in ids]
+
+    found = sharing(group(), [*others, *unknown], CACHE)
+
+    assert [each.interface_id for each in found.others] == ["eni-1", "eni-2", "eni-3"]
+    assert [each.interface_id for each in found.unknown] == ["eni-10", "eni-20", "eni-30"]
+
+
+def test_a_public_address_of_what_may_be_a_caches_accuses_nobody() -> None:
+    found = sharing(group(), [interface(public="203.0.114.9", **MANAGED)], CACHE)
+
+    assert (found.use, found.public) == (Use.DOUBTFUL, ())
+
+
 def test_a_default_group_names_its_strangers_too() -> None:
     found = sharing(group(name="default"), [interface("eni-1", attached_to="i-1")], CACHE)
 

@@ -107,4 +107,4 @@ def _admits(source: Source, instance: NatInstance) -> bool:
     if isinstance(source, UnknownSource):
         return False
     networks = (source.entries or ()) if isinstance(source, PrefixList) else (source,)
-    return any(network.version == 4 and instance.private_address in network for network in networks)
+    return any(instance.private_address in network for network in networks)
