@@ -111,8 +111,8 @@ def _decided(finding: Finding, past: Past, policy: GuardPolicy) -> Finding:
         return replace(
             finding,
             step=Step.REFUSE,
-            reason=f"it was revoked {len(times)} times, last at {moment(times[-1])}, and came back: "
-            f"{by} puts it there",
+            reason=f"it was revoked {len(times)} times, last at {moment(times[-1])}, and came "
+            f"back: {by} puts it there",
             advice=f"take the rule out of what {by} declares, or exempt it",
         )
     reason = f"the group is shared: {finding.sharing.reason}"
