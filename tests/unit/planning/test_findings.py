@@ -596,6 +596,15 @@ def test_findings_come_in_the_same_order_whatever_the_order_of_the_rules() -> No
     assert find(view(rules), POLICY) == find(view(rules[::-1]), POLICY)
 
 
+def test_ways_are_named_in_the_same_order_whatever_the_order_of_caches_and_instances() -> None:
+    caches, instances = (cache("b"), cache("a")), (nat("i-2"), nat("i-1"))
+    seen = view([WORLD], caches=caches, instances=instances)
+
+    assert "i-1 to a port 6379, i-1 to b port 6379, i-2 to a port 6379" in the(seen).reason
+    mixed = view([WORLD], caches=caches[::-1], instances=instances[::-1])
+    assert find(seen, POLICY) == find(mixed, POLICY)
+
+
 def test_a_rule_that_two_pages_list_is_one_finding() -> None:
     twice = ["tcp 6379 13.0.0.0/9", "tcp 6379 14.0.0.0/9", "tcp 6379 0.0.0.0/0"]
     rules = [rule(text, number=number) for number, text in enumerate(twice)]

@@ -49,8 +49,8 @@ def ways(
     stack: str,
     peered: Mapping[str, str],
 ) -> tuple[Way, ...]:
-    """Return every way that a stack's forwards take."""
-    return tuple(_ways(caches, instances, stack, peered))
+    """Return every way that a stack's forwards take, in the order of their names."""
+    return tuple(sorted(_ways(caches, instances, stack, peered), key=str))
 
 
 def _ways(
