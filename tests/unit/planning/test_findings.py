@@ -9,7 +9,7 @@ import pytest
 
 from cachegate.domain.finding import EXEMPT, Path, Sharing, Use
 from cachegate.domain.groups import STACK_TAG
-from cachegate.domain.ingress import PrefixList
+from cachegate.domain.ingress import PrefixList, UnknownSource
 from cachegate.domain.judgement import IngressPolicy
 from cachegate.domain.traffic import TCP, Traffic
 from cachegate.planning.findings import find
@@ -138,6 +138,14 @@ ONE = [
         {"sharing": EXPOSED},
         "report",
         "high",
+        "",
+    ),
+    (
+        "a source that is none that we know",
+        rule("tcp 6379", UnknownSource("a riddle")),
+        {},
+        "report",
+        "medium",
         "",
     ),
     ("a list that nobody can read", rule("tcp 6379 pl-1"), {}, "report", "medium", ""),

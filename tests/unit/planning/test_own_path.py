@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cachegate.domain.ingress import GroupReference, PrefixList
+from cachegate.domain.ingress import GroupReference, PrefixList, UnknownSource
 from cachegate.planning.own_path import Way, command, paths, ways
 from tests.unit.planning.guarded import cache, nat
 from tests.unit.planning.ingress import entries, rule
@@ -41,6 +41,7 @@ WAY = Way(nat(), cache(groups="sg-1 sg-2"), 6379)
         (rule("tcp 6379 ::/0"), False, "it sends IPv4"),
         (rule("tcp 6379 ::ffff:0:0/96"), False, "no packet of IPv4 matches that"),
         (rule("tcp 6379 sg-1"), False, "the cache's own group, which it does not have"),
+        (rule("tcp 6379", UnknownSource("a riddle")), False, "who that is, nobody knows"),
         (rule("tcp 6379", PrefixList(list_id="pl-1")), False, "the unknown is not relied upon"),
     ],
 )
