@@ -19,15 +19,24 @@ def exempt(adapters: GuardAdapters, rule_id: str, exemption: Exemption) -> Ingre
     Raise InvocationError where no group of a cache has the rule or the exemption is over already,
     NotVerifiedError where EC2 does not show the tag.
     """
-    if not exemption.holds(adapters.clock()):
-        raise InvocationError(f"{exemption.until} is over: the exemption would hold for no time")
+    refuse_ended(adapters, exemption)
     groups = {group_id for cache in adapters.caches.guarded() for group_id in cache.groups}
     rules = {rule.rule_id: rule for rule in adapters.groups.rules(sorted(groups))}
     if rule_id not in rules:
         raise InvocationError(f"no security group of a cache has an ingress rule {rule_id}")
-    adapters.groups.tag(rule_id, EXEMPT, str(exemption))
-    group_id = rules[rule_id].group_id or ""
-    for rule in adapters.groups.rules([group_id]):
-        if rule.rule_id == rule_id and rule.tags.get(EXEMPT) == str(exemption):
-            return rule
-    raise NotVerifiedError(f"EC2 does not show the exemption of {rule_id} yet: look again")
+    return put_tag(adapters, rules[rule_id], exemption)
+
+
+def refuse_ended(adapters: GuardAdapters, exemption: Exemption) -> None:
+    """Raise InvocationError where the exemption is over already."""
+    if not exemption.holds(adapters.clock()):
+        raise InvocationError(f"{exemption.until} is over: the exemption would hold for no time")
+
+
+def put_tag(adapters: GuardAdapters, rule: IngressRule, exemption: Exemption) -> IngressRule:
+    """Put the tag on a rule and return the rule as EC2 shows it; raise NotVerifiedError if not."""
+    adapters.groups.tag(rule.rule_id, EXEMPT, str(exemption))
+    for each in adapters.groups.rules([rule.group_id or ""]):
+        if each.rule_id == rule.rule_id and each.tags.get(EXEMPT) == str(exemption):
+            return each
+    raise NotVerifiedError(f"EC2 does not show the exemption of {rule.rule_id} yet: look again")

@@ -136,7 +136,10 @@ class Records(Protocol):
         ...
 
     def settle(self, revocation: Revocation) -> None:
-        """Write how a revocation ended, over its record."""
+        """Write how a revocation ended, over its record.
+
+        A proof that it is REVOKED comes too late for one that is RESTORED, which stays.
+        """
         ...
 
     def keep_findings(self, group_id: str, findings: Sequence[Mapping[str, Any]]) -> None:

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING
 from cachegate.domain.finding import CARVED, EXEMPT, Step
 from cachegate.domain.revocation import RevocationState
 from cachegate.errors import InvocationError, NotVerifiedError, RuleRefusedError
+from cachegate.guard.exempt import put_tag, refuse_ended
 from cachegate.guard.look import look, open_lists
 from cachegate.guard.protocols import Permission
-from cachegate.guard.revoke import POLL, await_gone
+from cachegate.guard.read_back import POLL, await_gone
+from cachegate.planning.carving import holds
 from cachegate.planning.findings import find
 
 if TYPE_CHECKING:
     from cachegate.domain.finding import Exemption, Finding
     from cachegate.domain.ingress import IngressRule
     from cachegate.domain.revocation import Revocation
-    from cachegate.guard.protocols import GuardAdapters
+    from cachegate.guard.protocols import GuardAdapters, Opened
     from cachegate.guard.settings import GuardSettings
 
 
@@ -43,7 +45,8 @@ class Restorer:
         """Give back one rule, with an exemption where one is given.
 
         Raise InvocationError where there is no such revocation, or where the guard would revoke it
-        again at once (`force` restores all the same); RuleRefusedError where AWS does not take it.
+        again at once (`force` restores all the same); RuleRefusedError where AWS does not take it;
+        NotVerifiedError where EC2 does not show it.
         """
         if not self.settings.may_restore:
             raise InvocationError(
@@ -58,16 +61,26 @@ class Restorer:
             )
         wanted = revocation.rule
         if exemption is not None:
+            refuse_ended(self.adapters, exemption)
             wanted = replace(wanted, tags={**wanted.tags, EXEMPT: str(exemption)})
-        there = self._same(wanted)
+        # A rule that was proved to be gone is shown late, where it is shown.
+        besides = "" if revocation.state is RevocationState.PENDING else rule_id
+        there, existed = self._same(wanted, besides), True
         if there is None:
             self._refuse_in_vain(wanted, force=force)
-            restored_as, existed = self._open(wanted), False
-        else:
-            restored_as, existed = there.rule_id, True
-            if exemption is not None:
-                self.adapters.groups.tag(restored_as, EXEMPT, str(exemption))
+            existed = self._open(wanted).existed  # somebody may have been quicker
+            there = self._await_same(wanted, besides)
+        if exemption is not None and there.tags.get(EXEMPT) != str(exemption):
+            there = put_tag(self.adapters, there, exemption)
         closed = self._close_carved(wanted)
+        return Restored(
+            revocation=self._settle(revocation, there.rule_id), existed=existed, closed=closed
+        )
+
+    def _settle(self, revocation: Revocation, restored_as: str) -> Revocation:
+        """Write down that the rule is back, once."""
+        if restored_as in {revocation.rule.rule_id, revocation.restored_as}:
+            return revocation  # it never went: the pass that recorded it broke off; or known
         done = replace(
             revocation,
             state=RevocationState.RESTORED,
@@ -75,7 +88,7 @@ class Restorer:
             restored_as=restored_as,
         )
         self.adapters.records.settle(done)
-        return Restored(revocation=done, existed=existed, closed=closed)
+        return done
 
     def _revocation(self, rule_id: str) -> Revocation:
         for each in self.adapters.records.load().revocations:
@@ -83,11 +96,13 @@ class Restorer:
                 return each
         raise InvocationError(f"no revocation of a rule {rule_id!r} is recorded: see `findings`")
 
-    def _same(self, wanted: IngressRule) -> IngressRule | None:
-        """Return the rule of the group that admits just this, if there is one."""
+    def _same(self, wanted: IngressRule, besides: str) -> IngressRule | None:
+        """Return another rule of the group that admits just this, if there is one."""
         key = (wanted.traffic, str(wanted.source))
-        rules = self.adapters.groups.rules([wanted.group_id or ""])
-        return next((each for each in rules if (each.traffic, str(each.source)) == key), None)
+        for each in self.adapters.groups.rules([wanted.group_id or ""]):
+            if (each.traffic, str(each.source)) == key and each.rule_id != besides:
+                return each
+        return None
 
     def _refuse_in_vain(self, wanted: IngressRule, *, force: bool) -> None:
         """Refuse a rule that the next pass would take away again, with what else it would take."""
@@ -108,27 +123,34 @@ class Restorer:
     def _acting(self, findings: tuple[Finding, ...]) -> set[str]:
         return {each.rule.rule_id for each in findings if each.step.acts or each.step is Step.WAIT}
 
-    def _open(self, wanted: IngressRule) -> str:
+    def _open(self, wanted: IngressRule) -> Opened:
         permission = Permission(
             traffic=wanted.traffic,
             source=wanted.source,
             description=wanted.description,
             tags=wanted.tags,
         )
-        opened = self.adapters.groups.open(wanted.group_id or "", permission)
-        same = None if opened.rule_id else self._same(wanted)  # somebody was quicker
-        rule_id = opened.rule_id or (same.rule_id if same else "")
+        return self.adapters.groups.open(wanted.group_id or "", permission)
+
+    def _await_same(self, wanted: IngressRule, besides: str) -> IngressRule:
         ends = self.adapters.clock() + self.settings.read_back
-        while not self.adapters.groups.present([rule_id]):
+        while (there := self._same(wanted, besides)) is None:
             if self.adapters.clock() >= ends:
-                raise NotVerifiedError(f"EC2 does not show the restored rule {rule_id}")
+                raise NotVerifiedError(f"EC2 does not show the rule {wanted.rule_id} given back")
             self.adapters.sleep(POLL)
-        return rule_id
+        return there
 
     def _close_carved(self, wanted: IngressRule) -> tuple[str, ...]:
         """Take away what was opened in place of the rule: it holds all of that again."""
         rules = self.adapters.groups.rules([wanted.group_id or ""])
-        pieces = [each for each in rules if each.tags.get(CARVED) == wanted.rule_id]
+        pieces = [
+            each
+            for each in rules
+            # Whoever may tag rules must not choose what goes: only what the rule admits anyway.
+            if each.tags.get(CARVED) == wanted.rule_id
+            and str(each.source) == str(wanted.source)
+            and holds(wanted.traffic, each.traffic)
+        ]
         for piece in pieces:
             self.adapters.groups.revoke(wanted.group_id or "", piece.rule_id)
             await_gone(self.adapters, piece.rule_id, self.settings.read_back)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from cachegate.domain.finding import CARVED, MANAGED
 from cachegate.domain.ingress import GroupReference, ipv4_network
 from cachegate.domain.revocation import Revocation, RevocationState
-from cachegate.errors import NotVerifiedError
+from cachegate.errors import TransientError
 from cachegate.guard.protocols import Permission
+from cachegate.guard.read_back import await_gone, await_shown
 from cachegate.planning.sharing import in_words
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from cachegate.guard.protocols import GuardAdapters
     from cachegate.guard.settings import GuardSettings
 
-POLL = 0.5  # seconds between two looks whether a rule is gone
 MOST_EVIDENCE = 20  # interfaces that an undo record names
 
 
@@ -39,30 +39,44 @@ class Revoker:
     adapters: GuardAdapters
     settings: GuardSettings
     asked: Asked
+    kept: Mapping[str, Revocation]  # by rule: what earlier passes recorded
 
     def carry_out(self, finding: Finding) -> Revocation:
-        """Do what the finding's step says, and return the proved revocation.
+        """Do what the finding's step says, and return the proved revocation, still to be settled.
 
-        Raise RuleRefusedError where AWS does not take what has to stay open: then nothing was
-        revoked. Raise NotVerifiedError where the rule is still there afterwards.
+        Raise RuleRefusedError where AWS does not take what has to stay open, or TransientError
+        where the rule is not as it was judged: then nothing was revoked. Raise NotVerifiedError
+        where the rule is still there afterwards, or what has to stay open is not.
         """
+        self._refuse_changed(finding)
         revocation = self._record_of(finding)
         self.adapters.records.record(revocation)
         for path in finding.paths:
             self._open_path(path)
         self._carve(finding)
         self.adapters.groups.revoke(finding.group.group_id, finding.rule.rule_id)
-        return self.settle(revocation)
+        return self.prove(revocation)
 
-    def settle(self, revocation: Revocation) -> Revocation:
-        """Read back that a recorded rule is gone, and write that down."""
-        rule_id = revocation.rule.rule_id
-        await_gone(self.adapters, rule_id, self.settings.read_back)
-        done = replace(revocation, state=RevocationState.REVOKED, revoked_at=self.adapters.clock())
-        self.adapters.records.settle(done)
-        return done
+    def prove(self, revocation: Revocation) -> Revocation:
+        """Read back that a recorded rule is gone, and return how the revocation ended."""
+        await_gone(self.adapters, revocation.rule.rule_id, self.settings.read_back)
+        return replace(revocation, state=RevocationState.REVOKED, revoked_at=self.adapters.clock())
+
+    def _refuse_changed(self, finding: Finding) -> None:
+        """Refuse a rule that was edited, tagged or exempted after the look: it keeps its id."""
+        judged = finding.rule
+        for rule in self.adapters.groups.rules([finding.group.group_id]):
+            if rule.rule_id == judged.rule_id and (
+                str(rule.source) != str(judged.source)  # entries of prefix lists are not read here
+                or replace(rule, source=judged.source) != judged
+            ):
+                raise TransientError(
+                    f"{rule.rule_id} was changed after the look: to be judged anew"
+                )
 
     def _record_of(self, finding: Finding) -> Revocation:
+        """Make the undo record; what asked for it first stays in it when a later pass does it."""
+        kept = self.kept.get(finding.rule.rule_id)
         sharing = finding.sharing
         evidence = [in_words(each) for each in (*sharing.public, *sharing.others)]
         return Revocation(
@@ -74,8 +88,8 @@ class Revoker:
             reason=f"{finding.judgement.reason}; {finding.reason}",
             evidence=tuple(dict.fromkeys(evidence))[:MOST_EVIDENCE],
             recorded_at=self.adapters.clock(),
-            author=self.asked.authors.get(finding.rule.rule_id),
-            triggers=self.asked.triggers,
+            author=self.asked.authors.get(finding.rule.rule_id) or (kept.author if kept else None),
+            triggers=(kept.triggers if kept else ()) or self.asked.triggers,
             carved=bool(finding.carved),
         )
 
@@ -87,7 +101,7 @@ class Revoker:
             description="cachegate: the NAT instance's way to the cache",
             tags={MANAGED: self.settings.stack},
         )
-        self.adapters.groups.open(path.group_id, permission)
+        self._open(path.group_id, permission)
 
     def _carve(self, finding: Finding) -> None:
         """Open the ports beside the caches' as rules of their own, known by their tag."""
@@ -99,18 +113,9 @@ class Revoker:
                 description=rule.description,
                 tags={**rule.tags, CARVED: rule.rule_id},
             )
-            self.adapters.groups.open(finding.group.group_id, permission)
+            self._open(finding.group.group_id, permission)
 
-
-def await_gone(adapters: GuardAdapters, rule_id: str, within: float) -> None:
-    """Wait until EC2 does not show a rule any more; raise NotVerifiedError where it goes on.
-
-    A success of the call proves nothing: in a default VPC a mismatch is no error, and what EC2
-    shows may lag behind
-    (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RevokeSecurityGroupIngress.html).
-    """
-    ends = adapters.clock() + within
-    while adapters.groups.present([rule_id]):
-        if adapters.clock() >= ends:
-            raise NotVerifiedError(f"EC2 still shows the rule {rule_id} that was revoked")
-        adapters.sleep(POLL)
+    def _open(self, group_id: str, permission: Permission) -> None:
+        opened = self.adapters.groups.open(group_id, permission)
+        if opened.rule_id is not None:
+            await_shown(self.adapters, opened.rule_id, self.settings.read_back)

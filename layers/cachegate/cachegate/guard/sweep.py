@@ -29,12 +29,13 @@ if TYPE_CHECKING:
 def sweep(adapters: GuardAdapters, settings: GuardSettings, asked: Asked) -> SweepResult:
     """Run one pass. A rule that cannot be revoked stops no other one.
 
-    An error that is none of ours breaks the pass off; what was revoked until then is recorded, and
-    is settled and told by the next pass.
+    An error that is none of ours breaks the pass off. What it revoked is settled last, so that the
+    next pass finds it pending, proves it, and tells it.
     """
     looked = look(adapters)
     findings = find(looked.view, settings.policy)
-    revoker = Revoker(adapters, settings, asked)
+    kept = {each.rule.rule_id: each for each in looked.view.revocations}
+    revoker = Revoker(adapters, settings, asked, kept)
     revoked: list[Revocation] = []
     failures: dict[str, CachegateError] = {}
     for rule_id, carry_out in _work(looked, findings, revoker):
@@ -52,6 +53,8 @@ def sweep(adapters: GuardAdapters, settings: GuardSettings, asked: Asked) -> Swe
         failures=failures,
     )
     _keep(result, adapters, settings)
+    for revocation in revoked:
+        adapters.records.settle(revocation)
     return result
 
 
@@ -65,11 +68,11 @@ def _work(
         if each.state is RevocationState.PENDING
     }
     there = revoker.adapters.groups.present(pending) if pending else frozenset()
-    for rule_id, each in pending.items():
-        if rule_id not in there:
-            yield rule_id, partial(revoker.settle, each)
+    gone = pending.keys() - there
+    for rule_id in sorted(gone):
+        yield rule_id, partial(revoker.prove, pending[rule_id])
     for finding in findings if revoker.settings.enforces else ():
-        if finding.step.acts:
+        if finding.step.acts and finding.rule.rule_id not in gone:
             yield finding.rule.rule_id, partial(revoker.carry_out, finding)
 
 

@@ -25,3 +25,12 @@ def beside(traffic: Traffic, protected: Iterable[int]) -> tuple[Traffic, ...]:
         for before, after in pairwise(edges)
         if before + 1 < after
     )
+
+
+def holds(outer: Traffic, inner: Traffic) -> bool:
+    """Tell whether TCP traffic is wholly among other TCP traffic."""
+    if (outer.protocol, inner.protocol) != (TCP, TCP):
+        return False
+    if outer.first is None or outer.last is None or inner.first is None or inner.last is None:
+        return False
+    return outer.first <= inner.first and inner.last <= outer.last

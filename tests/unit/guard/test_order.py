@@ -1,0 +1,229 @@
+"""The order of a revocation: recorded, what must stay open opened, removed, read back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cachegate.domain.finding import CARVED, MANAGED
+from cachegate.domain.revocation import Author, RevocationState
+from cachegate.errors import NotVerifiedError, RuleRefusedError, TransientError
+from cachegate.guard.revoke import Asked
+from cachegate.guard.sweep import sweep
+from tests.unit.guard.fakes import GROUP, STACK, World, read_traffic
+
+if TYPE_CHECKING:
+    from cachegate.domain.ingress import IngressRule
+    from cachegate.guard.results import SweepResult
+
+MUST_WORK = ["records.record", "groups.open"]
+
+
+def run(world: World, asked: Asked | None = None) -> SweepResult:
+    return sweep(world.adapters, world.settings, asked or Asked())
+
+
+def state(world: World, rule: IngressRule) -> RevocationState:
+    return world.store.revocations[rule.rule_id].state
+
+
+def carving(world: World) -> IngressRule:
+    """A rule that is carved, and is the NAT instance's only way."""
+    world.set_policy(carve_ranges=True, add_own_path=True)
+    world.add_nat()
+    world.add_cache("cart", GROUP, exposed=True)
+    return world.add_rule("tcp 6000-7000", "0.0.0.0/0", description="from 2019", team="shop")
+
+
+def test_a_rule_is_recorded_before_anything_is_changed_and_removed_last(world: World) -> None:
+    rule = carving(world)
+
+    run(world)
+
+    done = [name for name in world.wire.names() if name.startswith(("groups.op", "groups.rev"))]
+    names = world.wire.names()
+    assert done == ["groups.open"] * 3 + ["groups.revoke"]
+    assert names.index("records.record") < names.index("groups.open")
+    assert rule.rule_id not in world.ec2.held
+
+
+def test_the_record_has_all_that_it_takes_to_give_the_rule_back(world: World) -> None:
+    rule = world.add_rule("tcp 6379", "0.0.0.0/0", description="from 2019", team="shop")
+    author = Author(who="arn:aws:iam::1:user/eve", event="Authorize", event_id="e-1", at=5.0)
+
+    run(world, Asked(triggers=("e-1",), authors={rule.rule_id: author}))
+
+    kept = world.store.revocations[rule.rule_id]
+    assert kept.rule == rule
+    assert kept.group == world.ec2.known[GROUP]
+    assert kept.state is RevocationState.REVOKED
+    assert kept.caches == ("cart",)
+    assert (kept.author, kept.triggers) == (author, ("e-1",))
+    assert "i-web" in kept.evidence[0]
+    assert "198.51.100.9" in kept.evidence[0]
+
+
+def test_what_is_carved_out_keeps_source_description_and_tags(world: World) -> None:
+    rule = carving(world)
+
+    run(world)
+
+    pieces = [each for each in world.ec2.opened if CARVED in each.tags]
+    beside = [read_traffic(f"tcp {ports}") for ports in ("6000-6378", "6381-7000")]
+    assert [each.traffic for each in pieces] == beside
+    for piece in pieces:
+        assert (piece.source, piece.description) == (rule.source, "from 2019")
+        assert piece.tags == {"team": "shop", CARVED: rule.rule_id}
+    assert world.store.revocations[rule.rule_id].carved
+
+
+def test_our_own_way_is_opened_as_ours(world: World) -> None:
+    carving(world)
+
+    run(world)
+
+    way = world.ec2.opened[0]
+    assert (str(way.source), way.traffic) == ("sg-nat", read_traffic("tcp 6379"))
+    assert way.tags == {MANAGED: STACK}
+
+
+@pytest.mark.parametrize("call", MUST_WORK)
+@pytest.mark.parametrize("error", [RuleRefusedError("full"), TransientError("no answer")])
+def test_nothing_is_removed_when_a_step_before_is_refused(
+    world: World, call: str, error: Exception
+) -> None:
+    rule = carving(world)
+    world.wire.fail(call, error)
+
+    result = run(world)
+
+    assert result.failures == {rule.rule_id: error}
+    assert "groups.revoke" not in world.wire.names()
+    assert rule.rule_id in world.ec2.held
+
+
+@pytest.mark.parametrize("opening", range(3))
+def test_nothing_is_removed_when_any_single_opening_is_refused(world: World, opening: int) -> None:
+    rule = carving(world)
+    passed = iter(range(10))
+
+    def refuse(_number: int, name: str, _args: object) -> None:
+        if name == "groups.open" and next(passed) == opening:
+            raise RuleRefusedError("full")
+
+    world.wire.before = refuse
+
+    assert rule.rule_id in run(world).failures
+    assert rule.rule_id in world.ec2.held
+
+
+def test_a_rule_stays_where_ec2_only_says_that_it_opened_our_way(world: World) -> None:
+    rule = carving(world)
+    world.wire.lies = {"groups.open"}
+
+    result = run(world)
+
+    assert isinstance(result.failures[rule.rule_id], NotVerifiedError)
+    assert rule.rule_id in world.ec2.held
+
+
+def test_a_removal_that_ec2_only_claims_is_not_believed(world: World) -> None:
+    rule = world.add_rule("tcp 6379", "0.0.0.0/0")
+    world.wire.lies = {"groups.revoke"}
+
+    result = run(world)
+
+    assert isinstance(result.failures[rule.rule_id], NotVerifiedError)
+    assert result.revoked == ()
+    assert [each.rule for each in result.standing] == [rule]
+    assert state(world, rule) is RevocationState.PENDING
+
+
+def test_what_ec2_claimed_once_is_removed_by_the_next_pass(world: World) -> None:
+    rule = world.add_rule("tcp 6379", "0.0.0.0/0")
+    world.wire.lies = {"groups.revoke"}
+    run(world)
+    world.wire.calm()
+
+    result = run(world)
+
+    assert [each.rule for each in result.revoked] == [rule]
+    assert state(world, rule) is RevocationState.REVOKED
+
+
+def test_ec2_may_go_on_showing_a_rule_for_a_while(world: World) -> None:
+    rule = world.add_rule("tcp 6379", "0.0.0.0/0")
+    world.ec2.lag = 4.0
+    before = world.now
+
+    result = run(world)
+
+    assert [each.rule for each in result.revoked] == [rule]
+    assert world.now - before >= 4.0
+    assert state(world, rule) is RevocationState.REVOKED
+
+
+def test_ec2_does_not_go_on_showing_it_beyond_the_read_back(world: World) -> None:
+    rule = world.add_rule("tcp 6379", "0.0.0.0/0")
+    world.ec2.lag = 60.0
+
+    result = run(world)
+
+    assert isinstance(result.failures[rule.rule_id], NotVerifiedError)
+    assert state(world, rule) is RevocationState.PENDING
+
+
+def test_a_rule_that_somebody_removed_first_is_a_success(world: World) -> None:
+    rule = world.add_rule("tcp 6379", "0.0.0.0/0")
+
+    def vanish(_number: int, name: str, _args: object) -> None:
+        if name == "groups.revoke":
+            world.ec2.take(rule.rule_id)
+
+    world.wire.before = vanish
+
+    result = run(world)
+
+    assert not result.failures
+    assert state(world, rule) is RevocationState.REVOKED
+
+
+def test_a_rule_that_was_narrowed_since_the_look_stays(world: World) -> None:
+    rule = world.add_rule("tcp 6379", "0.0.0.0/0")
+
+    def narrow(_number: int, name: str, _args: object) -> None:
+        if name == "network.nat_instances":  # late in the look
+            world.ec2.put(replace(rule, source=world.add_rule("tcp 1", "203.0.113.7/32").source))
+
+    world.wire.before = narrow
+
+    result = run(world)
+
+    assert rule.rule_id in world.ec2.held
+    assert isinstance(result.failures[rule.rule_id], TransientError)
+
+
+def test_a_rule_that_was_exempted_since_the_look_stays(world: World) -> None:
+    rule = world.add_rule("tcp 6379", "0.0.0.0/0")
+
+    def excuse(_number: int, name: str, _args: object) -> None:
+        if name == "network.nat_instances":
+            world.ec2.put(replace(rule, tags={"cachegate:exempt": "me|2999-01-01|why"}))
+
+    world.wire.before = excuse
+
+    run(world)
+
+    assert rule.rule_id in world.ec2.held
+
+
+def test_a_rule_that_fails_stops_no_other_one(world: World) -> None:
+    first, second = (world.add_rule("tcp 6379", source) for source in ("0.0.0.0/0", "::/0"))
+    world.wire.fail("groups.revoke", TransientError("throttled"))
+
+    result = run(world)
+
+    assert set(result.failures) == {first.rule_id}
+    assert second.rule_id not in world.ec2.held
