@@ -22,7 +22,7 @@ MUST_WORK = ["records.record", "groups.open"]
 
 
 def run(world: World, asked: Asked | None = None) -> SweepResult:
-    return sweep(world.adapters, world.settings, asked or Asked())
+    return sweep(world.adapters, world.settings, asked or Asked(), lambda result: result)
 
 
 def state(world: World, rule: IngressRule) -> RevocationState:

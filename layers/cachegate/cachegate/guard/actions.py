@@ -83,7 +83,7 @@ class GuardActions:
         }
 
     def _sweep(self, _event: Mapping[str, Any]) -> Answer:
-        result = self.report(sweep(self.adapters, self.settings, Asked()))
+        result = sweep(self.adapters, self.settings, Asked(), self.report)
         answer: Answer = {
             "ok": not result.failures,
             **self._seen(result.looked),

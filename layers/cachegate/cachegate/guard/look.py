@@ -91,10 +91,11 @@ def _sharing(
     addresses = resolver.resolve(sorted(hosts)) if hosts else {}
     for group_id in open_ids:
         asked = {host for cache in members[group_id] for host in cache.hosts}
+        named = all(cache.hosts for cache in members[group_id])  # one that is being made is not
         found[group_id] = sharing(
             groups[group_id],
             having[group_id],
             frozenset(address for host in asked for address in addresses.get(host, ())),
-            complete=asked <= addresses.keys(),
+            complete=named and asked <= addresses.keys(),
         )
     return found

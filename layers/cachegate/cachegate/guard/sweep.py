@@ -26,11 +26,16 @@ if TYPE_CHECKING:
     from cachegate.guard.settings import GuardSettings
 
 
-def sweep(adapters: GuardAdapters, settings: GuardSettings, asked: Asked) -> SweepResult:
+def sweep(
+    adapters: GuardAdapters,
+    settings: GuardSettings,
+    asked: Asked,
+    tell: Callable[[SweepResult], SweepResult],
+) -> SweepResult:
     """Run one pass. A rule that cannot be revoked stops no other one.
 
-    An error that is none of ours breaks the pass off. What it revoked is settled last, so that the
-    next pass finds it pending, proves it, and tells it.
+    An error that is none of ours breaks the pass off. What was found is kept, and what was revoked
+    is settled, only after it was told: so the next pass finds it new or pending, and tells it.
     """
     looked = look(adapters)
     findings = find(looked.view, settings.policy)
@@ -43,7 +48,7 @@ def sweep(adapters: GuardAdapters, settings: GuardSettings, asked: Asked) -> Swe
             revoked.append(carry_out())
         except CachegateError as error:
             failures[rule_id] = error
-    result = SweepResult(
+    swept = SweepResult(
         looked=looked,
         findings=findings,
         enforces=settings.enforces,
@@ -52,8 +57,9 @@ def sweep(adapters: GuardAdapters, settings: GuardSettings, asked: Asked) -> Swe
         revoked=tuple(revoked),
         failures=failures,
     )
+    result = tell(swept)
     _keep(result, adapters, settings)
-    for revocation in revoked:
+    for revocation in result.revoked:
         adapters.records.settle(revocation)
     return result
 

@@ -90,7 +90,7 @@ def _is_a_caches(
     interface: Interface, cache_addresses: Collection[IPv4Address | IPv6Address]
 ) -> bool:
     """Tell whether its address is a cache's, or AWS says so in one of the ways that were seen."""
-    if _has_an_instance(interface):
+    if _is_anothers(interface):
         return False  # whatever DNS answers and its description says
     if not interface.addresses.isdisjoint(cache_addresses):
         return True
@@ -102,16 +102,16 @@ def _is_a_caches(
 
 
 def _may_be_a_caches(interface: Interface, *, complete: bool) -> bool:
-    if _has_an_instance(interface) or interface.kind in _OTHER_KINDS:
-        return False
-    if interface.requester in _OTHER_REQUESTERS:
-        return False
-    return interface.requester_managed or not complete
+    return not _is_anothers(interface) and (interface.requester_managed or not complete)
 
 
-def _has_an_instance(interface: Interface) -> bool:
-    """Tell whether it is attached to an instance that we can see: caches have none."""
-    return interface.attached_to.startswith("i-")
+def _is_anothers(interface: Interface) -> bool:
+    """Tell whether its instance, its type or who made it says that it is no cache's."""
+    return (
+        interface.attached_to.startswith("i-")
+        or interface.kind in _OTHER_KINDS
+        or interface.requester in _OTHER_REQUESTERS
+    )
 
 
 def _named(interfaces: tuple[Interface, ...]) -> str:
