@@ -80,15 +80,15 @@ class Wire:
         else:
             self.before = trouble
 
-    def crash(self, at: int, *, after: bool) -> None:
-        """End the function at one call, counted from now."""
+    def crash(self, at: int, when: str) -> None:
+        """End the function "before" or "after" one call, counted from now."""
         stop = at + len(self.calls)
 
         def trouble(number: int, name: str, args: tuple[Any, ...]) -> None:
             if number == stop:
-                raise Crash(f"{'after' if after else 'before'} {name}{args}")
+                raise Crash(f"{when} {name}{args}")
 
-        if after:
+        if when == "after":
             self.after = trouble
         else:
             self.before = trouble
@@ -211,11 +211,14 @@ class Ec2:
     def _open(self, group_id: str, permission: Permission) -> Opened:
         if group_id not in self.known:
             raise RuleRefusedError(f"{group_id} is gone")
+        source = permission.source
+        if isinstance(source, PrefixList):
+            source = PrefixList(list_id=source.list_id)  # a request names it, no more
         rule = IngressRule(
             rule_id=self.new_id(),
             group_id=group_id,
             traffic=permission.traffic,
-            source=permission.source,
+            source=source,
             description=permission.description,
             tags={k: v for k, v in permission.tags.items() if not k.startswith("aws:")},
         )

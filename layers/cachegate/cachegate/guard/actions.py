@@ -18,7 +18,7 @@ from cachegate.planning.findings import find
 from cachegate.planning.text import moment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from cachegate.domain.finding import Exemption
     from cachegate.guard.look import Looked
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from cachegate.guard.settings import GuardSettings
 
 Answer = dict[str, Any]
+
+EXCUSE = ("owner", "expires", "reason")  # the parts of an exemption
 
 AFTERMATH = (
     "Connections that EC2 tracks go on until they end or time out; those that it does not track "
@@ -62,15 +64,13 @@ class GuardActions:
             "sweep": (self._sweep, set[str]()),
             "findings": (self._findings, {"group"}),
             "restore": (self._restore, {"rule", "exempt", "force"}),
-            "exempt": (self._exempt, {"rule", "owner", "expires", "reason"}),
+            "exempt": (self._exempt, {"rule", *EXCUSE}),
         }
         name = event.get("action")
         if not isinstance(name, str) or name not in actions:
-            raise InvocationError(f"unknown action {name!r}: one of {', '.join(actions)}")
+            raise InvocationError(f"unknown action {name!a}: one of {', '.join(actions)}")
         action, fields = actions[name]
-        unknown = set(event) - fields - {"action"}
-        if unknown:
-            raise InvocationError(f"{name} takes no field {', '.join(sorted(unknown))}")
+        _refuse_others(event, fields | {"action"}, name)
         return action(event)
 
     def _plan(self, _event: Mapping[str, Any]) -> Answer:
@@ -131,21 +131,24 @@ class GuardActions:
             raise InvocationError("force is true or false")
         if excuse is not None and not isinstance(excuse, Mapping):
             raise InvocationError("exempt is an object with owner, expires and reason")
+        _refuse_others(excuse or {}, EXCUSE, "exempt")
         restored = Restorer(self.adapters, self.settings).restore(
             _text(event, "rule"),
             None if excuse is None else _exemption(excuse),
             force=force,
         )
-        return {
+        answer = {
             "ok": True,
             "restored": describe_revocation(restored.revocation),
             "existed": restored.existed,
             "closed": list(restored.closed),
-            "note": NEW_ID,
         }
+        return answer | ({"note": NEW_ID} if restored.revocation.restored_as else {})
 
     def _exempt(self, event: Mapping[str, Any]) -> Answer:
-        rule = exempt(self.adapters, _text(event, "rule"), _exemption(event))
+        rule = exempt(
+            self.adapters, _text(event, "rule"), _exemption(event), self.settings.read_back
+        )
         return {"ok": True, "exempted": describe_rule(rule) | {"tags": dict(rule.tags)}}
 
     def _seen(self, looked: Looked) -> Answer:
@@ -165,11 +168,20 @@ class GuardActions:
 
 
 def _exemption(fields: Mapping[str, Any]) -> Exemption:
-    return make_exemption(*(_text(fields, name) for name in ("owner", "expires", "reason")))
+    return make_exemption(*(_text(fields, name) for name in EXCUSE))
+
+
+def _refuse_others(fields: Mapping[str, Any], known: Iterable[str], name: str) -> None:
+    unknown = sorted(map(ascii, set(fields) - set(known)))
+    if unknown:
+        raise InvocationError(f"{name} takes no field {', '.join(unknown)}")
 
 
 def _text(fields: Mapping[str, Any], name: str, *, optional: bool = False) -> str:
     value = fields.get(name, "")
     if not isinstance(value, str) or not (value.strip() or optional):
-        raise InvocationError(f"{name} is a text, and needed" if not optional else f"{name}: text")
-    return value.strip()
+        raise InvocationError(f"{name} is a text" if optional else f"{name} is a text, and needed")
+    text = value.strip()
+    if not text.isprintable():  # it comes back in answers, logs, tags and alerts
+        raise InvocationError(f"{name} is one line of characters that can be printed")
+    return text

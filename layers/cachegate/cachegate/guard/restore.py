@@ -71,7 +71,7 @@ class Restorer:
             existed = self._open(wanted).existed  # somebody may have been quicker
             there = self._await_same(wanted, besides)
         if exemption is not None and there.tags.get(EXEMPT) != str(exemption):
-            there = put_tag(self.adapters, there, exemption)
+            there = put_tag(self.adapters, there, exemption, self.settings.read_back)
         closed = self._close_carved(wanted)
         return Restored(
             revocation=self._settle(revocation, there.rule_id), existed=existed, closed=closed
