@@ -262,6 +262,13 @@ def test_a_rule_that_could_not_be_removed_stays_a_finding(room: Room) -> None:
     assert rule.rule_id in findings(room)
 
 
+def test_a_rule_that_was_removed_is_no_finding_any_more(room: Room) -> None:
+    room.world.add_rule("tcp 6379", "13.0.0.0/8")
+    room.ask(action="sweep")
+
+    assert findings(room).keys() == {room.rule.rule_id}
+
+
 def test_findings_can_be_asked_for_by_group(room: Room) -> None:
     room.world.add_group("sg-other")
     room.world.add_cache("users", "sg-other")

@@ -12,7 +12,7 @@ from cachegate.domain.revocation import Author, RevocationState
 from cachegate.errors import NotVerifiedError, RuleRefusedError, TransientError
 from cachegate.guard.revoke import Asked
 from cachegate.guard.sweep import sweep
-from tests.unit.guard.fakes import GROUP, STACK, World, read_traffic
+from tests.unit.guard.fakes import GROUP, STACK, Crash, World, read_traffic
 
 if TYPE_CHECKING:
     from cachegate.domain.ingress import IngressRule
@@ -63,6 +63,44 @@ def test_the_record_has_all_that_it_takes_to_give_the_rule_back(world: World) ->
     assert (kept.author, kept.triggers) == (author, ("e-1",))
     assert "i-web" in kept.evidence[0]
     assert "198.51.100.9" in kept.evidence[0]
+
+
+def test_what_asked_first_stays_recorded_when_a_later_pass_does_it(world: World) -> None:
+    rule = world.add_rule("tcp 6379", "0.0.0.0/0")
+    author = Author(who="arn:aws:iam::1:user/eve", event="Authorize", event_id="e-1", at=5.0)
+    world.wire.fail("groups.revoke", Crash())
+    with pytest.raises(Crash):
+        run(world, Asked(triggers=("e-1",), authors={rule.rule_id: author}))
+
+    run(world, Asked(triggers=("the schedule",)))
+
+    kept = world.store.revocations[rule.rule_id]
+    assert (kept.author, kept.triggers) == (author, ("e-1",))
+
+
+def test_the_evidence_names_public_interfaces_first(world: World) -> None:
+    world.add_instance("i-a", GROUP)
+    rule = world.add_rule("tcp 6379", "0.0.0.0/0")
+
+    run(world)
+
+    evidence = world.store.revocations[rule.rule_id].evidence
+    assert [each.split(" ")[0] for each in evidence] == ["eni-i-web", "eni-i-a"]
+
+
+def test_a_rule_that_another_pass_took_during_the_look_is_told_once(world: World) -> None:
+    rule = world.add_rule("tcp 6379", "0.0.0.0/0")
+    world.wire.fail("groups.revoke", Crash())
+    with pytest.raises(Crash):
+        run(world)
+
+    def take(_number: int, name: str, _args: object) -> None:
+        if name == "groups.interfaces":
+            world.ec2.take(rule.rule_id)
+
+    world.wire.before = take
+
+    assert [each.rule for each in run(world).revoked] == [rule]
 
 
 def test_what_is_carved_out_keeps_source_description_and_tags(world: World) -> None:

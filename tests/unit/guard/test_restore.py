@@ -134,6 +134,43 @@ def test_a_rule_that_is_harmless_by_now_comes_back_and_the_reason_for_others_is_
     assert len(back(world, gone)) == 1
 
 
+def test_a_rule_that_stays_itself_and_drives_another_one_out_is_refused(world: World) -> None:
+    world.add_rule("tcp 6379", "13.0.0.0/9")
+    world.add_rule("tcp 6379", "14.0.0.0/9")
+    run(world)
+    (gone,) = world.ec2.removed
+    world.ec2.held.clear()
+    other = world.add_rule("tcp 6379", "12.0.0.0/9")  # of two as wide, the lower one goes
+
+    with pytest.raises(InvocationError, match=other.rule_id):
+        restore(world, gone)
+
+    assert world.ec2.held == {other.rule_id: other}
+
+
+def test_a_rule_that_would_go_in_a_later_pass_is_refused_too(world: World) -> None:
+    rule = revoked(world)
+    world.set_policy(most_revocations=1)
+    world.add_group("sg-a")
+    world.add_cache("users", "sg-a")
+    world.add_instance("i-users", "sg-a", public="198.51.100.10")
+    world.add_rule("tcp 6379", "0.0.0.0/0", "sg-a")
+
+    with pytest.raises(InvocationError, match=rule.rule_id):
+        restore(world, rule)
+
+
+def test_a_prefix_list_is_judged_as_it_is_now(world: World) -> None:
+    world.add_list("pl-open", "0.0.0.0/0")
+    rule = revoked(world, source="pl-open")
+    world.add_list("pl-open", "203.0.113.0/24")
+
+    restore(world, rule)
+
+    assert run(world).revoked == ()
+    assert len(back(world, rule)) == 1
+
+
 def test_with_an_exemption_it_stays(world: World) -> None:
     rule = revoked(world)
 
