@@ -124,6 +124,29 @@ def test_an_end_is_written_over_whatever_is_there(records: DynamoRecords) -> Non
     assert records.load().revocations == (restored,)
 
 
+def test_a_proof_that_comes_late_is_not_written_over_what_was_given_back(
+    records: DynamoRecords,
+) -> None:
+    revoked = revocation(state=RevocationState.REVOKED, revoked_at=7.0)
+    restored = replace(
+        revoked, state=RevocationState.RESTORED, restored_at=8.0, restored_as="sgr-9"
+    )
+    records.settle(restored)
+
+    records.settle(replace(revoked, revoked_at=9.0))
+
+    assert records.load().revocations == (restored,)
+
+
+def test_a_later_proof_is_written_over_a_former_one(records: DynamoRecords) -> None:
+    records.settle(revocation(state=RevocationState.REVOKED, revoked_at=7.0))
+    later = revocation(state=RevocationState.REVOKED, revoked_at=9.0)
+
+    records.settle(later)
+
+    assert records.load().revocations == (later,)
+
+
 def test_findings_are_replaced_and_none_deletes_them(records: DynamoRecords) -> None:
     records.keep_findings("sg-1", [{"rule": "sgr-1"}, {"rule": "sgr-2"}])
     records.keep_findings("sg-2", [{"rule": "sgr-3"}])

@@ -63,21 +63,33 @@ class DynamoRecords:
 
     def record(self, revocation: Revocation) -> None:
         """Write an undo record before its rule goes; one that is REVOKED or RESTORED stays."""
+        self._put_over(revocation, RevocationState.PENDING)
+
+    def settle(self, revocation: Revocation) -> None:
+        """Write how a revocation ended, over its record.
+
+        A proof that it is REVOKED comes too late for one that is RESTORED, which stays.
+        """
+        if revocation.state is RevocationState.RESTORED:
+            self._put(self._revocation(revocation))
+        else:
+            self._put_over(revocation, RevocationState.PENDING, RevocationState.REVOKED)
+
+    def _put_over(self, revocation: Revocation, *states: RevocationState) -> None:
+        """Write a record where there is none, or one in these states."""
+        values: Item = {f":{state}": {"S": state} for state in states}
+        free = f"attribute_not_exists(#group) OR #state IN ({', '.join(values)})"
         try:
             self._dynamodb.put_item(
                 TableName=self._table,
                 Item=self._revocation(revocation),
-                ConditionExpression="attribute_not_exists(#group) OR #state = :pending",
+                ConditionExpression=free,
                 ExpressionAttributeNames={"#group": "group", "#state": "state"},  # reserved words
-                ExpressionAttributeValues={":pending": {"S": RevocationState.PENDING}},
+                ExpressionAttributeValues=values,
             )
         except ClientError as error:
             if code(error) != "ConditionalCheckFailedException":
                 raise
-
-    def settle(self, revocation: Revocation) -> None:
-        """Write how a revocation ended, over its record."""
-        self._put(self._revocation(revocation))
 
     def keep_findings(self, group_id: str, findings: Sequence[Mapping[str, Any]]) -> None:
         """Replace the findings of a group, the gravest first; none deletes them.
