@@ -69,7 +69,7 @@ BAD: list[Any] = [
     ),
     *(
         {"action": "exempt", "rule": "RULE"} | EXCUSE | {"expires": value}
-        for value in ("tomorrow", "2999-1-1", "29990101", "2999-02-30", "1-1-2999")
+        for value in ("tomorrow", "2999-1-1", "29990101", "2999-02-30", "2999-W01-1", "1-1-2999")
     ),
     {"action": "exempt", "rule": "RULE", **EXCUSE, "owner": "me|you"},
     {"action": "exempt", "rule": "RULE", **EXCUSE, "force": True},

@@ -44,6 +44,12 @@ def test_an_exemption_that_is_over_is_no_exemption(world: World, until: date) ->
     assert "groups.tag" not in world.wire.names()
 
 
+def test_an_exemption_may_last_to_the_end_of_time(world: World) -> None:
+    rule = world.add_rule("tcp 6379", "0.0.0.0/0")
+
+    assert exempt(world.adapters, rule.rule_id, excuse(date.max), WITHIN).tags[EXEMPT]
+
+
 def test_a_rule_of_no_caches_group_is_refused(world: World) -> None:
     world.add_group("sg-web")
     rule = world.add_rule("tcp 6379", "0.0.0.0/0", group="sg-web")

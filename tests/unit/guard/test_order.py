@@ -265,3 +265,30 @@ def test_a_rule_that_fails_stops_no_other_one(world: World) -> None:
 
     assert set(result.failures) == {first.rule_id}
     assert second.rule_id not in world.ec2.held
+
+
+def test_a_failed_opening_of_our_way_holds_every_rule_that_counted_on_it(world: World) -> None:
+    # Each rule admits one NAT instance, and one rule for the group of both would replace them.
+    world.set_policy(add_own_path=True)
+    world.add_nat("i-nat-1", "10.0.255.10")
+    world.add_nat("i-nat-2", "172.31.255.10")
+    world.add_cache("cart", GROUP, exposed=True)
+    low, high = (world.add_rule("tcp 6379", source) for source in ("0.0.0.0/1", "128.0.0.0/1"))
+    world.wire.fail("groups.open", RuleRefusedError("full"), times=2)
+
+    result = run(world)
+
+    assert set(result.failures) == {low.rule_id, high.rule_id}
+    assert {low.rule_id, high.rule_id} == world.ec2.held.keys()
+
+
+def test_the_one_rule_that_replaces_two_is_opened_once(world: World) -> None:
+    world.set_policy(add_own_path=True)
+    world.add_nat("i-nat-1", "10.0.255.10")
+    world.add_nat("i-nat-2", "172.31.255.10")
+    world.add_cache("cart", GROUP, exposed=True)
+    for source in ("0.0.0.0/1", "128.0.0.0/1"):
+        world.add_rule("tcp 6379", source)
+
+    assert not run(world).failures
+    assert [str(each.source) for each in world.ec2.held.values()] == ["sg-nat"]

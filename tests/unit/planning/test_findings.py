@@ -507,7 +507,7 @@ def test_a_rule_that_is_refused_stays_and_so_do_the_other_ways_by_it() -> None:
     assert steps(seen) == {"sgr-0": "refuse", "sgr-1": "revoke"}
 
 
-def test_a_path_that_was_opened_serves_the_rules_that_go_after_it() -> None:
+def test_a_path_that_a_former_rule_brings_is_also_that_of_a_later_one_that_counts_on_it() -> None:
     rules = [rule("tcp 6379 0.0.0.0/0"), rule("tcp 6379 0.0.0.0/0", number=1, group="sg-2")]
     seen = view(
         rules,
@@ -519,7 +519,7 @@ def test_a_path_that_was_opened_serves_the_rules_that_go_after_it() -> None:
     first, second = find(seen, policy(add_own_path=True))
 
     assert [path.group_id for path in first.paths] == ["sg-1"]
-    assert (second.step, second.paths) == ("revoke", ())
+    assert (second.step, second.paths) == ("revoke", first.paths)
 
 
 def test_a_cache_with_two_groups_keeps_its_way_by_the_other_one() -> None:
