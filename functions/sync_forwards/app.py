@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger, Metrics
@@ -22,28 +21,28 @@ from cachegate.aws.network import Ec2Network
 from cachegate.aws.notifications import CacheNotifications
 from cachegate.aws.rechecks import SqsRechecks
 from cachegate.aws.stack_response import respond
-from cachegate.counts import count_pass, count_triggers
+from cachegate.counts import count_pass
 from cachegate.detach import detach
+from cachegate.entry import Outlet, Redelivery
 from cachegate.errors import ConfigurationError
 from cachegate.heed import heed
 from cachegate.metrics import Metric
 from cachegate.protocols import Adapters
-from cachegate.report import describe_trigger, report_pass
-from cachegate.retry import pause
+from cachegate.report import report_pass
 from cachegate.settings import SyncSettings
 from cachegate.triggers import Trigger, answer, fewest, unanswered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from cachegate.heed import Heeded
     from cachegate.protocols import Resolver
     from cachegate.results import SyncResult
 
 logger = Logger()
 metrics = Metrics()
+outlet = Outlet(logger, metrics)
 
 
 class Deadline:
@@ -117,65 +116,20 @@ def on_invocation(event: Any, actions: Actions) -> dict[str, Any]:
 
 def on_triggers(records: list[dict[str, Any]], actions: Actions) -> dict[str, Any]:
     """Run the one pass of a batch. Where it fails, as few messages as do come back for a retry."""
+    redelivery = Redelivery(actions.adapters.rechecks, actions.settings.retry)
     triggers = [Trigger.from_record(record) for record in records]
-    with raised_again(fewest(triggers), actions):
+    with redelivery.raised_again(fewest(triggers), logger):
         heeded = heed(triggers, actions.adapters, actions.settings)
-    log_triggers(heeded)
+    outlet.write_triggers(heeded)
     asking = heeded.asking
-    with raised_again(fewest(asking), actions):
+    with redelivery.raised_again(fewest(asking), logger):
         result = answer(asking, actions.adapters, actions.settings)
     if result is None:
         if asking:
             logger.info("no pass", reason="a later one saw it, or its chain of re-checks is over")
-        return {"batchItemFailures": []}
+        return redelivery.hand_back(())
     report(result, asking)
-    back = unanswered(asking, result)
-    retry_soon(back, actions)
-    return {"batchItemFailures": [{"itemIdentifier": trigger.message_id} for trigger in back]}
-
-
-@contextmanager
-def raised_again(soon: Sequence[Trigger], actions: Actions) -> Iterator[None]:
-    """Let an error that nobody expected end the invocation, and these messages come back soon.
-
-    Lambda counts the error and hands back the whole batch, which is what makes it loud. These few
-    stand for all of it; the others stay hidden for the queue's own visibility timeout, and are
-    needless when they come back, for the schedule has looked meanwhile.
-    """
-    try:
-        yield
-    except BaseException:
-        logger.exception("the pass broke off", messages=[trigger.message_id for trigger in soon])
-        retry_soon(soon, actions)
-        raise
-
-
-def retry_soon(triggers: Sequence[Trigger], actions: Actions) -> None:
-    """Shorten the wait until messages are received again, or are given up."""
-    for trigger in triggers:
-        delay = pause(trigger.receives, actions.settings.retry)
-        actions.adapters.rechecks.retry(trigger.receipt, delay)
-
-
-def log_triggers(heeded: Heeded) -> None:
-    """Log what asks for a pass, and what is ignored and why; the first that asks names the pass."""
-    asking = sorted(heeded.asking, key=lambda trigger: trigger.happened_at)
-    if asking:
-        logger.set_correlation_id(asking[0].correlation_id)
-    logger.info(
-        "triggers",
-        asking=[describe_trigger(trigger) for trigger in asking],
-        ignored=[describe_trigger(e.trigger) | {"why": e.reason} for e in heeded.ignored],
-    )
-    count(count_triggers(heeded))
-
-
-def count(counts: Mapping[Metric, float]) -> None:
-    """Write metrics, as one line in CloudWatch's embedded metric format."""
-    for metric, value in counts.items():
-        metrics.add_metric(metric.value, metric.unit, value)
-    if counts:
-        metrics.flush_metrics()
+    return redelivery.hand_back(unanswered(asking, result))
 
 
 def on_stack(event: dict[str, Any]) -> dict[str, Any]:
@@ -197,7 +151,7 @@ def on_stack(event: dict[str, Any]) -> dict[str, Any]:
             wired.adapters.rechecks.ask(f"stack event {request}")
             # NotVerifiedAlarm and GuardSilentAlarm are made next, and would call the silence before
             # a first pass overdue.
-            count({Metric.VERIFIED_AGE: 0.0, Metric.FINDINGS_OPEN: 0.0})
+            outlet.count({Metric.VERIFIED_AGE: 0.0, Metric.FINDINGS_OPEN: 0.0})
     finally:
         respond(event, failure=failure)
     return {"ok": failure is None}
@@ -205,9 +159,8 @@ def on_stack(event: dict[str, Any]) -> dict[str, Any]:
 
 def report(result: SyncResult, asking: Sequence[Trigger] = ()) -> None:
     """Log every decision of a pass, and count what alarms and dashboards look at."""
-    for line in report_pass(result, asking):
-        getattr(logger, line.level)(line.message, **line.fields)
-    count(count_pass(result, asking))
+    outlet.write(report_pass(result, asking))
+    outlet.count(count_pass(result, asking))
 
 
 # At init, where the CPU is. A wrong setting is kept for the answer to CloudFormation: an error here

@@ -37,6 +37,10 @@ class HappeningKind(StrEnum):
     TARGET_UNREACHABLE = "Target Unreachable"
     DRIFT_REPAIRED = "Drift Repaired"
     INSTANCE_UNREACHABLE = "NAT Instance Unreachable"
+    INGRESS_FOUND = "Ingress Found"
+    INGRESS_REVOKED = "Ingress Revoked"
+    INGRESS_REFUSED = "Ingress Refused"
+    INGRESS_RESTORED = "Ingress Restored"
 
 
 @dataclass(frozen=True, slots=True)

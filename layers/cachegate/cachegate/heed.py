@@ -10,7 +10,7 @@ from cachegate.domain.trigger import CauseKind
 from cachegate.errors import LedgerConflictError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from cachegate.domain.trigger import Cause
     from cachegate.protocols import Adapters
@@ -35,15 +35,19 @@ class Heeded:
     asking: tuple[Trigger, ...]
     ignored: tuple[Ignored, ...]
 
+    @classmethod
+    def by(cls, why_not: Callable[[Trigger], str | None], triggers: Sequence[Trigger]) -> Heeded:
+        """Tell triggers apart by what says of each why it may be ignored, or None."""
+        judged = [(trigger, why_not(trigger)) for trigger in triggers]
+        return cls(
+            asking=tuple(trigger for trigger, reason in judged if reason is None),
+            ignored=tuple(Ignored(trigger, why) for trigger, why in judged if why is not None),
+        )
+
 
 def heed(triggers: Sequence[Trigger], adapters: Adapters, settings: SyncSettings) -> Heeded:
     """Tell the triggers apart. What is not known to be needless asks for a look."""
-    batch = _Batch(adapters, settings)
-    judged = [(trigger, batch.why_not(trigger)) for trigger in triggers]
-    return Heeded(
-        asking=tuple(trigger for trigger, reason in judged if reason is None),
-        ignored=tuple(Ignored(trigger, reason) for trigger, reason in judged if reason is not None),
-    )
+    return Heeded.by(_Batch(adapters, settings).why_not, triggers)
 
 
 class _Batch:

@@ -45,7 +45,7 @@ def report_pass(result: SyncResult, asking: Sequence[Trigger] = ()) -> Iterator[
     for vpc in result.vpcs:
         yield Line("error" if vpc.failure else "info", PASS, _of_vpc(vpc) | common)
         if vpc.unpublished:
-            fields = {"vpc": vpc.vpc_id, **_first("reasons", _distinct(vpc.unpublished))}
+            fields = {"vpc": vpc.vpc_id, **first("reasons", distinct(vpc.unpublished))}
             yield Line("error", "events not published", fields)
     if not result.vpcs:
         reason = "no NAT instance carries this stack's tag, and no VPC has a ledger"
@@ -53,7 +53,7 @@ def report_pass(result: SyncResult, asking: Sequence[Trigger] = ()) -> Iterator[
         yield Line("info", PASS, fields | common)
     if result.problems:
         problems = [describe_problem(problem) for problem in result.problems]
-        yield Line("warning", "not forwarded as asked", _first("problems", problems))
+        yield Line("warning", "not forwarded as asked", first("problems", problems))
 
 
 def describe_trigger(trigger: Trigger) -> dict[str, Any]:
@@ -90,15 +90,15 @@ def _of_vpc(vpc: VpcResult) -> dict[str, Any]:
     return {
         "vpc": vpc.vpc_id,
         "decision": decision(vpc),
-        **_first("reasons", _distinct(_reasons(vpc))),
+        **first("reasons", distinct(_reasons(vpc))),
         "verified": vpc.verified,
         "generation": plan.ledger.generation if plan else None,
-        **_first("changes", changes),
+        **first("changes", changes),
         "nat_instances": {i.instance_id: i.state.value for i in vpc.instances},
         "unreachable": list(vpc.unreachable),
         "flows_told": sum(instance.flows_told for instance in vpc.instances),
-        **_first("problems", [describe_problem(problem) for problem in vpc.problems]),
-        **_first("notifications", [describe_enrolment(each) for each in vpc.open_enrolments]),
+        **first("problems", [describe_problem(problem) for problem in vpc.problems]),
+        **first("notifications", [describe_enrolment(each) for each in vpc.open_enrolments]),
         "recheck": vpc.recheck,
         "recheck_after": vpc.recheck_after,
     }
@@ -123,11 +123,12 @@ def _of_instance(instance: InstanceResult) -> Iterator[str]:
     yield from (f"{instance.instance_id} warns: {warning}" for warning in instance.warnings)
 
 
-def _distinct(texts: Iterable[str]) -> list[str]:
+def distinct(texts: Iterable[str]) -> list[str]:
+    """Return each text once, in the order given."""
     return list(dict.fromkeys(texts))
 
 
-def _first(name: str, values: Sequence[Any]) -> dict[str, Any]:
+def first(name: str, values: Sequence[Any]) -> dict[str, Any]:
     """Return the first values as a field, and how many were left out where any were."""
     left_out = len(values) - MOST
     return {name: values[:MOST]} | ({f"{name}_left_out": left_out} if left_out > 0 else {})

@@ -9,7 +9,7 @@ from cachegate.domain.trigger import Cause, CauseKind, read
 from cachegate.sync import ALL_VPCS, sync
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from cachegate.protocols import Adapters
     from cachegate.results import SyncResult
@@ -34,7 +34,7 @@ class Trigger:
     cause: Cause = field(default_factory=Cause)
 
     @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> Trigger:
+    def from_record(cls, record: Mapping[str, Any], read: Callable[[str], Cause] = read) -> Trigger:
         """Read a record of an SQS event; a body that is none of ours is a plain trigger."""
         cause = read(record.get("body", ""))
         return cls(

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cachegate.domain.trigger import LONGEST_WORD, Cause, CauseKind, read
+from cachegate.domain.body import LONGEST_WORD
+from cachegate.domain.trigger import Cause, CauseKind, read
 
 EVENTS = Path(__file__).parents[3] / "events"
 NOON = 1795348800.0  # 2026-11-22T12:00:00Z

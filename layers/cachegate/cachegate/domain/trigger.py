@@ -8,20 +8,20 @@ https://docs.aws.amazon.com/tag-editor/latest/userguide/tag-monitor.html (tags).
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from cachegate.domain.body import bus_event, fields, opened, seconds, word
 from cachegate.domain.cache import NAT_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-LONGEST_WORD = 200  # characters of a body that go into a log
-_API_CALL = " API Call via CloudTrail"  # "AWS ..." everywhere, "Amazon ..." in China's manual
+    from cachegate.domain.body import BusEvent
+    from cachegate.domain.guard_trigger import Call
+
 _COMMAND = "EC2 Command Invocation Status-change Notification"
 _STATE = "EC2 Instance State-change Notification"
 _TAGS = "Tag Change on Resource"
@@ -77,6 +77,7 @@ class Cause:
     happened_at: float | None = None  # seconds since the epoch
     correlation_id: str = ""  # the sender's own id of the event
     token: str = ""  # of a re-check's chain
+    call: Call | None = None  # of an API call, where the guard reads it
 
     @property
     def announces(self) -> bool:
@@ -103,86 +104,76 @@ _ANNOUNCING = frozenset(
 
 def read(body: str) -> Cause:
     """Read the body of a message; there is none that cannot be read."""
-    try:
-        content = json.loads(body)
-    except (ValueError, RecursionError):
-        return _text_notice(body) if _PREFIX in body.lower() else Cause(name=_word(body))
-    if not isinstance(content, dict):
-        return Cause(name=_word(body))
-    return _own(content) or _event(content) or _notification(content) or Cause(name=_word(body))
+    content = opened(body)
+    if isinstance(content, dict):
+        found = _own(content) or _event(content) or _notification(content)
+    else:
+        found = _text_notice(body) if content is None and _PREFIX in body.lower() else None
+    return found or Cause(name=word(body))
 
 
 def _own(body: Mapping[str, Any]) -> Cause | None:
     """Read what the stack sends itself."""
-    vpc_id, token = _word(body.get("recheck")), _word(body.get("token"))
+    vpc_id, token = word(body.get("recheck")), word(body.get("token"))
     if token and _VPC.fullmatch(vpc_id):
         return Cause(kind=CauseKind.RECHECK, subject=vpc_id, token=token, correlation_id=token)
     if isinstance(body.get("ask"), str):
-        return Cause(kind=CauseKind.ASK, name=_word(body["ask"]))
+        return Cause(kind=CauseKind.ASK, name=word(body["ask"]))
     return None
 
 
 def _event(body: Mapping[str, Any]) -> Cause | None:
     """Read an event of EventBridge."""
-    source, detail_type = _word(body.get("source")), _word(body.get("detail-type"))
-    if not source or not detail_type:
+    event = bus_event(body)
+    if event is None:
         return None
-    detail = body["detail"] if isinstance(body.get("detail"), dict) else {}
     kind, name, subject = (
-        _of_instance(source, detail_type, detail)
-        or _of_tag(source, detail_type, detail, body.get("resources"))
-        or _what(source, detail_type, detail)
+        _of_instance(event) or _of_tag(event, body.get("resources")) or _what(event)
     )
-    happened = _seconds(detail.get("eventTime")) if kind is CauseKind.API_CALL else None
     return Cause(
         kind=kind,
         name=name,
         subject=subject,
-        happened_at=_seconds(body.get("time")) if happened is None else happened,
-        correlation_id=_word(body.get("id")),
+        happened_at=event.happened_at,
+        correlation_id=event.event_id,
     )
 
 
-def _what(source: str, detail_type: str, detail: Mapping[str, Any]) -> tuple[CauseKind, str, str]:
+def _what(event: BusEvent) -> tuple[CauseKind, str, str]:
     """Return kind, name and subject of an event that names no instance."""
-    if source == "aws.elasticache" and detail_type.endswith(_API_CALL):
-        return CauseKind.API_CALL, _word(detail.get("eventName")), _called_on(detail)
-    if source == "aws.elasticache":
-        return CauseKind.CACHE_EVENT, detail_type, _word(detail.get("SourceIdentifier"))
-    if (source, detail_type) == ("aws.events", "Scheduled Event"):
-        return CauseKind.SCHEDULE, detail_type, ""
-    return CauseKind.UNKNOWN, f"{source}: {detail_type}", ""
+    detail = event.detail
+    if event.source == "aws.elasticache" and event.is_call:
+        return CauseKind.API_CALL, word(detail.get("eventName")), _called_on(detail)
+    if event.source == "aws.elasticache":
+        return CauseKind.CACHE_EVENT, event.detail_type, word(detail.get("SourceIdentifier"))
+    if event.is_schedule:
+        return CauseKind.SCHEDULE, event.detail_type, ""
+    return CauseKind.UNKNOWN, f"{event.source}: {event.detail_type}", ""
 
 
-def _of_instance(
-    source: str, detail_type: str, detail: Mapping[str, Any]
-) -> tuple[CauseKind, str, str] | None:
+def _of_instance(event: BusEvent) -> tuple[CauseKind, str, str] | None:
     """Return kind, name and subject of what an instance did."""
-    instance = _word(detail.get("instance-id"))
-    if (source, detail_type) == ("aws.ec2", _STATE) and instance:
-        return CauseKind.INSTANCE_STATE, _word(detail.get("state")), instance
-    if (source, detail_type) == ("aws.ssm", _COMMAND) and instance:
-        return CauseKind.COMMAND_FAILED, _word(detail.get("status")), instance
+    detail, whence = event.detail, (event.source, event.detail_type)
+    instance = word(detail.get("instance-id"))
+    if whence == ("aws.ec2", _STATE) and instance:
+        return CauseKind.INSTANCE_STATE, word(detail.get("state")), instance
+    if whence == ("aws.ssm", _COMMAND) and instance:
+        return CauseKind.COMMAND_FAILED, word(detail.get("status")), instance
     return None
 
 
-def _of_tag(
-    source: str, detail_type: str, detail: Mapping[str, Any], resources: object
-) -> tuple[CauseKind, str, str] | None:
+def _of_tag(event: BusEvent, resources: object) -> tuple[CauseKind, str, str] | None:
     """Return kind, name and subject of a change of an instance's tags; it names one resource."""
     named = resources if isinstance(resources, list) else []
-    found = _INSTANCE.fullmatch(_word(named[0])) if len(named) == 1 else None
-    if (source, detail_type) != ("aws.tag", _TAGS) or found is None:
+    found = _INSTANCE.fullmatch(word(named[0])) if len(named) == 1 else None
+    if (event.source, event.detail_type) != ("aws.tag", _TAGS) or found is None:
         return None
-    tags = detail["tags"] if isinstance(detail.get("tags"), dict) else {}
-    return CauseKind.INSTANCE_TAG, _word(tags.get(NAT_TAG)), found[1]
+    return CauseKind.INSTANCE_TAG, word(fields(event.detail.get("tags")).get(NAT_TAG)), found[1]
 
 
 def _called_on(detail: Mapping[str, Any]) -> str:
-    parameters = detail.get("requestParameters")
-    if not isinstance(parameters, dict):
-        return ""
-    return next(filter(None, (_word(parameters.get(key)) for key in _SUBJECTS)), "")
+    parameters = fields(detail.get("requestParameters"))
+    return next(filter(None, (word(parameters.get(key)) for key in _SUBJECTS)), "")
 
 
 def _notification(body: Mapping[str, Any]) -> Cause | None:
@@ -190,35 +181,32 @@ def _notification(body: Mapping[str, Any]) -> Cause | None:
     message = body.get("Message")
     if body.get("Type") != "Notification" or not isinstance(message, str):
         return _json_notice(body)
-    try:
-        content = json.loads(message)
-    except (ValueError, RecursionError):
-        content = None
+    content = opened(message)
     inner = _json_notice(content) if isinstance(content, dict) else None
     inner = inner or _text_notice(message)
     return Cause(
         kind=CauseKind.NOTIFICATION,
         name=inner.name,
         subject=inner.subject,
-        happened_at=inner.happened_at or _seconds(body.get("Timestamp")),
-        correlation_id=_word(body.get("MessageId")),
+        happened_at=inner.happened_at or seconds(body.get("Timestamp")),
+        correlation_id=word(body.get("MessageId")),
     )
 
 
 def _json_notice(content: Mapping[str, Any]) -> Cause | None:
     """Read {"ElastiCache:Name": "subject"}, or the form of before 2020."""
     named = {
-        key[len(_PREFIX) :]: _word(value)
+        key[len(_PREFIX) :]: word(value)
         for key, value in content.items()
         if key.lower().startswith(_PREFIX)
     }
     for name in sorted(named, key=lambda each: each.lower() in _IDLE):
-        return Cause(kind=CauseKind.NOTIFICATION, name=_word(name), subject=named[name])
+        return Cause(kind=CauseKind.NOTIFICATION, name=word(name), subject=named[name])
     told = {key.lower(): value for key, value in content.items()}
-    subject, message = _word(told.get("sourceidentifier")), _word(told.get("message"))
+    subject, message = word(told.get("sourceidentifier")), word(told.get("message"))
     if not subject or not message:
         return None
-    at = _seconds(told.get("date"))
+    at = seconds(told.get("date"))
     return Cause(kind=CauseKind.NOTIFICATION, name=message, subject=subject, happened_at=at)
 
 
@@ -226,19 +214,4 @@ def _text_notice(text: str) -> Cause:
     """Read "ElastiCache:Name : subject"; prose becomes the name as it is."""
     found = _NOTICE.fullmatch(text.rstrip())
     name, subject = (found[1], found[2]) if found else (text, "")
-    return Cause(kind=CauseKind.NOTIFICATION, name=_word(name), subject=_word(subject))
-
-
-def _word(value: object) -> str:
-    """Return a text as a log takes it; JSON can spell half a character, which no encoding can."""
-    word = value[:LONGEST_WORD].strip() if isinstance(value, str) else ""
-    return word.encode(errors="replace").decode()
-
-
-def _seconds(value: object) -> float | None:
-    """Return the time that a text tells; None where it tells none."""
-    try:
-        moment = datetime.fromisoformat(_word(value))
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    except ValueError:
-        return None
+    return Cause(kind=CauseKind.NOTIFICATION, name=word(name), subject=word(subject))

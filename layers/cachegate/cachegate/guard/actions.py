@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cachegate.errors import CachegateError, InvocationError, NotVerifiedError
+from cachegate.guard.advice import AFTERMATH, NEW_ID
+from cachegate.guard.authors import known_authors
 from cachegate.guard.describe import describe_finding, describe_revocation, describe_rule
 from cachegate.guard.exempt import exempt
 from cachegate.guard.look import look
@@ -20,25 +22,17 @@ from cachegate.planning.text import moment
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from cachegate.domain.finding import Exemption
+    from cachegate.domain.finding import Exemption, Finding
+    from cachegate.domain.revocation import Author
     from cachegate.guard.look import Looked
     from cachegate.guard.protocols import GuardAdapters
+    from cachegate.guard.restore import Restored
     from cachegate.guard.results import SweepResult
     from cachegate.guard.settings import GuardSettings
 
 Answer = dict[str, Any]
 
 EXCUSE = ("owner", "expires", "reason")  # the parts of an exemption
-
-AFTERMATH = (
-    "Connections that EC2 tracks go on until they end or time out; those that it does not track "
-    "(open to everybody in both directions) were cut at once. To end tracked ones, deny the source "
-    "in the subnet's network ACL for a while."
-)
-NEW_ID = (
-    "The rule has a new id: Terraform and CloudFormation know the former one and may report it "
-    "missing, or add the rule again."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +42,7 @@ class GuardActions:
     adapters: GuardAdapters
     settings: GuardSettings
     report: Callable[[SweepResult], SweepResult]  # where a pass is told, logged and counted
+    report_restored: Callable[[Restored], object]  # the same of a rule that was given back
 
     def answer(self, event: object) -> Answer:
         """Do what the event asks; an error of ours becomes an answer, any other one is raised."""
@@ -56,7 +51,7 @@ class GuardActions:
                 raise InvocationError('an invocation is an object such as {"action": "findings"}')
             return self._answer(event)
         except CachegateError as error:
-            return {"ok": False, "error": {"code": error.code, "message": str(error)}}
+            return refusal(error)
 
     def _answer(self, event: Mapping[str, Any]) -> Answer:
         actions = {
@@ -79,7 +74,7 @@ class GuardActions:
         return {
             "ok": True,
             **self._seen(looked),
-            "findings": [describe_finding(finding) for finding in findings],
+            "findings": _described(findings, known_authors(looked.book)),
         }
 
     def _sweep(self, _event: Mapping[str, Any]) -> Answer:
@@ -88,7 +83,7 @@ class GuardActions:
             "ok": not result.failures,
             **self._seen(result.looked),
             "revoked": [describe_revocation(each) for each in result.revoked],
-            "findings": [describe_finding(finding) for finding in result.standing],
+            "findings": _described(result.standing, result.authors),
             "failures": {
                 rule_id: {"code": error.code, "message": str(error)}
                 for rule_id, error in result.failures.items()
@@ -137,6 +132,7 @@ class GuardActions:
             None if excuse is None else _exemption(excuse),
             force=force,
         )
+        self.report_restored(restored)
         answer = {
             "ok": True,
             "restored": describe_revocation(restored.revocation),
@@ -165,6 +161,15 @@ class GuardActions:
             },
             "unseen_groups": list(looked.unseen),
         }
+
+
+def refusal(error: CachegateError) -> Answer:
+    """Return the answer to what could not be done."""
+    return {"ok": False, "error": {"code": error.code, "message": str(error)}}
+
+
+def _described(findings: Iterable[Finding], authors: Mapping[str, Author]) -> list[dict[str, Any]]:
+    return [describe_finding(each, authors.get(each.rule.rule_id)) for each in findings]
 
 
 def _exemption(fields: Mapping[str, Any]) -> Exemption:

@@ -30,6 +30,7 @@ class Restored:
     revocation: Revocation
     existed: bool  # the same rule was there already
     closed: tuple[str, ...]  # rules that were carved out of it, taken away again
+    unpublished: tuple[str, ...] = ()  # why its event was not taken
 
 
 @dataclass(frozen=True, slots=True)

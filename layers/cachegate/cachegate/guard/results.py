@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cachegate.domain.finding import Finding, Step
-    from cachegate.domain.revocation import Revocation
+    from cachegate.domain.revocation import Author, Revocation
     from cachegate.errors import CachegateError
     from cachegate.guard.look import Looked
 
@@ -25,6 +25,7 @@ class SweepResult:
     fresh: tuple[Finding, ...] = ()  # that the former pass did not have, or had with another step
     revoked: tuple[Revocation, ...] = ()  # proved now; some may be of a pass that broke off
     failures: Mapping[str, CachegateError] = field(default_factory=dict)  # by rule
+    authors: Mapping[str, Author] = field(default_factory=dict)  # of rules, as far as known
     unpublished: tuple[str, ...] = ()  # why events were not taken
     unsent: str | None = None  # why the alert was not taken
 

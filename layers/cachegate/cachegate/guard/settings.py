@@ -5,6 +5,7 @@ All durations are in seconds.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
@@ -18,6 +19,7 @@ from cachegate.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_ROLE = re.compile(r"arn:[^:]+:iam::[0-9]+:role/.*[^/]")
 _FLAG = ("false", "true")
 
 
@@ -38,6 +40,8 @@ class GuardSettings:
     alert_topic: str  # CACHEGATE_ALERT_TOPIC: ARN of the topic for people
     role: str  # CACHEGATE_GUARD_ROLE: ARN of the role under which the guard calls AWS
     policy: GuardPolicy
+    function: str = ""  # AWS_LAMBDA_FUNCTION_NAME, which Lambda itself sets, as AWS_REGION
+    region: str = ""
     mode: Mode = Mode.OBSERVE  # CACHEGATE_GUARD_MODE
     may_restore: bool = False  # CACHEGATE_MAY_RESTORE, or the mode enforce: may rules be given back
     retry: float = 10.0  # CACHEGATE_RETRY: before a failed pass is tried again first; see retry.py
@@ -60,7 +64,7 @@ class GuardSettings:
             table=read.text("GUARD_TABLE"),
             queue_url=read.text("GUARD_QUEUE_URL"),
             alert_topic=read.text("ALERT_TOPIC"),
-            role=read.text("GUARD_ROLE"),
+            role=_role(read),
             policy=GuardPolicy(
                 stack=stack,
                 account=read.text("ACCOUNT"),
@@ -71,10 +75,19 @@ class GuardSettings:
                 peered=read.pairs("PEERED_VPCS"),
                 **read.numbers(GuardPolicy),
             ),
+            function=environment.get("AWS_LAMBDA_FUNCTION_NAME", ""),
+            region=environment.get("AWS_REGION", ""),
             mode=mode,
             may_restore=mode is Mode.ENFORCE or _flag(read, "MAY_RESTORE"),
             **read.numbers(cls),
         )
+
+
+def _role(read: Reader) -> str:
+    role = read.text("GUARD_ROLE")
+    if not _ROLE.fullmatch(role):
+        raise ConfigurationError(f"{PREFIX}GUARD_ROLE is no ARN of a role: {role!r}")
+    return role
 
 
 def _judge(read: Reader) -> IngressPolicy:

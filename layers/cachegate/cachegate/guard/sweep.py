@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cachegate.domain.revocation import RevocationState
 from cachegate.errors import CachegateError
+from cachegate.guard.authors import known_authors
 from cachegate.guard.describe import describe_finding
 from cachegate.guard.look import look
 from cachegate.guard.protocols import Sweep
@@ -39,8 +41,9 @@ def sweep(
     """
     looked = look(adapters)
     findings = find(looked.view, settings.policy)
+    authors = {**known_authors(looked.book), **asked.authors}
     kept = {each.rule.rule_id: each for each in looked.view.revocations}
-    revoker = Revoker(adapters, settings, asked, kept)
+    revoker = Revoker(adapters, settings, replace(asked, authors=authors), kept)
     revoked: list[Revocation] = []
     failures: dict[str, CachegateError] = {}
     for rule_id, carry_out in _work(looked, findings, revoker):
@@ -56,6 +59,7 @@ def sweep(
         fresh=tuple(each for each in findings if _is_fresh(each, looked.book)),
         revoked=tuple(revoked),
         failures=failures,
+        authors=authors,
     )
     result = tell(swept)
     _keep(result, adapters, settings)
@@ -87,7 +91,7 @@ def _keep(result: SweepResult, adapters: GuardAdapters, settings: GuardSettings)
     view, book = result.looked.view, result.looked.book
     now: dict[str, list[Mapping[str, Any]]] = {group_id: [] for group_id in book.findings}
     for finding in result.standing:
-        told = describe_finding(finding)
+        told = describe_finding(finding, result.authors.get(finding.rule.rule_id))
         known = _known(finding, book)
         since = known["since"] if known else moment(view.at)
         now.setdefault(finding.group.group_id, []).append({"since": since} | told)

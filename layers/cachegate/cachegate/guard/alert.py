@@ -1,0 +1,145 @@
+"""The one message that people get of a pass: what was revoked, what is open, what to do. Pure.
+
+It is plain text for a phone: the first line says the most important, and a rule is one paragraph.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cachegate.domain.finding import Severity, Step
+from cachegate.guard.advice import AFTERMATH, NEW_ID
+from cachegate.guard.alert_item import of_finding, of_revocation
+from cachegate.guard.commands import exempt_command, restore_command, restore_exempt_command
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from cachegate.domain.finding import Finding
+    from cachegate.guard.alert_item import Item
+    from cachegate.guard.results import SweepResult
+    from cachegate.guard.settings import GuardSettings
+
+# SNS takes 256 KB, and a paragraph has 2 KB at most
+# (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html).
+MOST = 20  # rules that are named; the rest is counted
+LONGEST_SUBJECT = 100  # characters, of SNS
+
+_GRAVEST_FIRST = [severity.value for severity in reversed(Severity)]
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A message to people."""
+
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """Rules of which the same is to be said."""
+
+    one: str  # of a single rule, after its number
+    many: str
+    items: Sequence[Item]
+    urgent: bool = False  # comes before what is done
+
+    @property
+    def title(self) -> str:
+        return f"{len(self.items)} {self.one if len(self.items) == 1 else self.many}"
+
+
+def alert_of(result: SweepResult, settings: GuardSettings) -> Alert | None:
+    """Return what people have to hear of a pass; None where there is nothing that is new."""
+    done, open_now = _revoked(result), [each for each in _open(result) if each.items]
+    urgent = [section for section in open_now if section.urgent]
+    sections = [*urgent, *([done] if done.items else []), *(s for s in open_now if not s.urgent)]
+    if not sections:
+        return None
+    everything = sorted((item for s in sections for item in s.items), key=_order)
+    headline = "; ".join(section.title for section in sections)
+    gravest = "" if len(everything) == 1 else ", the gravest"
+    where = f"cachegate stack {settings.stack}, mode {settings.mode.value}"
+    parts = [
+        f"{headline}{gravest}: {everything[0].in_short}\n{where}",
+        *_paragraphs(sections, everything),
+    ]
+    if done.items:
+        parts += _of_revoking(done.items[0], result, settings)
+    if open_now:
+        command = exempt_command(settings, open_now[0].items[0].rule.rule_id, result.ended_at)
+        parts.append(f"TO EXEMPT A RULE, say who answers for it, until when and why:\n{command}")
+    subject = f"cachegate {settings.stack}: {headline}"
+    return Alert(subject=subject[:LONGEST_SUBJECT], text="\n\n".join(parts) + "\n")
+
+
+def _revoked(result: SweepResult) -> _Section:
+    by_rule = {finding.rule.rule_id: finding for finding in result.findings}
+    items = [of_revocation(each, by_rule.get(each.rule.rule_id)) for each in result.revoked]
+    return _Section("ingress rule revoked", "ingress rules revoked", sorted(items, key=_order))
+
+
+def _open(result: SweepResult) -> Iterator[_Section]:
+    """Yield the rules that should be gone and are not, as far as that is new."""
+    fresh = [finding for finding in result.fresh if finding in result.standing]
+    failed = [each for each in fresh if each.rule.rule_id in result.failures]
+    refused = [each for each in fresh if each.step is Step.REFUSE]
+    left = [each for each in fresh if each.step.acts or each.step is Step.WAIT]
+    left = [each for each in left if each not in failed]
+    yield _Section(
+        "ingress rule could not be revoked and is OPEN",
+        "ingress rules could not be revoked and are OPEN",
+        _items(failed, result),
+        urgent=True,
+    )
+    yield _Section(
+        "ingress rule is OPEN and needs you",
+        "ingress rules are OPEN and need you",
+        _items(refused, result),
+        urgent=True,
+    )
+    if result.enforces:
+        one, many = "is OPEN until a later pass", "are OPEN until a later pass"
+    else:
+        one, many = "is OPEN (enforce would revoke it)", "are OPEN (enforce would revoke them)"
+    yield _Section(f"ingress rule {one}", f"ingress rules {many}", _items(left, result))
+
+
+def _items(findings: Sequence[Finding], result: SweepResult) -> list[Item]:
+    items = [
+        of_finding(
+            finding,
+            result.authors.get(finding.rule.rule_id),
+            result.failures.get(finding.rule.rule_id),
+        )
+        for finding in findings
+    ]
+    return sorted(items, key=_order)
+
+
+def _order(item: Item) -> int:
+    return _GRAVEST_FIRST.index(item.severity)
+
+
+def _paragraphs(sections: Sequence[_Section], everything: Sequence[Item]) -> Iterator[str]:
+    """Yield the gravest rules under the title of their section, and how many are not named."""
+    named = everything[:MOST]
+    for section in sections:
+        paragraphs = [item.paragraph for item in section.items if item in named]
+        if paragraphs:
+            yield "\n\n".join([section.title.upper(), *paragraphs])
+    more = len(everything) - len(named)
+    if more:
+        yield f"and {more} more, which the actions `findings` and `plan` name"
+
+
+def _of_revoking(item: Item, result: SweepResult, settings: GuardSettings) -> Iterator[str]:
+    rule_id = item.rule.rule_id
+    yield f"CONNECTIONS\n{AFTERMATH}"
+    yield (
+        f"TO GIVE A RULE BACK, name it as it was:\n{restore_command(settings, rule_id)}\n\n"
+        "Where the next pass would revoke it again that is refused; give an exemption with it:\n"
+        f"{restore_exempt_command(settings, rule_id, result.ended_at)}\n\n{NEW_ID}"
+    )
