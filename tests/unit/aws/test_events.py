@@ -60,6 +60,14 @@ def test_eleven_events_are_two_calls() -> None:
     stubber.assert_no_pending_responses()
 
 
+def test_large_events_are_calls_of_less_than_a_quarter_of_a_megabyte() -> None:
+    made, stubber = bus([TAKEN] * 2, [TAKEN] * 2, [TAKEN])
+    large = Happening(HappeningKind.INGRESS_REVOKED, {"tags": "x" * 100_000})
+
+    assert made.publish([large] * 5) == ()
+    stubber.assert_no_pending_responses()
+
+
 def test_what_was_not_taken_is_sent_once_more() -> None:
     made, stubber = bus([TAKEN, REFUSED, TAKEN], [TAKEN])
 

@@ -42,7 +42,7 @@ class GuardActions:
     adapters: GuardAdapters
     settings: GuardSettings
     report: Callable[[SweepResult], SweepResult]  # where a pass is told, logged and counted
-    report_restored: Callable[[Restored], object]  # the same of a rule that was given back
+    report_restored: Callable[[Restored], None]  # the same of a rule that was given back
 
     def answer(self, event: object) -> Answer:
         """Do what the event asks; an error of ours becomes an answer, any other one is raised."""

@@ -6,6 +6,6 @@ AFTERMATH = (
     "in the subnet's network ACL for a while."
 )
 NEW_ID = (
-    "The rule has a new id: Terraform and CloudFormation know the former one and may report it "
-    "missing, or add the rule again."
+    "A rule that is given back has a new id: Terraform and CloudFormation know the former one and "
+    "may report it missing, or add the rule again."
 )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cachegate.guard.results import SweepResult
     from cachegate.guard.settings import GuardSettings
 
-# SNS takes 256 KB, and a paragraph has 2 KB at most
+# SNS takes 256 KB, and a paragraph has some 4 KB at worst
 # (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html).
 MOST = 20  # rules that are named; the rest is counted
 LONGEST_SUBJECT = 100  # characters, of SNS
