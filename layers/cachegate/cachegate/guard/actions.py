@@ -113,6 +113,7 @@ class GuardActions:
                 if group in {"", group_id}
                 for finding in findings
             ],
+            "left_out": sum(n for group_id, n in book.left_out.items() if group in {"", group_id}),
             "revocations": [
                 describe_revocation(each)
                 for each in sorted(book.revocations, key=lambda each: -each.recorded_at)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cachegate.domain.guard_trigger import read_guard_cause
+from cachegate.domain.trigger import CauseKind
 from cachegate.guard.triggers import asked, heed
 from cachegate.triggers import Trigger
 from tests.unit.guard.entry.wiring import ALICE, ROLE, SCHEDULE, authorize, batch, call, session
 from tests.unit.guard.fakes import World
 
+EVENTS = Path(__file__).parents[4] / "events/guard"
 ROOT = {"type": "Root", "arn": "arn:aws:iam::123456789012:root"}
 OWN = "the guard itself made the call"
 WITHOUT_PATH = "arn:aws:iam::123456789012:role/guard-role"
@@ -58,6 +61,42 @@ def test_only_failed_calls_and_its_own_are_ignored(body: object, why: str | None
 
     assert [each.reason for each in heeded.ignored] == ([] if why is None else [why])
     assert len(heeded.asking) == (why is None)
+
+
+@pytest.mark.parametrize(
+    ("name", "rules"),
+    [
+        ("authorize-ingress", 2),
+        ("authorize-ingress-flat", 1),
+        ("modify-rules", 1),
+        ("modify-prefix-list", 0),
+        ("run-instances", 0),
+        ("modify-cache-cluster", 0),
+        ("delete-exemption", 0),
+    ],
+)
+def test_each_body_that_others_send_asks_and_names_the_rules_that_it_made(
+    name: str, rules: int
+) -> None:
+    heeded = heed(triggers((EVENTS / f"{name}.json").read_text()), ROLE)
+
+    (trigger,) = heeded.asking
+    learned = asked(heeded.asking)
+    assert trigger.cause.kind is CauseKind.API_CALL
+    assert len(learned.authors) == rules
+    assert all(
+        author.who.endswith("/someone") or author.who.endswith("/somebody")
+        for author in learned.authors.values()
+    )
+
+
+@pytest.mark.parametrize("name", ["own-authorize", "failed-call"])
+def test_each_body_of_the_guards_own_and_of_a_failed_call_is_ignored(name: str) -> None:
+    role = "arn:aws:iam::123456789012:role/cachegate-GuardIngressRole-1A2B3C4D5E6F"
+
+    heeded = heed(triggers((EVENTS / f"{name}.json").read_text()), role)
+
+    assert heeded.asking == ()
 
 
 def test_the_later_call_on_a_rule_is_its_author(world: World) -> None:
