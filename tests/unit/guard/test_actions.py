@@ -11,7 +11,8 @@ import pytest
 from cachegate.domain.finding import EXEMPT, Step
 from cachegate.domain.revocation import RevocationState
 from cachegate.errors import TransientError
-from cachegate.guard.actions import AFTERMATH, NEW_ID, GuardActions
+from cachegate.guard.actions import GuardActions
+from cachegate.guard.advice import AFTERMATH, NEW_ID
 from cachegate.guard.settings import Mode
 from tests.unit.guard.fakes import GROUP, WRITES, Crash, World
 
@@ -91,7 +92,7 @@ class Room:
         return replace(result, unsent="no mail today")
 
     def ask(self, *args: Any, **event: Any) -> dict[str, Any]:
-        actions = GuardActions(self.world.adapters, self.world.settings, self.tell)
+        actions = GuardActions(self.world.adapters, self.world.settings, self.tell, lambda _: None)
         answer = actions.answer(args[0] if args else event)
         json.dumps(answer).encode()
         json.dumps(answer, ensure_ascii=False).encode()
@@ -283,7 +284,7 @@ def test_findings_can_be_asked_for_by_group(room: Room) -> None:
 
 
 def test_findings_before_any_pass_say_that_there_was_none(world: World) -> None:
-    actions = GuardActions(world.adapters, world.settings, lambda result: result)
+    actions = GuardActions(world.adapters, world.settings, lambda result: result, lambda _: None)
 
     answer = actions.answer({"action": "findings"})
 

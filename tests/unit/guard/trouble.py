@@ -223,9 +223,9 @@ class Life:
             event |= self.draw.choice([{}, {"force": True}, {"exempt": EXCUSED}])
         self.restoring = event["action"] == "restore"
         try:
-            answer = GuardActions(self.world.adapters, self.world.settings, self._tell).answer(
-                event
-            )
+            answer = GuardActions(
+                self.world.adapters, self.world.settings, self._tell, lambda _: None
+            ).answer(event)
             self.tally[f"{event['action']} {'done' if answer['ok'] else 'refused'}"] += 1
         except Crash:
             self.tally[f"{event['action']} broken off"] += 1

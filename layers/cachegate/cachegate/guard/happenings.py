@@ -32,13 +32,15 @@ def happenings_of(result: SweepResult, settings: GuardSettings) -> Iterator[Happ
         yield Happening(HappeningKind.INGRESS_REVOKED, common | describe_revocation(revocation))
 
 
-def happening_of(restored: Restored, settings: GuardSettings) -> Happening:
-    """Return the event of a rule that was given back."""
+def happenings_of_restored(restored: Restored, settings: GuardSettings) -> Iterator[Happening]:
+    """Yield the event of a rule that was given back; none where the rule had never gone."""
+    if restored.revocation.restored_as is None:
+        return
     detail = describe_revocation(restored.revocation) | {
         "existed": restored.existed,
         "closed": list(restored.closed),
     }
-    return Happening(HappeningKind.INGRESS_RESTORED, _common(settings) | detail)
+    yield Happening(HappeningKind.INGRESS_RESTORED, _common(settings) | detail)
 
 
 def _common(settings: GuardSettings) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cachegate.guard.alert import alert_of
-from cachegate.guard.happenings import happening_of, happenings_of
+from cachegate.guard.happenings import happenings_of, happenings_of_restored
 
 if TYPE_CHECKING:
     from cachegate.guard.protocols import GuardAdapters
@@ -27,5 +27,5 @@ def tell(result: SweepResult, adapters: GuardAdapters, settings: GuardSettings) 
 
 def tell_restored(restored: Restored, adapters: GuardAdapters, settings: GuardSettings) -> Restored:
     """Publish the event of a rule that was given back: who asked for it needs no alert."""
-    event = happening_of(restored, settings)
-    return replace(restored, unpublished=adapters.bus.publish([event]))
+    events = happenings_of_restored(restored, settings)
+    return replace(restored, unpublished=adapters.bus.publish(events))

@@ -122,6 +122,19 @@ def test_a_rule_that_is_given_back_is_an_event_by_the_schema(app: Any, world: Wo
     assert event.detail["restored_as"] in world.ec2.held
 
 
+def test_a_rule_that_never_went_is_no_event_when_it_is_given_back(app: Any, world: World) -> None:
+    rule = world.add_rule("tcp 6379", "0.0.0.0/0")
+    world.wire.lies = {"groups.revoke"}
+    run(app, world)
+    world.wire.calm()
+    world.rest.events.clear()
+
+    answer = app.handler({"action": "restore", "rule": rule.rule_id, "force": True}, CONTEXT)
+
+    assert (answer["ok"], answer["existed"]) == (True, True)
+    assert world.rest.events == []
+
+
 def test_the_schema_refuses_an_event_without_its_fields(app: Any, world: World) -> None:
     (found, revoked) = run(app, world, world.add_rule("tcp 6379", "0.0.0.0/0"))
 
