@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cachegate.domain.finding import Step
 from cachegate.guard.protocols import Trail
 from cachegate.metrics import Metric
-from cachegate.planning.returning import returns
+from cachegate.planning.returning import Past
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -50,9 +50,9 @@ def _state(result: SweepResult) -> Iterator[tuple[Metric, float]]:
 
 
 def _happened(result: SweepResult) -> Iterator[tuple[Metric, float]]:
-    before = result.looked.view.revocations
+    before = Past(result.looked.view.revocations, since=0.0)
     yield Metric.RULES_REVOKED, len(result.revoked)
-    yield Metric.RULES_RETURNED, sum(bool(returns(r.rule, before, 0.0)) for r in result.revoked)
+    yield Metric.RULES_RETURNED, sum(bool(before.of(each.rule)) for each in result.revoked)
     yield Metric.GUARD_PASSES_FAILED, int(bool(result.failures))
     yield Metric.ALERTS_NOT_SENT, int(result.unsent is not None)
     yield Metric.EVENTS_NOT_PUBLISHED, len(result.unpublished)

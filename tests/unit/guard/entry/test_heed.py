@@ -33,6 +33,7 @@ def triggers(*bodies: object) -> list[Trigger]:
         (call("RunInstances", session(ROLE, "another-session")), OWN),
         (call("RunInstances", SESSION), OWN),  # with nothing but the session's own name
         (call("RunInstances", {"arn": ROLE}), OWN),
+        (call("RunInstances", {"sessionContext": {"sessionIssuer": {"arn": ROLE}}}), OWN),
         (call("RunInstances", session(ROLE), errorCode="Client.DryRunOperation"),
          "the call failed: Client.DryRunOperation"),
         (call("RunInstances", errorCode="Client.UnauthorizedOperation"),
