@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import boto3
+import moto.ec2.urls
 import moto.elasticache.urls
 import moto.resourcegroupstaggingapi.urls
 from botocore.config import Config
@@ -19,17 +20,19 @@ from moto.moto_server.werkzeug_app import (
 )
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from local import elasticache, tagging
+from local import ec2, elasticache, tagging
 from local.caches import ACCOUNT, REGION
+from local.ec2_base import Ec2Answers, Moods
 from local.fleet import Fleet
 from local.iam import Gate
+from local.security_groups import SecurityGroupAnswers
 
 if TYPE_CHECKING:
     from types import TracebackType
 
 USED = (
-    "cloudformation", "dynamodb", "ec2", "elasticache", "events", "iam", "lambda", "logs", "s3",
-    "sns", "sqs", "ssm",
+    "cloudformation", "cloudtrail", "dynamodb", "ec2", "elasticache", "events", "iam", "lambda",
+    "logs", "s3", "sns", "sqs", "ssm",
 )  # fmt: skip
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 
@@ -39,8 +42,12 @@ def extend(urls: Any, responses: type[Any]) -> None:
     urls.url_paths = dict.fromkeys(urls.url_paths, responses.dispatch)
 
 
-def register(fleet: Fleet) -> None:
+def register(fleet: Fleet, moods: Moods | None = None) -> None:
     """Let moto answer about caches from this fleet, in its server and in mock_aws alike."""
+    Ec2Answers.moods = moods or Moods()
+    SecurityGroupAnswers.gone.clear()
+    ec2.register()
+    extend(moto.ec2.urls, ec2.Responses)
     elasticache.Responses.fleet = tagging.Responses.fleet = fleet
     extend(moto.elasticache.urls, elasticache.Responses)
     extend(moto.resourcegroupstaggingapi.urls, tagging.Responses)
@@ -51,13 +58,14 @@ class AwsServer:
     """The stand-in for AWS; leaving it stops the server and forgets every resource."""
 
     fleet: Fleet = field(default_factory=Fleet)
+    moods: Moods = field(default_factory=Moods)  # of EC2
     address: str = "127.0.0.1"
     port: int = 0
     gate: Gate = field(init=False)
     server: BaseWSGIServer = field(init=False)
 
     def __enter__(self) -> Self:
-        register(self.fleet)
+        register(self.fleet, self.moods)
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         self.gate = Gate(DomainDispatcherApplication(create_backend_app))
         self.server = make_server(
@@ -93,7 +101,11 @@ class AwsServer:
         }
 
     def client(self, service: str, role: str = "testing") -> Any:
-        """Return a boto3 client of this AWS: an administrator's, or one that acts as a role."""
+        """Return a boto3 client of this AWS.
+
+        It acts as a role of that name, else as a person: `root`, a user, or with a colon in the
+        name a role and who has taken it (`admin:alice`). Persons may do anything.
+        """
         return cast("Any", boto3.client)(
             service,
             endpoint_url=self.url,

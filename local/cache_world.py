@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from local.caches import Node, Options
+from local.makers import SERVERLESS
 from local.network import SUBNET_GROUP, Network
 from local.notifications import announce
 
@@ -54,10 +55,11 @@ class CacheWorld:
         tags: Mapping[str, str] = EXPOSED, **options: Any,
     ) -> None:  # fmt: skip
         """Create a standalone cluster: one node of Redis or Valkey, or several of Memcached."""
-        addresses = [self._start_node(engine, options.get("port")) for _ in range(nodes)]
+        made = self._options(engine, tags, options)
+        addresses = [self._start_node(engine, made.port) for _ in range(nodes)]
         for address in addresses:
-            self.network.add_interface(address, name)
-        self.aws.fleet.create_cluster(name, addresses, self._options(engine, tags, options))
+            self.network.add_interface(address, name, made.security_groups)
+        self.aws.fleet.create_cluster(name, addresses, made)
 
     def create_memcached(self, name: str, *, nodes: int = 2, **options: Any) -> None:
         """Create a Memcached cluster."""
@@ -76,18 +78,17 @@ class CacheWorld:
                 self.servers.replicate(address, primary, made.listens_on)
         group = self.aws.fleet.create_group(name, groups, made, cluster_mode=cluster_mode)
         for cluster_id in group.members:
-            self.network.add_interface(self.node(cluster_id).address, cluster_id)
+            address = self.node(cluster_id).address
+            self.network.add_interface(address, cluster_id, made.security_groups)
 
     def create_serverless(
         self, name: str, *, engine: str = "valkey", tags: Mapping[str, str] = EXPOSED,
         **options: Any,
     ) -> None:  # fmt: skip
         """Create a serverless cache with one interface."""
-        address = self._start_node(engine)
-        self.network.add_interface(address, name)
-        self.aws.fleet.create_serverless(
-            name, [address], self.network.cache_subnets, self._options(engine, tags, options)
-        )
+        made, address = self._options(engine, tags, options), self._start_node(engine)
+        self.network.add_interface(address, name, made.security_groups, SERVERLESS)
+        self.aws.fleet.create_serverless(name, [address], self.network.cache_subnets, made)
 
     # -- what happens to caches -------------------------------------------------------------------
 
@@ -111,7 +112,7 @@ class CacheWorld:
         announce(cluster.options, "CacheNodeReplaceStarted", cluster_id)
         old, new = node.address, self._start_node(cluster.options.engine, node.port)
         self._follow_primary(cluster_id, new)
-        self.network.add_interface(new, cluster_id)
+        self.network.add_interface(new, cluster_id, cluster.options.security_groups)
         fleet.replace_node(cluster_id, node_id, new)
         self.network.remove_interface(old)
         if old in self.servers.vpc.hosts:
@@ -145,7 +146,7 @@ class CacheWorld:
         address = self._start_node(cache.options.engine, cache.options.port)
         node = fleet.add_node(name, address, shard)
         self._follow_primary(node.cluster_id, address)
-        self.network.add_interface(address, node.cluster_id)
+        self.network.add_interface(address, node.cluster_id, cache.options.security_groups)
         grown = "ReplicationGroupIncreaseReplicaCountFinished"
         event = grown if name in fleet.groups else "AddCacheNodeComplete"
         announce(cache.options, event, node.cluster_id)

@@ -7,12 +7,14 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING, Any
 
 from local.aws_server import backend
+from local.makers import elasticache
 from local.vpc import CIDR, NODE_SUBNETS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from local.aws_server import AwsServer
+    from local.makers import Maker
 
 PUBLIC_SUBNET = IPv4Network("10.0.0.0/24")
 SUBNET_GROUP = "caches"
@@ -59,6 +61,15 @@ class Network:
         """The ids of the subnets where caches live."""
         return [self.subnets[cidr] for cidr in NODE_SUBNETS]
 
+    @property
+    def default_group(self) -> str:
+        """The id of the group that the VPC gives to whatever names none."""
+        return str(backend("ec2").get_default_security_group(self.vpc_id).id)
+
+    def give_away(self, group_id: str, account: str = "999999999999") -> None:
+        """Let another account own a group, as in a shared VPC: it is shown, and stays as it is."""
+        backend("ec2").get_security_group_from_id(group_id).owner_id = account
+
     def _group(self, ec2: Any, name: str) -> str:
         group = ec2.create_security_group(GroupName=name, Description=name, VpcId=self.vpc_id)
         return str(group["GroupId"])
@@ -67,21 +78,45 @@ class Network:
         """Return the next address that nobody has had, or where that is asked for, one left."""
         return self.left.pop() if self.reuses and self.left else next(self._free)
 
-    def add_interface(self, address: IPv4Address, cluster_id: str) -> None:
-        """Add the network interface that ElastiCache makes for a node.
+    def add_interface(
+        self, address: IPv4Address, cluster_id: str, groups: Sequence[str] = (),
+        maker: Maker | None = None,
+    ) -> None:  # fmt: skip
+        """Add the network interface that ElastiCache makes for a node, or for a serverless cache.
 
-        The description's exact text is not documented; what is matched by others is its beginning.
+        It has the group `caches` unless others are named.
         """
-        subnet = next(each for cidr, each in self.subnets.items() if address in cidr)
-        ec2 = backend("ec2")
-        interface = ec2.create_network_interface(
-            subnet,
-            str(address),
-            group_ids=[self.cache_group],
-            description=f"ElastiCache {cluster_id}",
+        made = self.place_interface(
+            maker or elasticache(cluster_id), groups or [self.cache_group], address
         )
-        interface.requester_id, interface.requester_managed = "amazon-elasticache", True
-        self.interfaces[address] = interface.id
+        self.interfaces[address] = made
+
+    def place_interface(
+        self, maker: Maker, groups: Sequence[str], address: IPv4Address | None = None,
+        public: IPv4Address | None = None,
+    ) -> str:  # fmt: skip
+        """Let a service of AWS make a network interface with these groups; return its id."""
+        address = address or self.take_address()
+        subnet = next(each for cidr, each in self.subnets.items() if address in cidr)
+        interface = backend("ec2").create_network_interface(
+            subnet, str(address), group_ids=list(groups), description=maker.description
+        )
+        interface.requester_id, interface.requester_managed = maker.requester, True
+        interface.interface_type, interface.status = maker.kind, "in-use"
+        interface.service_address = str(public) if public else None
+        interface.service_attachment = {
+            "AttachmentId": f"ela-attach-{interface.id.removeprefix('eni-')}",
+            "DeviceIndex": 1,
+            "InstanceOwnerId": maker.attached_to,
+            "Status": "attached",
+            "DeleteOnTermination": False,
+        }
+        return str(interface.id)
+
+    def set_groups(self, address: IPv4Address, groups: Sequence[str]) -> None:
+        """Give the interface of a cache other groups, as ElastiCache does with a modified cache."""
+        ec2 = backend("ec2")
+        ec2.modify_network_interface_attribute(self.interfaces[address], list(groups))
 
     def remove_interface(self, address: IPv4Address) -> None:
         """Remove it again, as with its node."""
@@ -89,9 +124,13 @@ class Network:
         self.left.append(address)
 
     def run_instance(
-        self, private: IPv4Address, public: IPv4Address, tags: Mapping[str, str]
-    ) -> str:
-        """Run an instance in the public subnet with an Elastic IP, and return its id."""
+        self, private: IPv4Address, public: IPv4Address | None, tags: Mapping[str, str],
+        groups: Sequence[str] = (),
+    ) -> str:  # fmt: skip
+        """Run an instance in the public subnet and return its id.
+
+        It has an Elastic IP where one is named, and the group `nat` unless others are.
+        """
         ec2 = self.aws.client("ec2")
         instance_id = ec2.run_instances(
             ImageId=ec2.describe_images()["Images"][0]["ImageId"],
@@ -99,10 +138,11 @@ class Network:
             MaxCount=1,
             SubnetId=self.subnets[PUBLIC_SUBNET],
             PrivateIpAddress=str(private),
-            SecurityGroupIds=[self.nat_group],
+            SecurityGroupIds=list(groups) or [self.nat_group],
         )["Instances"][0]["InstanceId"]
-        address = ec2.allocate_address(Domain="vpc", Address=str(public))
-        ec2.associate_address(InstanceId=instance_id, AllocationId=address["AllocationId"])
+        if public is not None:
+            address = ec2.allocate_address(Domain="vpc", Address=str(public))
+            ec2.associate_address(InstanceId=instance_id, AllocationId=address["AllocationId"])
         ec2.modify_instance_attribute(InstanceId=instance_id, SourceDestCheck={"Value": False})
         self.tag(instance_id, tags)
         return str(instance_id)

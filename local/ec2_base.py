@@ -1,0 +1,61 @@
+"""What our answers of EC2 have in common: paging, the account's limits, and what tests ask of them.
+
+moto's own answers stand wherever they are AWS's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from moto.ec2.exceptions import EC2ClientError, InvalidParameterValue
+from moto.ec2.responses._base_response import EC2BaseResponse
+
+from local.elasticache import page_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(slots=True)
+class Moods:
+    """What EC2 does at times, and here when a test says so."""
+
+    # Groups whose revocations are answered with success and do nothing, as a default VPC answers
+    # where a rule's values do not match.
+    deaf: set[str] = field(default_factory=set)
+    # Seconds during which describes go on showing a rule that is gone: EC2 is eventually consistent
+    # (https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html).
+    lag: float = 0.0
+    unreadable: set[str] = field(default_factory=set)  # prefix lists whose entries are refused
+
+
+class Ec2Answers(EC2BaseResponse):
+    """The base of our answers."""
+
+    moods: ClassVar[Moods] = Moods()
+
+    def _page(
+        self, everything: Sequence[Any], lowest: int, highest: int
+    ) -> tuple[Sequence[Any], str | None]:
+        """Return the page that is asked for, and the token of the next."""
+        size = int(self._get_param("MaxResults") or highest)
+        if not lowest <= size <= highest:
+            raise InvalidParameterValue(
+                f"Value ( {size} ) for parameter maxResults is invalid."
+                f" Expecting a value between {lowest} and {highest}."
+            )
+        return page_of(everything, int(self._get_param("NextToken") or 0), size)
+
+    def _refuse_others(self, owner: str) -> None:
+        """Refuse a change of what another account, or AWS, owns."""
+        if owner != self.current_account:
+            raise EC2ClientError(
+                "UnauthorizedOperation", "You are not authorized to perform this operation."
+            )
+
+
+def tag_set(resource: Any) -> list[dict[str, str]]:
+    """Return the tags of a resource of moto's, as EC2 prints them."""
+    tags: dict[str, str] = resource.ec2_backend.tags.get(resource.id, {})
+    return [{"Key": key, "Value": value} for key, value in tags.items()]

@@ -1,0 +1,83 @@
+"""EC2's network interfaces, where moto differs from AWS: their groups, who made them, paging."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moto.core.responses import ActionResult, EmptyResult
+from moto.ec2.models.elastic_network_interfaces import NetworkInterface
+from moto.ec2.responses.elastic_network_interfaces import ElasticNetworkInterfaces
+from moto.ec2.responses.instances import InstanceResponse
+
+from local.ec2_base import Ec2Answers
+
+_PRIMARY = "Primary network interface"  # moto's description of what it makes for an instance
+
+
+class Interface(NetworkInterface):
+    """An interface that has the groups which it was given, and nothing of its instance."""
+
+    # What an AWS service's interface is attached to, of an instance that we cannot see.
+    service_attachment: dict[str, Any] | None = None
+    service_address: str | None = None  # a public one that the service gave it
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        """Make it; one that came with an instance goes with it."""
+        super().__init__(*arguments, **options)
+        if self.description == _PRIMARY:
+            self.delete_on_termination = True
+
+    @property
+    def group_set(self) -> Any:
+        """Its groups; moto adds those that its instance was started with."""
+        return self._group_set
+
+    @property
+    def attachment(self) -> Any:
+        """What it is attached to."""
+        return self.service_attachment or super().attachment
+
+    @property
+    def association(self) -> dict[str, Any]:
+        """Its public address: an Elastic IP of the account, or one that is Amazon's."""
+        if self.service_address:
+            return {"PublicIp": self.service_address, "IpOwnerId": "amazon"}
+        association = super().association
+        if not association:
+            return {}
+        elastic = association.get("allocationId")
+        named = {
+            "AllocationId": elastic,
+            "AssociationId": association.get("associationId"),
+            "PublicIp": association["publicIp"],
+            "PublicDnsName": association["publicDnsName"],
+            "IpOwnerId": association["ipOwnerId"] if elastic else "amazon",
+        }
+        return {key: value for key, value in named.items() if value is not None}
+
+    def get_filter_value(self, filter_name: str, method_name: str | None = None) -> Any:
+        """Return what a filter looks at, as text."""
+        if filter_name == "requester-managed":
+            return str(bool(self.requester_managed)).lower()
+        return super().get_filter_value(filter_name, method_name)
+
+
+class InterfaceAnswers(Ec2Answers, ElasticNetworkInterfaces, InstanceResponse):
+    """Network interfaces."""
+
+    def describe_network_interfaces(self) -> ActionResult:
+        """Answer DescribeNetworkInterfaces in pages."""
+        self.error_on_dryrun()
+        interfaces = self.ec2_backend.get_all_network_interfaces(
+            self._get_param("NetworkInterfaceIds", []), self._filters_from_querystring()
+        )
+        page, token = self._page(interfaces, 5, 1000)
+        return ActionResult({"NetworkInterfaces": page, "NextToken": token})
+
+    def modify_instance_attribute(self) -> ActionResult | EmptyResult:
+        """Answer ModifyInstanceAttribute: new groups of an instance are its first interface's."""
+        answer = super().modify_instance_attribute()
+        if self._get_param("Groups"):
+            instance = self.ec2_backend.get_instance(self._get_param("InstanceId"))
+            instance.nics[0]._group_set = list(instance.security_groups)  # noqa: SLF001  moto's
+        return answer
