@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import boto3
+import moto.cloudtrail.urls
 import moto.ec2.urls
 import moto.elasticache.urls
 import moto.resourcegroupstaggingapi.urls
@@ -20,7 +21,7 @@ from moto.moto_server.werkzeug_app import (
 )
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from local import ec2, elasticache, tagging
+from local import cloudtrail, ec2, elasticache, tagging
 from local.caches import ACCOUNT, REGION
 from local.ec2_base import Ec2Answers, Moods
 from local.fleet import Fleet
@@ -48,6 +49,7 @@ def register(fleet: Fleet, moods: Moods | None = None) -> None:
     SecurityGroupAnswers.gone.clear()
     ec2.register()
     extend(moto.ec2.urls, ec2.Responses)
+    extend(moto.cloudtrail.urls, cloudtrail.Responses)
     elasticache.Responses.fleet = tagging.Responses.fleet = fleet
     extend(moto.elasticache.urls, elasticache.Responses)
     extend(moto.resourcegroupstaggingapi.urls, tagging.Responses)
@@ -100,7 +102,7 @@ class AwsServer:
             "AWS_REGION": REGION,
         }
 
-    def client(self, service: str, role: str = "testing") -> Any:
+    def client(self, service: str, role: str = "testing", region: str = REGION) -> Any:
         """Return a boto3 client of this AWS.
 
         It acts as a role of that name, else as a person: `root`, a user, or with a colon in the
@@ -109,7 +111,7 @@ class AwsServer:
         return cast("Any", boto3.client)(
             service,
             endpoint_url=self.url,
-            region_name=REGION,
+            region_name=region,
             aws_access_key_id=role,
             aws_secret_access_key="testing",  # noqa: S106  a stand-in has no secrets
             config=Config(retries={"mode": "standard", "max_attempts": 1}, read_timeout=120),

@@ -1,7 +1,8 @@
 """Verbs of the embedded world: what AWS, a person or bad luck does to caches.
 
 What a verb says is true on the wire, in the APIs and in DNS, unless the resolver is told to lag.
-Then it is announced to the cache's topic, if it has one.
+Then it is announced to the cache's topic, if it has one. What a person asks of ElastiCache is told
+by CloudTrail, where a trail logs, once it has come true; AWS tells of it when it is asked.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from local.caches import Node, Options
 from local.makers import SERVERLESS
 from local.network import SUBNET_GROUP, Network
 from local.notifications import announce
+from local.trail import Trail
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from local.nodes import Servers
 
 EXPOSED = {"cachegate:expose": "true"}
+PERSON = "alice"  # who asks ElastiCache, unless somebody else is named
 
 
 @dataclass(slots=True)
@@ -31,6 +34,7 @@ class CacheWorld:
     aws: AwsServer = field(init=False)
     network: Network = field(init=False)
     servers: Servers = field(init=False)
+    trail: Trail = field(default_factory=Trail)
 
     def node(self, cluster_id: str, node_id: str = "0001") -> Node:
         """Return a node as AWS knows it."""
@@ -60,6 +64,7 @@ class CacheWorld:
         for address in addresses:
             self.network.add_interface(address, name, made.security_groups)
         self.aws.fleet.create_cluster(name, addresses, made)
+        self._tell("CreateCacheCluster", "cacheClusterId", name, made)
 
     def create_memcached(self, name: str, *, nodes: int = 2, **options: Any) -> None:
         """Create a Memcached cluster."""
@@ -80,6 +85,7 @@ class CacheWorld:
         for cluster_id in group.members:
             address = self.node(cluster_id).address
             self.network.add_interface(address, cluster_id, made.security_groups)
+        self._tell("CreateReplicationGroup", "replicationGroupId", name, made)
 
     def create_serverless(
         self, name: str, *, engine: str = "valkey", tags: Mapping[str, str] = EXPOSED,
@@ -89,6 +95,32 @@ class CacheWorld:
         made, address = self._options(engine, tags, options), self._start_node(engine)
         self.network.add_interface(address, name, made.security_groups, SERVERLESS)
         self.aws.fleet.create_serverless(name, [address], self.network.cache_subnets, made)
+        self._tell("CreateServerlessCache", "serverlessCacheName", name, made)
+
+    def _tell(
+        self, call: str, identifier: str, name: str, made: Options, caller: str = PERSON
+    ) -> None:
+        asked = {identifier: name, "securityGroupIds": list(made.security_groups)}
+        self.trail.tell("elasticache", call, asked, caller)
+
+    def modify_groups(self, name: str, groups: Sequence[str], caller: str = PERSON) -> None:
+        """Let a person give a cache other security groups, and so each of its interfaces."""
+        fleet = self.aws.fleet
+        call, identifier = next(
+            (f"Modify{kind}", identifier)
+            for kind, identifier, caches in (
+                ("ReplicationGroup", "replicationGroupId", fleet.groups),
+                ("CacheCluster", "cacheClusterId", fleet.clusters),
+                ("ServerlessCache", "serverlessCacheName", fleet.serverless),
+            )
+            if name in caches
+        )
+        with fleet.lock:
+            options = fleet.options(name)
+            options.security_groups = tuple(groups)
+        for address in fleet.addresses(name):
+            self.network.set_groups(address, groups)
+        self._tell(call, identifier, name, options, caller)
 
     # -- what happens to caches -------------------------------------------------------------------
 
@@ -167,9 +199,7 @@ class CacheWorld:
         fleet = self.aws.fleet
         members = fleet.groups[name].members if name in fleet.groups else [name]
         clusters = [fleet.clusters[member] for member in members if member in fleet.clusters]
-        addresses = [node.address for cluster in clusters for node in cluster.nodes]
-        if name in fleet.serverless:
-            addresses += fleet.serverless[name].addresses
+        addresses = fleet.addresses(name)
         fleet.delete(name)
         self._forget(addresses)
         for cluster in clusters:

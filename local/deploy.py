@@ -44,6 +44,8 @@ class Stack:
     name: str
     parameters: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)  # put over every function's own
+    # Seconds that stand for the batching window of a function, by its logical id.
+    windows: Mapping[str, float] = field(default_factory=dict)
     template: Template = field(init=False)
     stack_id: str = ""
     outputs: dict[str, str] = field(default_factory=dict)
@@ -184,7 +186,9 @@ class Stack:
             return  # another stack's
         # moto would start a container for every message that is sent.
         sqs_backends[ACCOUNT][REGION].queues[queue].lambda_event_source_mappings.clear()
-        function = self.functions[self._logical_id(name)]
+        logical_id = self._logical_id(name)
+        function = self.functions[logical_id]
+        window = float(mapping.get("MaximumBatchingWindowInSeconds") or 0)
         sqs = self.aws.client("sqs", function.environment["AWS_ACCESS_KEY_ID"])
         source = EventSource(
             sqs=sqs,
@@ -192,7 +196,7 @@ class Stack:
             queue_arn=mapping["EventSourceArn"],
             function=function,
             batch_size=mapping["BatchSize"],
-            window_s=float(mapping.get("MaximumBatchingWindowInSeconds") or 0),
+            window_s=self.windows.get(logical_id, window),
             partial="ReportBatchItemFailures" in mapping.get("FunctionResponseTypes", []),
             concurrency=mapping.get("ScalingConfig", {}).get("MaximumConcurrency", 5),
         )

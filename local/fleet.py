@@ -126,6 +126,18 @@ class Fleet:
                 return node
         raise KeyError((cluster_id, node_id))
 
+    def options(self, name: str) -> Options:
+        """Return what a cache was made with; a group's members share it. KeyError for no cache."""
+        cache = self.groups.get(name) or self.clusters.get(name) or self.serverless[name]
+        return cache.options
+
+    def addresses(self, name: str) -> list[IPv4Address]:
+        """Return the addresses of a cache, of all members of a group."""
+        if name in self.serverless:
+            return list(self.serverless[name].addresses)
+        members = self.groups[name].members if name in self.groups else [name]
+        return [node.address for member in members for node in self.clusters[member].nodes]
+
     def replace_node(self, cluster_id: str, node_id: str, address: IPv4Address) -> None:
         """Give a node a new address under its old name, as a replacement by AWS does."""
         with self.lock:

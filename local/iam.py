@@ -16,60 +16,24 @@ from collections import Counter
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from itertools import product
-from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
+from typing import TYPE_CHECKING, Any, Protocol
 
 from moto.backends import get_backend
 
-from local.caches import ACCOUNT, REGION, arn
+from local.api_call import Call, Request, calls, read, signer
+from local.caches import ACCOUNT, REGION
 from local.elasticache import Responses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-_SCOPE = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/")
-_PREFIXES = {"tagging": "tag"}  # where the name in a policy is not the name in a signature
-# Beside tags of resources.
 _CONTEXT_KEYS = {"aws:RequestedRegion", "aws:TagKeys", "ec2:CreateAction", "events:source"}
+_TAGS = {"ssm:resourceTag", "aws:ResourceTag", "ec2:ResourceTag"}  # of what is called on
 _EC2 = f"arn:aws:ec2:{REGION}:{ACCOUNT}:"
-_INSTANCE = f"{_EC2}instance/"
-# What a call is checked against: the resource that a parameter names (a trail by its ARN), or all
-# of a type
-# (https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html).
-_CHECKED = {
-    "cloudtrail:GetEventSelectors": ("TrailName", "{}"),
-    "cloudtrail:GetTrailStatus": ("Name", "{}"),
-    "ec2:AuthorizeSecurityGroupIngress": ("GroupId", f"{_EC2}security-group/{{}}"),
-    "ec2:GetManagedPrefixListEntries": ("PrefixListId", f"{_EC2}prefix-list/{{}}"),
-    "ec2:RevokeSecurityGroupIngress": ("GroupId", f"{_EC2}security-group/{{}}"),
-    "elasticache:DescribeCacheClusters": ("CacheClusterId", arn("cluster", "{}")),
-    "elasticache:DescribeCacheSubnetGroups": ("CacheSubnetGroupName", arn("subnetgroup", "{}")),
-    "elasticache:DescribeReplicationGroups": ("ReplicationGroupId", arn("replicationgroup", "{}")),
-    "elasticache:DescribeServerlessCaches": ("ServerlessCacheName", arn("serverlesscache", "{}")),
-    "elasticache:ModifyCacheCluster": ("CacheClusterId", arn("cluster", "{}")),
-    "elasticache:ModifyReplicationGroup": ("ReplicationGroupId", arn("replicationgroup", "{}")),
-}
-# What a call makes, and is checked against as well; its tags are a CreateTags on that
-# (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/supported-iam-actions-tagging.html).
-_MAKES = {"ec2:AuthorizeSecurityGroupIngress": f"{_EC2}security-group-rule/*"}
-_NAMED_BY = {"TableName": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{{}}", "TopicArn": "{}"}
-_TAGGED = {"sgr": "security-group-rule"}  # what ids of resources that functions tag begin with
-_TAG_KEY = re.compile(r"(TagSpecification\.\d+\.)?Tag\.\d+\.Key")
 
 
 class UnknownConditionError(RuntimeError):
     """A policy has a condition that cannot be judged here: it must not pass unseen."""
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One API call: who makes it, what it does, and to what."""
-
-    role: str
-    service: str
-    action: str  # as policies name it, for example ssm:SendCommand
-    resources: tuple[str, ...]  # all of them must be allowed
-    context: Mapping[str, frozenset[str]] = field(default_factory=dict)  # condition keys' values
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -86,6 +50,18 @@ class Grant:
     resource_type: str  # for example ssm:document, "*" where the statement has no other
 
 
+class Recorder(Protocol):
+    """Who is told of calls once they are answered."""
+
+    def hears(self, service: str) -> bool:
+        """Tell whether calls of this service are of interest."""
+        ...
+
+    def record(self, request: Request, status: str, body: bytes) -> None:
+        """Take a request with its answer."""
+        ...
+
+
 @dataclass(slots=True)
 class Gate:
     """WSGI around moto's server: refuses what a role's policies do not allow."""
@@ -96,27 +72,59 @@ class Gate:
     denied: list[Call] = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)  # those allowed, by action
 
+    recorder: Recorder | None = None
+
     def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request, or pass it on."""
-        signature = _SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
-        statements = policy_statements(signature[1]) if signature else None
-        if signature is None or statements is None:
+        signed = signer(environ)
+        if signed is None:
+            return self.application(environ, start)
+        statements = policy_statements(signed.caller)
+        recorder = self.recorder if self.recorder and self.recorder.hears(signed.service) else None
+        if statements is None and recorder is None:
             return self.application(environ, start)
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         environ["wsgi.input"] = io.BytesIO(body)
-        target = environ.get("HTTP_X_AMZ_TARGET")
-        calls = _calls(signature, target, body)
-        self.granted |= grants(signature[1], statements)
-        used: set[Grant] = set()
-        for call in calls:
-            allowing = [set(allowing_grants(statements, call, each)) for each in call.resources]
-            if not all(allowing):
+        request = read(signed, environ, body)
+        denied = None if statements is None else self._denied(request, statements)
+
+        def answer(start: Callable[..., Any]) -> Iterable[bytes]:
+            if denied is not None:
+                return _refuse(denied, start, in_json=request.in_json)
+            return self.application(environ, start)
+
+        return answer(start) if recorder is None else _recorded(recorder, request, answer, start)
+
+    def _denied(self, request: Request, statements: list[dict[str, Any]]) -> Call | None:
+        """Return the first call of a request that the role's statements do not allow."""
+        asked = calls(request)
+        self.granted |= grants(request.caller, statements)
+        allowing = []
+        for call in asked:
+            grants_of_it = [set(allowing_grants(statements, call, each)) for each in call.resources]
+            if not all(grants_of_it):
                 self.denied.append(call)
-                return _refuse(call, start, in_json=target is not None)
-            used.update(*allowing)
-        self.used |= used
-        self.calls[calls[0].action] += 1
-        return self.application(environ, start)
+                return call
+            allowing += grants_of_it
+        self.used.update(*allowing)
+        self.calls[request.action] += 1
+        return None
+
+
+def _recorded(
+    recorder: Recorder, request: Request,
+    answer: Callable[[Callable[..., Any]], Iterable[bytes]], start: Callable[..., Any],
+) -> Iterable[bytes]:  # fmt: skip
+    """Answer a request, and let the recorder know how it ended."""
+    statuses: list[str] = []
+
+    def noted(status: str, *more: Any) -> Any:
+        statuses.append(status)
+        return start(status, *more)
+
+    body = b"".join(answer(noted))
+    recorder.record(request, statuses[-1], body)
+    return [body]
 
 
 def policy_statements(role_name: str) -> list[dict[str, Any]] | None:
@@ -194,9 +202,9 @@ def _conditions_hold(
 
 def _condition_holds(operator: str, key: str, wanted: set[str], call: Call, resource: str) -> bool:
     name, _, tag = key.partition("/")
-    if name in {"ssm:resourceTag", "aws:ResourceTag"}:
+    if name in _TAGS:
         values = _tag(resource, tag)
-    elif key in _CONTEXT_KEYS:
+    elif key in _CONTEXT_KEYS or name == "aws:RequestTag":
         values = call.context.get(key, frozenset())
     else:
         raise UnknownConditionError(f"{operator} {key}")
@@ -205,6 +213,8 @@ def _condition_holds(operator: str, key: str, wanted: set[str], call: Call, reso
             return len(values) == 1 and values <= wanted
         case "ForAllValues:StringEquals":
             return values <= wanted  # also where there are none
+        case "ForAnyValue:StringEquals":
+            return bool(values & wanted)
         case "Null":
             return ("false" if values else "true") in wanted
         case _:
@@ -212,70 +222,13 @@ def _condition_holds(operator: str, key: str, wanted: set[str], call: Call, reso
 
 
 def _tag(resource: str, tag: str) -> frozenset[str]:
-    """Return the value of a tag, of an instance or a cache; other resources of ours have none."""
-    if resource.startswith(_INSTANCE):
-        instance_id = resource.removeprefix(_INSTANCE)
-        tags = get_backend("ec2")[ACCOUNT][REGION].tags[instance_id]
+    """Return the value of a tag: of EC2's resources and caches, others of ours have none."""
+    if resource.startswith(_EC2):
+        tags = get_backend("ec2")[ACCOUNT][REGION].tags.get(resource.rsplit("/", 1)[1], {})
     else:
         caches = Responses.fleet.resources
         tags = next((cache.tags for cache in caches if cache.arn == resource), {})
     return frozenset({tags[tag]} if tag in tags else ())
-
-
-def _calls(signature: re.Match[str], target: str | None, body: bytes) -> tuple[Call, ...]:
-    """Read what a request asks: JSON with its target in a header, or a form with its action."""
-    role, region, service = signature.groups()
-    if target is not None:
-        name, parameters = target.rsplit(".", 1)[1], json.loads(body or b"{}")
-    else:
-        parameters = {key: values[0] for key, values in parse_qs(body.decode()).items()}
-        name = parameters["Action"]
-    action = f"{_PREFIXES.get(service, service)}:{name}"
-    context = {"aws:RequestedRegion": frozenset({region})}
-    if action == "events:PutEvents":
-        sources = (entry["Source"] for entry in parameters["Entries"] if "Source" in entry)
-        context["events:source"] = frozenset(sources)
-    tags = {value for key, value in parameters.items() if _TAG_KEY.fullmatch(key)}
-    if tags:
-        context["aws:TagKeys"] = frozenset(tags)
-    call = Call(role, service, action, _resources(action, parameters), context)
-    if action not in _MAKES or not tags:
-        return (call,)
-    made = context | {"ec2:CreateAction": frozenset({name})}
-    return (call, Call(role, service, "ec2:CreateTags", (_MAKES[action],), made))
-
-
-def _resources(action: str, parameters: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the ARNs that the service checks, "*" where it knows none."""
-    base = f"{REGION}:{ACCOUNT}"
-    if action in _CHECKED:
-        parameter, form = _CHECKED[action]
-        named = form.format(parameters.get(parameter, "*"))
-        return (named, _MAKES[action]) if action in _MAKES else (named,)
-    if action == "ec2:CreateTags":
-        return tuple(_tagged(value) for key, value in parameters.items() if "ResourceId" in key)
-    for parameter, form in _NAMED_BY.items():
-        if parameter in parameters:
-            return (form.format(parameters[parameter]),)
-    if "QueueUrl" in parameters:
-        return (f"arn:aws:sqs:{base}:{parameters['QueueUrl'].rsplit('/', 1)[1]}",)
-    return _of_several(action, parameters, base)
-
-
-def _tagged(resource_id: str) -> str:
-    prefix = resource_id.partition("-")[0]
-    return f"{_EC2}{_TAGGED.get(prefix, prefix)}/{resource_id}"
-
-
-def _of_several(action: str, parameters: Mapping[str, Any], base: str) -> tuple[str, ...]:
-    """Return the ARNs of a call that names several resources, or none."""
-    if action == "events:PutEvents":
-        buses = {entry.get("EventBusName", "default") for entry in parameters["Entries"]}
-        return tuple(f"arn:aws:events:{base}:event-bus/{bus}" for bus in sorted(buses))
-    if action == "ssm:SendCommand":
-        document = f"arn:aws:ssm:{base}:document/{parameters['DocumentName']}"
-        return (document, *(_INSTANCE + each for each in parameters["InstanceIds"]))
-    return ("*",)
 
 
 def _refuse(call: Call, start: Callable[..., Any], *, in_json: bool) -> Iterable[bytes]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 import moto.sns.models
 
+from local.aws_server import backend
 from local.delivery import Parcel, Sender, deliver
 
 
@@ -59,6 +61,20 @@ class Subscription(moto.sns.models.Subscription):
     def _dead_letter_arn(self) -> str | None:
         policy = self.attributes.get("RedrivePolicy")
         return json.loads(policy)["deadLetterTargetArn"] if policy else None
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A message that a topic took."""
+
+    subject: str | None
+    text: str
+
+
+def published(arn: str) -> list[Published]:
+    """Return everything that a topic took so far, whoever is subscribed to it."""
+    sent = list(backend("sns").topics[arn].sent_notifications)
+    return [Published(subject, text) for _, text, subject, *_ in sent]
 
 
 def register() -> None:

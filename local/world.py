@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import moto.ssm.urls
 
-from local import artefacts, deploy, event_bus, ssm, stack_resources, topics
+from local import artefacts, deploy, event_bus, ssm, stack_resources, topics, trail
 from local.aws_server import AwsServer, extend
 from local.cache_world import CacheWorld
 from local.deploy import Stack
@@ -42,7 +42,10 @@ SETTINGS = {
     "CACHEGATE_DISAGREEMENT_RECHECK": "1",
     "CACHEGATE_RECHECK": "1",
     "CACHEGATE_RETRY": "0.5",  # then 1.5 and 4.5; SQS counts whole seconds, so 1, 2 and 5
+    "CACHEGATE_READ_BACK": "2",
 }
+# Batching windows that are too long to wait for, in seconds; what they do, they do here too.
+WINDOWS = {"GuardIngress": 1.0}
 
 
 class WorldError(RuntimeError):
@@ -65,6 +68,7 @@ class World(CacheWorld):
     """Enter it, deploy, create caches, and let things happen to them."""
 
     settings: Mapping[str, str] = field(default_factory=lambda: dict(SETTINGS))
+    windows: Mapping[str, float] = field(default_factory=lambda: dict(WINDOWS))
     stack: Stack | None = None
     nats: list[NatInstance] = field(default_factory=list)
     folder: Path = field(init=False)
@@ -86,6 +90,7 @@ class World(CacheWorld):
             ssm.Responses.run_command = self.commands
             extend(moto.ssm.urls, ssm.Responses)
             self.aws = opening.enter_context(AwsServer())
+            self.aws.gate.recorder = self.trail
             self.resolver = opening.enter_context(Resolver(self.aws.fleet))
             use_resolver(self.folder)
             opening.callback(release_resolver)
@@ -137,6 +142,7 @@ class World(CacheWorld):
         self.stack = Stack(
             aws=self.aws, artefacts=found or artefacts.find(), folder=self.folder, name=name,
             parameters=PARAMETERS | dict(parameters or {}), settings=self.settings,
+            windows=self.windows,
         )  # fmt: skip
         self._open.callback(self.stack.stop)
         self.stack.create()
@@ -182,11 +188,25 @@ class World(CacheWorld):
         """Let a service of AWS put an event on the bus."""
         event_bus.emit(event)
 
-    def trigger(self, body: str = "{}") -> None:
-        """Send the stack's queue a message: look again."""
+    def start_trail(self) -> None:
+        """Let CloudTrail log, so that EventBridge hears of calls that change something."""
+        trail.start(self.aws)
+
+    def stop_trail(self) -> None:
+        """Let CloudTrail's trail log no more."""
+        trail.stop(self.aws)
+
+    def published(self, logical_id: str = "AlarmTopic") -> list[topics.Published]:
+        """Return what a topic of the stack took so far: what subscribers are sent."""
         if self.stack is None:
             raise WorldError("nothing is deployed")
-        url = self.stack.outputs["SyncQueueUrl"]
+        return topics.published(self.stack.physical_ids[logical_id])
+
+    def trigger(self, body: str = "{}", queue: str = "SyncQueueUrl") -> None:
+        """Send a queue of the stack, named by its output, a message: look again."""
+        if self.stack is None:
+            raise WorldError("nothing is deployed")
+        url = self.stack.outputs[queue]
         self.aws.client("sqs").send_message(QueueUrl=url, MessageBody=body)
 
     def troubles(self, most: int = 10) -> str:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
+from local.api_call import Call
 from local.caches import ACCOUNT, REGION
 from local.iam import (
-    Call,
     Grant,
     UnknownConditionError,
     allowing_grants,
@@ -135,6 +135,9 @@ OURS_ONLY = {
         ({"StringEquals": {"events:source": ["a", "b"]}}, {"a"}, True),
         ({"StringEquals": {"events:source": ["a", "b"]}}, {"c"}, False),
         ({"StringEquals": {"events:source": "a"}}, set(), False),
+        ({"ForAnyValue:StringEquals": {"events:source": ["a", "b"]}}, {"a", "c"}, True),
+        ({"ForAnyValue:StringEquals": {"events:source": "a"}}, {"c"}, False),
+        ({"ForAnyValue:StringEquals": {"events:source": "a"}}, set(), False),
         ({"StringEquals": {"aws:RequestedRegion": REGION}}, set(), True),
         ({"StringEquals": {"aws:RequestedRegion": "ap-south-1"}}, set(), False),
     ],
