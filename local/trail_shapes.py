@@ -31,6 +31,7 @@ _LISTS = {
     "NetworkInterface": ("networkInterfaceSet", ""),
 }
 _OF_A_PERMISSION = ("groups", "ipRanges", "ipv6Ranges", "prefixListIds")
+_OF_INSTANCES = ("imageId", "minCount", "maxCount")
 _PROTOCOL = {"Action", "Version"}
 _TEXTS = {"description", "ipprotocol", "key", "value"}
 
@@ -43,6 +44,8 @@ def request_parameters(request: Request) -> dict[str, Any]:
     if request.name in _WRAPPED:
         return {f"{request.name}Request": _wrapped(tree)}
     shape = dict(_older(key, value) for key, value in tree.items())
+    if request.name == "RunInstances":
+        shape["instancesSet"] = {"items": [{key: shape.pop(key) for key in _OF_INSTANCES}]}
     for permission in shape.get("ipPermissions", {}).get("items", []):
         for kind in _OF_A_PERMISSION:
             permission.setdefault(kind, {})

@@ -169,7 +169,11 @@ def test_what_makes_a_group_shared_is_told_with_the_group(
         "networkInterfaceId": made["NetworkInterfaceId"],
         "groupSet": {"items": [{"groupId": network.nat_group}, {"groupId": group}]},
     }
-    assert asked["RunInstances"]["groupSet"] == {"items": [{"groupId": group}]}
+    assert asked["RunInstances"] == {
+        "instancesSet": {"items": [{"imageId": image, "minCount": 1, "maxCount": 1}]},
+        "groupSet": {"items": [{"groupId": group}]}, "subnetId": subnet,
+        "clientToken": asked["RunInstances"]["clientToken"],
+    }  # fmt: skip
     assert asked["AssociateAddress"] == {"instanceId": started, "allocationId": address}
 
 
