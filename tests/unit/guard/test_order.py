@@ -78,6 +78,36 @@ def test_what_asked_first_stays_recorded_when_a_later_pass_does_it(world: World)
     assert (kept.author, kept.triggers) == (author, ("e-1",))
 
 
+def test_an_author_of_whom_the_trail_tells_after_the_revocation_is_recorded_then(
+    world: World,
+) -> None:
+    rule = world.add_rule("tcp 6379", "0.0.0.0/0")
+    author = Author(who="arn:aws:iam::1:user/eve", event="Authorize", event_id="e-1", at=5.0)
+    run(world, Asked(triggers=("the schedule",)))
+    first = world.store.revocations[rule.rule_id]
+    assert first.author is None
+
+    run(world, Asked(triggers=("e-1",), authors={rule.rule_id: author}))
+
+    assert world.store.revocations[rule.rule_id] == replace(first, author=author)
+    later = Author(who="arn:aws:iam::1:user/eve", event="Modify", event_id="e-2", at=6.0)
+    run(world, Asked(authors={rule.rule_id: later}))
+    assert world.store.revocations[rule.rule_id].author == author
+
+
+def test_rules_that_were_tried_in_vain_do_not_hold_up_the_others(world: World) -> None:
+    world.set_policy(most_revocations=1)
+    rules = [world.add_rule("tcp 6379", source) for source in ("0.0.0.0/0", "13.0.0.0/8")]
+    stuck, free = sorted(rules, key=lambda rule: rule.rule_id)
+    world.wire.fail("groups.revoke", RuleRefusedError("not now"))
+
+    assert run(world).failures.keys() == {stuck.rule_id}
+    run(world)
+
+    assert stuck.rule_id in world.ec2.held
+    assert free.rule_id not in world.ec2.held
+
+
 def test_the_evidence_names_public_interfaces_first(world: World) -> None:
     world.add_instance("i-a", GROUP)
     rule = world.add_rule("tcp 6379", "0.0.0.0/0")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from cachegate.domain.revocation import RevocationState
 from cachegate.guard.describe import read_author
 
 if TYPE_CHECKING:
-    from cachegate.domain.revocation import Author
+    from collections.abc import Iterator, Mapping
+
+    from cachegate.domain.revocation import Author, Revocation
     from cachegate.guard.protocols import Book
 
 
@@ -22,3 +26,14 @@ def known_authors(book: Book) -> dict[str, Author]:
         for finding in findings
         if finding["added_by"] is not None
     }
+
+
+def late_authors(book: Book, told: Mapping[str, Author]) -> Iterator[Revocation]:
+    """Yield the records of rules that went before anybody said whose they were, with the author.
+
+    The trail is minutes late at times, and the schedule or another event may be quicker.
+    """
+    for each in book.revocations:
+        author = told.get(each.rule.rule_id)
+        if author and each.author is None and each.state is not RevocationState.PENDING:
+            yield replace(each, author=author)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -76,17 +77,19 @@ def _sharing(
     resolver: Resolver,
 ) -> dict[str, Sharing]:
     """Tell who has each group. Addresses are asked for only where interfaces alone do not tell."""
-    having = {
-        group_id: [each for each in interfaces if group_id in each.groups] for group_id in groups
-    }
+    having: defaultdict[str, list[Interface]] = defaultdict(list)
+    for interface in interfaces:
+        for group_id in interface.groups:
+            having[group_id].append(interface)
     found = {
         group_id: sharing(group, having[group_id], frozenset())
         for group_id, group in groups.items()
     }
     open_ids = [group_id for group_id, each in found.items() if each.use is not Use.EXCLUSIVE]
-    members = {
-        group_id: [cache for cache in caches if group_id in cache.groups] for group_id in open_ids
-    }
+    members: dict[str, list[GuardedCache]] = {group_id: [] for group_id in open_ids}
+    for cache in caches:
+        for group_id in cache.groups & members.keys():
+            members[group_id].append(cache)
     hosts = {host for each in members.values() for cache in each for host in cache.hosts}
     addresses = resolver.resolve(sorted(hosts)) if hosts else {}
     for group_id in open_ids:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cachegate.domain.revocation import RevocationState
 from cachegate.errors import CachegateError
-from cachegate.guard.authors import known_authors
+from cachegate.guard.authors import known_authors, late_authors
 from cachegate.guard.describe import describe_finding
 from cachegate.guard.look import look
 from cachegate.guard.protocols import Sweep
@@ -63,7 +63,7 @@ def sweep(
     )
     result = tell(swept)
     _keep(result, adapters, settings)
-    for revocation in result.revoked:
+    for revocation in (*result.revoked, *late_authors(looked.book, asked.authors)):
         adapters.records.settle(revocation)
     return result
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from cachegate.domain.finding import Finding, Severity, Step, Use
 from cachegate.domain.judgement import Verdict
+from cachegate.domain.revocation import RevocationState
 from cachegate.planning.carving import beside
 from cachegate.planning.exemption import excuse
 from cachegate.planning.judge import judge
@@ -17,7 +18,7 @@ from cachegate.planning.text import listing, moment
 from cachegate.planning.undercut import keep_ways
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from cachegate.domain.groups import GuardedCache
     from cachegate.domain.guard_policy import GuardPolicy
@@ -46,7 +47,11 @@ def find(view: GuardView, policy: GuardPolicy) -> tuple[Finding, ...]:
         if judgement.verdict is not Verdict.ALLOW
     ]
     found.sort(key=_order)
-    return tuple(_capped(keep_ways(found, view, policy), policy.most_revocations))
+    tried = {
+        each.rule.rule_id for each in view.revocations if each.state is RevocationState.PENDING
+    }
+    kept = tuple(keep_ways(found, view, policy))
+    return tuple(_capped(kept, policy.most_revocations, tried))
 
 
 def _order(finding: Finding) -> tuple[int, str, str]:
@@ -125,17 +130,19 @@ def _decided(finding: Finding, past: Past, policy: GuardPolicy) -> Finding:
     return replace(finding, step=Step.CARVE, reason=reason, carved=carved)
 
 
-def _capped(findings: Iterable[Finding], most: int) -> Iterator[Finding]:
-    acting = 0
+def _capped(findings: Sequence[Finding], most: int, tried: Collection[str]) -> Iterator[Finding]:
+    """Let the gravest act; those that a former pass tried in vain come after all others."""
+    acting = [finding.rule.rule_id for finding in findings if finding.step.acts]
+    acting.sort(key=lambda rule_id: rule_id in tried)
+    waiting = set(acting[most:])
     for finding in findings:
-        acting += finding.step.acts
-        if finding.step.acts and acting > most:
-            yield replace(
-                finding,
-                step=Step.WAIT,
-                reason=f"one pass revokes {most} rules at most; {finding.reason}",
-                carved=(),
-                paths=(),
-            )
-        else:
+        if finding.rule.rule_id not in waiting:
             yield finding
+            continue
+        yield replace(
+            finding,
+            step=Step.WAIT,
+            reason=f"one pass revokes {most} rules at most; {finding.reason}",
+            carved=(),
+            paths=(),
+        )
