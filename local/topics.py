@@ -77,11 +77,11 @@ def published(arn: str) -> list[Published]:
     return [Published(subject, text) for _, text, subject, *_ in sent]
 
 
-def keep(topic: Topic, _name: str, resource: dict[str, Any], *_: str) -> Topic:
+def keep(original_resource: Topic, cloudformation_json: dict[str, Any], **_: str) -> Topic:
     """Leave a topic at an update of its stack; moto makes another one each time."""
-    if resource.get("Properties"):
-        raise UnknownDeliveryError(f"a topic with properties: {topic.arn}")
-    return topic
+    if cloudformation_json.get("Properties"):
+        raise UnknownDeliveryError(f"a topic with properties: {original_resource.arn}")
+    return original_resource
 
 
 def register() -> None:
