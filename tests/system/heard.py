@@ -1,4 +1,4 @@
-"""What the function says it heard: the causes in its log, by the sender's own id of each event."""
+"""What a function says it heard: the causes in its log, by the sender's own id of each event."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class Heard:
     ignored: str | None = None
 
 
-def heard(world: World) -> dict[str, Heard]:
-    """Return every trigger that has reached the function so far, by its correlation id."""
+def heard(world: World, function: str = "SyncForwards") -> dict[str, Heard]:
+    """Return every trigger that has reached a function so far, by its correlation id."""
     found = {}
-    for line in world.logged("triggers"):
+    for line in _lines(world, function):
         for cause in line["asking"]:
             found[cause["correlation_id"]] = _heard(cause)
         for cause in line["ignored"]:
@@ -31,8 +31,13 @@ def heard(world: World) -> dict[str, Heard]:
 
 
 def batches(world: World) -> int:
-    """Return how many batches of triggers have reached the function so far."""
-    return len(world.logged("triggers"))
+    """Return how many batches of triggers have reached sync_forwards so far."""
+    return len(_lines(world, "SyncForwards"))
+
+
+def _lines(world: World, function: str) -> list[dict[str, Any]]:
+    lines = world.logged("triggers")
+    return [line for line in lines if f"-{function}-" in line["function_name"]]
 
 
 def _heard(cause: dict[str, Any], why: str | None = None) -> Heard:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import uuid
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,11 +12,24 @@ from botocore.exceptions import ClientError
 
 from local import makers
 from tests.system.guarding import EXCUSE, OFFICE, Guarded
+from tests.system.heard import heard
 
 if TYPE_CHECKING:
     from local.world import World
 
 WORLD = "0.0.0.0/0"
+EVENTS = Path(__file__).parents[2] / "events" / "guard"
+HEARD: dict[str, tuple[str, str | None] | None] = {
+    "authorize-ingress": ("AuthorizeSecurityGroupIngress", None),
+    "authorize-ingress-flat": ("AuthorizeSecurityGroupIngress", None),
+    "delete-exemption": ("DeleteTags", None),
+    "failed-call": None,  # the rule's pattern leaves it out
+    "modify-cache-cluster": ("ModifyCacheCluster", None),
+    "modify-prefix-list": ("ModifyManagedPrefixList", None),
+    "modify-rules": ("ModifySecurityGroupRules", None),
+    "own-authorize": ("AuthorizeSecurityGroupIngress", "the guard itself made the call"),
+    "run-instances": ("RunInstances", None),
+}
 
 
 def same_but_for_its_id(rule: dict[str, Any]) -> dict[str, Any]:
@@ -106,6 +122,28 @@ def test_observe_says_what_enforce_would_do_and_may_change_no_rule(world: World)
         )
     assert [call.action for call in world.aws.gate.denied] == ["ec2:RevokeSecurityGroupIngress"]
     world.aws.gate.denied.clear()
+
+
+def test_each_event_of_the_guard_reaches_it_and_is_understood(world: World) -> None:
+    stack = world.deploy()
+    own = stack.physical_ids["GuardIngressRole"]
+    sent = {}
+    for path in sorted(EVENTS.glob("*.json")):
+        event = json.loads(path.read_text().replace("cachegate-GuardIngressRole-1A2B3C4D5E6F", own))
+        sent[path.stem] = event["id"] = str(uuid.uuid4())
+        world.emit(event)
+
+    understood = {what: said for what, said in HEARD.items() if said is not None}
+    world.wait_until(
+        lambda: {sent[what] for what in understood} <= heard(world, "GuardIngress").keys(),
+        what="all that should arrive is heard",
+    )
+
+    found = heard(world, "GuardIngress")
+    assert {
+        what: (each.name, each.ignored) if (each := found.get(event_id)) else None
+        for what, event_id in sent.items()
+    } == HEARD
 
 
 def test_the_only_way_of_the_nat_instance_is_not_cut_unless_it_gets_one_of_its_own(
