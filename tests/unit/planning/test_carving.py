@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cachegate.domain.traffic import LAST_PORT, TCP, Traffic
-from cachegate.planning.carving import beside
+from cachegate.planning.carving import beside, beside_in_words
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,18 @@ def test_the_ports_beside_the_protected_ones_are_kept(
     first: int, last: int, protected: set[int], pieces: str
 ) -> None:
     assert ", ".join(map(str, beside(Traffic(TCP, first, last), protected))) == pieces
+
+
+@pytest.mark.parametrize(
+    ("traffic", "words"),
+    [
+        (Traffic(TCP, 6379, 6380), ""),
+        (Traffic(TCP, 443, 6379), "tcp 443-6378"),
+        (Traffic.of("-1", None, None), "every other port and protocol"),
+    ],
+)
+def test_what_goes_with_the_protected_ports_is_said(traffic: Traffic, words: str) -> None:
+    assert beside_in_words(traffic, {6379, 6380}) == words
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,12 @@
-"""Which ports beside the caches' a rule admits, to be opened again when it goes. Pure."""
+"""What a rule admits beside the caches' ports: opened again when it goes, or told. Pure."""
 
 from __future__ import annotations
 
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from cachegate.domain.traffic import TCP, Traffic
+from cachegate.domain.traffic import ALL, TCP, Traffic
+from cachegate.planning.text import listing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,6 +26,14 @@ def beside(traffic: Traffic, protected: Iterable[int]) -> tuple[Traffic, ...]:
         for before, after in pairwise(edges)
         if before + 1 < after
     )
+
+
+def beside_in_words(traffic: Traffic, protected: Iterable[int]) -> str:
+    """Say what else the traffic lets in; nothing where it is the protected ports alone."""
+    if traffic.protocol == ALL:
+        return "every other port and protocol"
+    others = beside(traffic, protected)
+    return listing(others) if others else ""
 
 
 def holds(outer: Traffic, inner: Traffic) -> bool:

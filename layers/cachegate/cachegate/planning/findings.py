@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cachegate.domain.finding import Finding, Severity, Step, Use
 from cachegate.domain.judgement import Verdict
 from cachegate.domain.revocation import RevocationState
-from cachegate.planning.carving import beside
+from cachegate.planning.carving import beside, beside_in_words
 from cachegate.planning.exemption import excuse
 from cachegate.planning.judge import judge
 from cachegate.planning.returning import Past, maker
@@ -125,6 +125,8 @@ def _decided(finding: Finding, past: Past, policy: GuardPolicy) -> Finding:
         reason = f"{finding.sharing.reason}, and the stack revokes there too"
     carved = beside(finding.rule.traffic, finding.judgement.reached) if policy.carve_ranges else ()
     if not carved:
+        others = beside_in_words(finding.rule.traffic, finding.judgement.reached)
+        reason += f"; what else it admits goes too: {others}" if others else ""
         return replace(finding, step=Step.REVOKE, reason=reason)
     reason = f"{reason}; {listing(carved)} stays open"
     return replace(finding, step=Step.CARVE, reason=reason, carved=carved)
