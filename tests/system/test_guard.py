@@ -53,7 +53,7 @@ def test_a_rule_that_opens_a_shared_group_is_revoked_told_and_given_back(world: 
     after = guarded.rules()
     assert {key: each for key, each in before.items() if key != too_wide} == after
     (alert,) = world.published()
-    assert alert.subject == "cachegate cachegate: 1 ingress rule revoked"
+    assert alert.subject == f"cachegate: 1 ingress rule revoked: {WORLD} to tcp 6379 of sessions"
     for told in (too_wide, WORLD, "203.0.113.80", "sessions", "user/alice"):
         assert told in alert.text, told
     kept = guarded.invoke("findings")

@@ -31,6 +31,8 @@ from tests.unit.passes.fakes import NAT, STACK, FakeWorld
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from botocore.model import Shape
+
 ALARMS = sorted(n for n, each in RESOURCES.items() if each["Type"] == "AWS::CloudWatch::Alarm")
 RUNBOOK = (ROOT / "docs/runbook.md").read_text()
 NAMESPACE = environment()["POWERTOOLS_METRICS_NAMESPACE"]
@@ -260,6 +262,11 @@ def commands() -> list[str]:
     return sorted({line for line in found if line.startswith("aws ")})
 
 
+def is_boolean(shape: Shape) -> bool:
+    """Tell whether the command line has `--no-...` for it too."""
+    return bool(shape.type_name == "boolean")
+
+
 @pytest.mark.parametrize("command", commands())
 def test_a_command_has_the_shape_that_the_aws_command_line_takes(command: str) -> None:
     """It is made from the same models: https://docs.aws.amazon.com/cli/latest/reference/."""
@@ -272,10 +279,11 @@ def test_a_command_has_the_shape_that_the_aws_command_line_takes(command: str) -
     shape = model.operation_model(operations[operation]).input_shape
     assert shape is not None
     members = {xform_name(name, "-"): name for name in shape.members}
+    flags = {f"no-{flag}" for flag, name in members.items() if is_boolean(shape.members[name])}
 
     options = {option.removeprefix("--") for option in rest if option.startswith("--")}
 
-    assert options - general <= set(members)
+    assert options - general - flags <= set(members)
     required = {name for flag, name in members.items() if name in shape.required_members}
     assert required <= {members.get(option) for option in options}
 

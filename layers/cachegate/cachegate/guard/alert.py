@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from cachegate.domain.finding import Severity, Step
 from cachegate.guard.advice import AFTERMATH, NEW_ID
 from cachegate.guard.alert_item import of_finding, of_revocation
-from cachegate.guard.commands import exempt_command, restore_command, restore_exempt_command
+from cachegate.guard.commands import exempt_command, restore_command, revoke_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 # (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html).
 MOST = 20  # rules that are named; the rest is counted
 LONGEST_SUBJECT = 100  # characters, of SNS
+RUNBOOK = "Runbook: docs/runbook.md#a-mail-of-the-guard"
 
 _GRAVEST_FIRST = [severity.value for severity in reversed(Severity)]
 
@@ -45,6 +46,7 @@ class _Section:
     many: str
     items: Sequence[Item]
     urgent: bool = False  # comes before what is done
+    by_hand: bool = False  # a person may revoke it, and nobody else will
 
     @property
     def title(self) -> str:
@@ -62,17 +64,20 @@ def alert_of(result: SweepResult, settings: GuardSettings) -> Alert | None:
     headline = "; ".join(section.title for section in sections)
     gravest = "" if len(everything) == 1 else ", the gravest"
     where = f"cachegate stack {settings.stack}, mode {settings.mode.value}"
-    parts = [
-        f"{headline}{gravest}: {everything[0].in_short}\n{where}",
-        *_paragraphs(sections, everything),
-    ]
+    in_short = f"{headline}{gravest}: {everything[0].in_short}"
+    parts = [f"{in_short}\n{where}", *_paragraphs(sections, everything)]
     if done.items:
-        parts += _of_revoking(done.items[0], result, settings)
+        parts += _of_revoking(done, result, settings)
     if open_now:
-        command = exempt_command(settings, open_now[0].items[0].rule.rule_id, result.ended_at)
-        parts.append(f"TO EXEMPT A RULE, say who answers for it, until when and why:\n{command}")
-    subject = f"cachegate {settings.stack}: {headline}"
-    return Alert(subject=subject[:LONGEST_SUBJECT], text="\n\n".join(parts) + "\n")
+        parts += _of_open(open_now, result, settings)
+    subject = f"{_sender(settings)}: {in_short}"
+    return Alert(subject=subject[:LONGEST_SUBJECT], text="\n\n".join([*parts, RUNBOOK]) + "\n")
+
+
+def _sender(settings: GuardSettings) -> str:
+    """Return whose message it is: a lock screen has no room to say the same twice."""
+    stack = settings.stack
+    return stack if "cachegate" in stack.lower() else f"cachegate {stack}"
 
 
 def _revoked(result: SweepResult) -> _Section:
@@ -104,7 +109,12 @@ def _open(result: SweepResult) -> Iterator[_Section]:
         one, many = "is OPEN until a later pass", "are OPEN until a later pass"
     else:
         one, many = "is OPEN (enforce would revoke it)", "are OPEN (enforce would revoke them)"
-    yield _Section(f"ingress rule {one}", f"ingress rules {many}", _items(left, result))
+    yield _Section(
+        f"ingress rule {one}",
+        f"ingress rules {many}",
+        _items(left, result),
+        by_hand=not result.enforces,
+    )
 
 
 def _items(findings: Sequence[Finding], result: SweepResult) -> list[Item]:
@@ -128,18 +138,36 @@ def _paragraphs(sections: Sequence[_Section], everything: Sequence[Item]) -> Ite
     named = everything[:MOST]
     for section in sections:
         paragraphs = [item.paragraph for item in section.items if item in named]
+        # A title of the only section would say the first line again.
+        titles = [section.title.upper()] if len(sections) > 1 else []
         if paragraphs:
-            yield "\n\n".join([section.title.upper(), *paragraphs])
+            yield "\n\n".join([*titles, *paragraphs])
     more = len(everything) - len(named)
     if more:
         yield f"and {more} more, which the actions `findings` and `plan` name"
 
 
-def _of_revoking(item: Item, result: SweepResult, settings: GuardSettings) -> Iterator[str]:
-    rule_id = item.rule.rule_id
-    yield f"CONNECTIONS\n{AFTERMATH}"
+def _of_revoking(section: _Section, result: SweepResult, settings: GuardSettings) -> Iterator[str]:
+    command = restore_command(settings, section.items[0].rule.rule_id, result.ended_at)
     yield (
-        f"TO GIVE A RULE BACK, name it as it was:\n{restore_command(settings, rule_id)}\n\n"
-        "Where the next pass would revoke it again that is refused; give an exemption with it:\n"
-        f"{restore_exempt_command(settings, rule_id, result.ended_at)}\n\n{NEW_ID}"
+        f"TO GIVE {_it(section)} BACK, say who answers for it, until when and why:\n"
+        f"{command}\n{NEW_ID}"
     )
+    yield f"CONNECTIONS\n{AFTERMATH}"
+
+
+def _of_open(
+    sections: Sequence[_Section], result: SweepResult, settings: GuardSettings
+) -> Iterator[str]:
+    for section in sections:
+        if section.by_hand:
+            command = revoke_command(settings, section.items[0].rule)
+            yield f"TO REVOKE {_it(section)}:\n{command}"
+    first = sections[0]
+    command = exempt_command(settings, first.items[0].rule.rule_id, result.ended_at)
+    yield f"TO LEAVE {_it(first)}, say who answers for it, until when and why:\n{command}"
+
+
+def _it(section: _Section) -> str:
+    """Name what a command is about: it has the id of the section's first rule."""
+    return "IT" if len(section.items) == 1 else "A RULE (here the first one)"

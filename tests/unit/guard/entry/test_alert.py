@@ -6,6 +6,7 @@ import json
 import shlex
 from dataclasses import replace
 from ipaddress import IPv4Address
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +15,7 @@ from cachegate.domain.groups import STACK_TAG
 from cachegate.domain.revocation import Author
 from cachegate.errors import RuleRefusedError
 from cachegate.guard.advice import AFTERMATH, NEW_ID
-from cachegate.guard.alert import LONGEST_SUBJECT, MOST, Alert, alert_of
+from cachegate.guard.alert import LONGEST_SUBJECT, MOST, RUNBOOK, Alert, alert_of
 from cachegate.guard.revoke import Asked
 from cachegate.guard.settings import Mode
 from cachegate.guard.sweep import sweep
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from cachegate.guard.results import SweepResult
     from tests.unit.guard.fakes import World
 
+ROOT = Path(__file__).parents[4]
 EVE = Author(
     who="arn:aws:sts::123456789012:assumed-role/Ops/eve",
     event="AuthorizeSecurityGroupIngress",
@@ -64,7 +66,7 @@ def commands(text: str) -> list[dict[str, Any]]:
     """Return what the commands of an alert would send, as a shell reads them."""
     found = []
     for line in text.splitlines():
-        if line.startswith("aws "):
+        if line.startswith("aws lambda "):
             words = shlex.split(line)
             assert words[:3] == ["aws", "lambda", "invoke"]
             assert words[words.index("--region") + 1] == "eu-west-1"
@@ -80,11 +82,32 @@ def test_a_revocation_says_in_its_first_line_what_went(world: World) -> None:
     found = alert(world)
 
     assert found is not None
-    assert found.subject == "cachegate gate: 1 ingress rule revoked"
-    assert found.text.splitlines()[:2] == [
-        "1 ingress rule revoked: 0.0.0.0/0 to tcp 6379 of cart",
-        "cachegate stack gate, mode enforce",
+    short = "1 ingress rule revoked: 0.0.0.0/0 to tcp 6379 of cart"
+    assert found.subject == f"cachegate gate: {short}"
+    assert found.text.splitlines()[:2] == [short, "cachegate stack gate, mode enforce"]
+    assert found.text.count("ingress rule revoked") == found.text.count("INGRESS RULE") + 1 == 1
+    assert found.text.endswith(f"\n\n{RUNBOOK}\n")
+
+
+def test_a_subject_names_the_sender_once(world: World) -> None:
+    world.set(stack="my-cachegate")
+    world.add_rule("tcp 6379", "0.0.0.0/0")
+
+    found = alert(world)
+
+    assert found is not None
+    assert found.subject.startswith("my-cachegate: 1 ingress rule revoked: ")
+
+
+def test_the_runbook_has_the_heading_that_an_alert_names() -> None:
+    page, _, anchor = RUNBOOK.removeprefix("Runbook: ").partition("#")
+    headings = [
+        line.removeprefix("## ").lower().replace(" ", "-")
+        for line in (ROOT / page).read_text().splitlines()
+        if line.startswith("## ")
     ]
+
+    assert anchor in headings
 
 
 def test_a_revocation_is_told_with_all_that_a_person_asks(world: World) -> None:
@@ -111,10 +134,31 @@ def test_the_commands_give_back_and_exempt_as_a_shell_reads_them(world: World) -
     rule = world.add_rule("tcp 6379", "0.0.0.0/0")
     excuse = {"owner": "YOU", "expires": "2027-02-14", "reason": "WHY"}
 
-    plain, exempted = commands(text(world))
+    (restore,) = commands(text(world))
 
-    assert plain == {"action": "restore", "rule": rule.rule_id}
-    assert exempted == {"action": "restore", "rule": rule.rule_id, "exempt": excuse}
+    assert restore == {"action": "restore", "rule": rule.rule_id, "exempt": excuse}
+
+
+def test_of_several_rules_the_command_says_which_one_it_names(world: World) -> None:
+    rules = [world.add_rule("tcp 6379", source) for source in ("0.0.0.0/0", "::/0")]
+
+    told = text(world)
+
+    assert "TO GIVE A RULE (here the first one) BACK, say who answers" in told
+    first = next(line for line in told.splitlines() if line.startswith("sgr-")).split()[0]
+    assert first in {rule.rule_id for rule in rules}
+    assert [each["rule"] for each in commands(told)] == [first]
+
+
+def test_what_goes_with_a_range_is_told(world: World) -> None:
+    world.add_rule("tcp 6379-6380", "0.0.0.0/0")
+    assert "goes too" not in text(world)
+
+    world.add_rule("tcp 443-7000", "0.0.0.0/0")
+    assert "what else it admits goes too: tcp 443-6378, tcp 6381-7000\n" in text(world)
+
+    world.add_rule("-1", "0.0.0.0/0")
+    assert "what else it admits goes too: every other port and protocol\n" in text(world)
 
 
 def test_a_rule_without_an_event_says_so(world: World) -> None:
@@ -165,7 +209,8 @@ def test_what_is_open_comes_before_what_is_done(world: World) -> None:
 
     assert found is not None
     first = "1 ingress rule could not be revoked and is OPEN; 1 ingress rule revoked"
-    assert found.subject == f"cachegate gate: {first}"[:LONGEST_SUBJECT]
+    assert found.subject.startswith(f"cachegate gate: {first}, ")
+    assert len(found.subject) == LONGEST_SUBJECT
     assert found.text.startswith(f"{first}, the gravest: 0.0.0.0/0 to tcp 6379 of cart\n")
     assert "  failed: rule_refused: EC2 said no" in found.text.splitlines()
 
@@ -190,7 +235,22 @@ def test_observe_tells_once_what_enforce_would_revoke(world: World) -> None:
     assert told.startswith(f"{headline}: 0.0.0.0/0 to tcp 6379 of cart\n")
     assert EVE.who in told
     assert [each["action"] for each in commands(told)] == ["exempt"]
+    by_hand = f"--group-id {GROUP} --security-group-rule-ids {rule.rule_id}"
+    revoke = f"aws ec2 revoke-security-group-ingress --region eu-west-1 {by_hand}"
+    assert f"TO REVOKE IT:\n{revoke}\n" in told
     assert alert(world) is None
+
+
+def test_no_command_revokes_by_hand_what_has_to_wait_for_a_person_or_a_pass(world: World) -> None:
+    world.set(mode=Mode.OBSERVE)
+    world.add_nat()
+    world.add_cache("cart", GROUP, exposed=True)
+    world.add_rule("tcp 6379", "0.0.0.0/0")  # the NAT instance's only way
+
+    told = text(world)
+
+    assert "needs you" in told
+    assert "revoke-security-group-ingress" not in told
 
 
 @pytest.mark.parametrize(
