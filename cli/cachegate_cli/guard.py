@@ -10,10 +10,11 @@ from cachegate_cli.ask import DEFAULT_STACK, Stack, ask
 from cachegate_cli.invoke import GUARD
 
 Rule = Annotated[str, typer.Argument(help="Id of a security-group rule.", metavar="RULE_ID")]
+Gone = Annotated[str, typer.Argument(help="The id that the rule had.", metavar="RULE_ID")]
 OWNER, EXPIRES, REASON = "Who answers for it.", "Last day, as 2027-01-31 (UTC).", "Why it stays."
 
 guard = typer.Typer(
-    help="Look for ingress that is too wide on the security groups of caches.", no_args_is_help=True
+    help="Look now: `guard plan` changes nothing, `guard sweep` runs a pass.", no_args_is_help=True
 )
 
 
@@ -32,26 +33,29 @@ def sweep(*, stack: Stack = DEFAULT_STACK) -> None:
 def findings(
     *,
     stack: Stack = DEFAULT_STACK,
-    group: Annotated[str | None, typer.Option(help="Of this security group only.")] = None,
+    group: Annotated[str | None, typer.Option(help="Of the group with this id only.")] = None,
 ) -> None:
     """Show what the guard's last pass found, and all that was ever revoked."""
     ask(stack, {"action": "findings"} | ({"group": group} if group else {}), GUARD)
 
 
 def restore(
-    rule: Rule,
+    rule: Gone,
     *,
     stack: Stack = DEFAULT_STACK,
-    owner: Annotated[str | None, typer.Option(help=f"Of an exemption: {OWNER}")] = None,
-    expires: Annotated[str | None, typer.Option(help=f"Of an exemption: {EXPIRES}")] = None,
-    reason: Annotated[str | None, typer.Option(help=f"Of an exemption: {REASON}")] = None,
+    owner: Annotated[str | None, typer.Option(help=f"Exempt it. {OWNER}")] = None,
+    expires: Annotated[str | None, typer.Option(help=f"Exempt it. {EXPIRES}")] = None,
+    reason: Annotated[str | None, typer.Option(help=f"Exempt it. {REASON}")] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Although the next pass revokes it again.")
     ] = False,
 ) -> None:
-    """Give back a revoked rule with its description and tags, and with an exemption if given."""
+    """Give back a rule that the guard revoked, with its description and tags.
+
+    Refused where the next pass would revoke it again: exempt it with it, or force it.
+    """
     given = {"owner": owner, "expires": expires, "reason": reason}
-    excuse = {name: value for name, value in given.items() if value}
+    excuse = {name: value for name, value in given.items() if value is not None}
     more = {"exempt": excuse} if excuse else {}
     ask(stack, {"action": "restore", "rule": rule, "force": force} | more, GUARD)
 
@@ -64,6 +68,6 @@ def exempt(
     expires: Annotated[str, typer.Option(help=EXPIRES)],
     reason: Annotated[str, typer.Option(help=REASON)],
 ) -> None:
-    """Record at a rule, as a tag, that it may stay through a day."""
+    """Let the guard leave a rule through a day: recorded as a tag of the rule."""
     excuse = {"owner": owner, "expires": expires, "reason": reason}
     ask(stack, {"action": "exempt", "rule": rule} | excuse, GUARD)

@@ -28,7 +28,10 @@ def invoke(stack: str, event: dict[str, Any], function_output: str = SYNC) -> di
         )
         text = answer["Payload"].read()
     except (BotoCoreError, ClientError) as error:
-        raise InvokeError(f"cannot reach the stack {stack}: {error}") from error
+        raise InvokeError(
+            f"cannot reach the stack {stack}: {error} (--stack or CACHEGATE_STACK names the "
+            "stack, AWS_REGION its Region)"
+        ) from error
     if "FunctionError" in answer:
         raise InvokeError(f"{function} failed, its log says more: {text.decode()[:500]}")
     result: dict[str, Any] = json.loads(text)

@@ -59,6 +59,7 @@ def detach(*, stack: Stack = DEFAULT_STACK) -> None:
     ask(stack, {"action": "detach"})
 
 
-app.add_typer(guard, name="guard")
-for command in (findings, restore, exempt, judge):
-    app.command()(command)
+GUARD = "Commands of the guard: ingress that is too wide"
+app.add_typer(guard, name="guard", rich_help_panel=GUARD)
+for command in (findings, exempt, restore, judge):
+    app.command(rich_help_panel=GUARD)(command)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
-from cachegate_cli import ask
+from cachegate_cli import ask, invoke
 from cachegate_cli.invoke import GUARD, SYNC, InvokeError
 from cachegate_cli.main import app
 
@@ -40,11 +41,11 @@ def test_a_command_asks_its_function_for_its_action(
 ) -> None:
     asked: list[tuple[Any, ...]] = []
 
-    def invoke(*arguments: Any) -> dict[str, Any]:
+    def answer(*arguments: Any) -> dict[str, Any]:
         asked.append(arguments)
         return {"ok": True}
 
-    monkeypatch.setattr(ask, "invoke", invoke)
+    monkeypatch.setattr(ask, "invoke", answer)
     ended = CliRunner().invoke(app, [*command.split(), "--stack", "other"])
     assert ended.exit_code == 0, ended.output
     assert asked == [("other", event, function)]
@@ -63,13 +64,42 @@ def test_an_error_of_the_function_ends_with_1_and_its_answer(
 def test_a_function_that_cannot_be_asked_ends_with_2_and_one_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def invoke(*_: Any) -> dict[str, Any]:
+    def fail(*_: Any) -> dict[str, Any]:
         raise InvokeError("the stack other has no output GuardFunctionName")
 
-    monkeypatch.setattr(ask, "invoke", invoke)
+    monkeypatch.setattr(ask, "invoke", fail)
     ended = CliRunner().invoke(app, ["guard", "plan"])
     assert ended.exit_code == 2
     assert ended.stderr == "cachegate: the stack other has no output GuardFunctionName\n"
+
+
+def test_a_stack_that_is_not_there_is_told_with_what_names_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def missing(*_: Any) -> str:
+        raise ClientError({"Error": {"Code": "ValidationError", "Message": "no such stack"}}, "X")
+
+    monkeypatch.setattr(invoke, "_output", missing)
+    ended = CliRunner().invoke(app, ["findings", "--stack", "nope"])
+    assert ended.exit_code == 2
+    assert ended.stderr.startswith("cachegate: cannot reach the stack nope: ")
+    assert "--stack or CACHEGATE_STACK" in ended.stderr
+    assert ended.stderr.count("\n") == 1
+
+
+def test_an_exemption_of_empty_parts_is_not_taken_for_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[Any] = []
+
+    def answer(*arguments: Any) -> dict[str, Any]:
+        asked.extend(arguments)
+        return {"ok": True}
+
+    monkeypatch.setattr(ask, "invoke", answer)
+    empty = ["--owner", "", "--expires", "", "--reason", ""]
+    assert CliRunner().invoke(app, ["restore", "sgr-1", *empty]).exit_code == 0
+    assert asked[1]["exempt"] == {"owner": "", "expires": "", "reason": ""}
 
 
 def test_an_exemption_is_not_asked_for_without_its_parts() -> None:

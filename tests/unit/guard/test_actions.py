@@ -42,6 +42,7 @@ BAD: list[Any] = [
     {"action": "findings", "group": None},
     {"action": "findings", "group": ["sg-1"]},
     {"action": "findings", "group": "sg\n1"},
+    {"action": "findings", "group": "web"},  # a name, of which nothing would be found
     {"action": "restore"},
     {"action": "restore", "rule": ""},
     {"action": "restore", "rule": " "},

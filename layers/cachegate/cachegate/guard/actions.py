@@ -100,7 +100,10 @@ class GuardActions:
         return answer
 
     def _findings(self, event: Mapping[str, Any]) -> Answer:
-        book, group = self.adapters.records.load(), _text(event, "group", optional=True)
+        group = _text(event, "group", optional=True)
+        if group and not group.startswith("sg-"):  # by a name nothing is found, as if all were well
+            raise InvocationError(f"{group[:40]!a} is no id of a security group, as sg-0123abcd")
+        book = self.adapters.records.load()
         last = book.sweep
         return {
             "ok": True,
@@ -186,7 +189,9 @@ def _refuse_others(fields: Mapping[str, Any], known: Iterable[str], name: str) -
 def _text(fields: Mapping[str, Any], name: str, *, optional: bool = False) -> str:
     value = fields.get(name, "")
     if not isinstance(value, str) or not (value.strip() or optional):
-        raise InvocationError(f"{name} is a text" if optional else f"{name} is a text, and needed")
+        raise InvocationError(
+            f"{name} is a text" if optional else f"{name} is missing, or is no text"
+        )
     text = value.strip()
     if not text.isprintable():  # it comes back in answers, logs, tags and alerts
         raise InvocationError(f"{name} is one line of characters that can be printed")

@@ -118,7 +118,7 @@ class Restorer:
             told = "; ".join(f"{each.rule.rule_id}: {each.judgement.reason}" for each in fresh)
             raise InvocationError(
                 f"the next pass would revoke again at once: {told}. Give an exemption with it "
-                '("exempt": {"owner", "expires", "reason"}), or "force": true'
+                "(owner, expires and reason), or force it"
             )
 
     def _acting(self, findings: tuple[Finding, ...]) -> set[str]:
