@@ -1,7 +1,8 @@
-"""`make demo`: a replaced cache node is reachable at the same public address again.
+"""`make demo`: a replaced node is reachable again, and a rule that is too wide is revoked.
 
 Deploys our own template into the embedded world, exposes three caches through one NAT instance,
 replaces a node while a client outside holds connections to all of them, and counts what it noticed.
+Then somebody opens the caches' security group to the world (demo_guard.py).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from local import demo_plan, nodes, sandbox
+from local import demo_guard, demo_plan, nodes, sandbox
 from local.client import Client
 from local.dns import ResolverError
 from local.namespaces import HostCommandError
@@ -65,7 +66,8 @@ def play(world: World, story: Story) -> None:
     world.create_memcached("pages", nodes=2)
     story.tell("three caches run in a VPC: sessions (Redis, 3 nodes), cart (Valkey, played by "
                "Redis, 1), pages (Memcached, 2)")  # fmt: skip
-    stack = world.deploy()
+    demo_guard.prepare(world)
+    stack = world.deploy(parameters={"GuardMode": "enforce"})
     forwards = world.wait_until(lambda: forwarded(world), what="a first verified pass")
     public = world.nat.public_address
     made = "as sam build made it" if stack.artefacts.built else "with its functions' sources"
@@ -87,6 +89,8 @@ def play(world: World, story: Story) -> None:
     )
     port = next(f["listen"] for f in forwards if f["node"] == f"{REPLACED}/0001")
     replace(world, story, Client(world.client, public, nodes), port)
+    demo_guard.play(world, story)
+    story.console.print()
 
 
 def replace(world: World, story: Story, client: Client, port: int) -> None:
@@ -110,7 +114,6 @@ def replace(world: World, story: Story, client: Client, port: int) -> None:
     longest = max(row["longest_ms"] for row in others)
     seconds = held["changed_at"] - replaced_at
     kept = {f["key"]: f["listen"] for f in forwarded(world)}[f"sessions/{REPLACED}/0001"]
-    story.console.print()
     story.claim(
         f"the new node answers at the same public address {public}:{port}, "
         f"{seconds:.1f} s after the replacement",
@@ -169,8 +172,8 @@ def main() -> int:
         return 0
     story = Story(console)
     console.print(
-        "AWS and the VPC are stand-ins on this machine. The template, the function, the agent, the "
-        "kernel and the caches are real.\n",
+        "AWS and the VPC are stand-ins on this machine. The template, the functions, the agent, "
+        "the kernel and the caches are real.\n",
         highlight=False,
         soft_wrap=True,
     )

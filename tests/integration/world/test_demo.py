@@ -13,7 +13,7 @@ from rich.console import Console
 from local import demo, nodes, sandbox
 
 
-def test_a_replaced_node_answers_at_its_old_address_and_nobody_else_notices() -> None:
+def test_a_replaced_node_answers_at_its_old_address_and_an_open_rule_is_revoked() -> None:
     if not sandbox.inside() or nodes.missing():
         pytest.skip(f"needs `python -m local.sandbox` {' '.join(nodes.missing())}")
 
@@ -22,8 +22,9 @@ def test_a_replaced_node_answers_at_its_old_address_and_nobody_else_notices() ->
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("   yes  ") == 3
+    assert done.stdout.count("   yes  ") == 5
     assert " 0 errors" in done.stdout
+    assert "cachegate: 1 ingress rule revoked: 0.0.0.0/0 to tcp 6379 of cart" in done.stdout
 
 
 def test_without_a_sandbox_one_line_says_why_and_the_plan_is_shown(
