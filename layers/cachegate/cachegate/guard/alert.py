@@ -162,7 +162,7 @@ def _of_open(
     for section in sections:
         if section.by_hand:
             command = revoke_command(settings, section.items[0].rule)
-            yield f"TO REVOKE {_it(section)}:\n{command}"
+            yield f"TO REVOKE {_it(section)} (by hand, and nothing gives it back):\n{command}"
     first = sections[0]
     command = exempt_command(settings, first.items[0].rule.rule_id, result.ended_at)
     yield f"TO LEAVE {_it(first)}, say who answers for it, until when and why:\n{command}"

@@ -237,7 +237,7 @@ def test_observe_tells_once_what_enforce_would_revoke(world: World) -> None:
     assert [each["action"] for each in commands(told)] == ["exempt"]
     by_hand = f"--group-id {GROUP} --security-group-rule-ids {rule.rule_id}"
     revoke = f"aws ec2 revoke-security-group-ingress --region eu-west-1 {by_hand}"
-    assert f"TO REVOKE IT:\n{revoke}\n" in told
+    assert f"TO REVOKE IT (by hand, and nothing gives it back):\n{revoke}\n" in told
     assert alert(world) is None
 
 
