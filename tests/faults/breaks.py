@@ -124,13 +124,7 @@ def _never_overtakes(patch: pytest.MonkeyPatch) -> None:
 
 
 def _chokes_on_junk(patch: pytest.MonkeyPatch) -> None:
-    real = cachegate.domain.trigger.read
-
-    def read(body: str) -> Any:
-        json.loads(body)
-        return real(body)
-
-    patch.setattr(cachegate.triggers, "read", read)
+    patch.setattr(cachegate.domain.trigger, "opened", json.loads)
 
 
 CART, TWO = Stage(("cart",), 1), Stage(("cart", "users"), 1)
