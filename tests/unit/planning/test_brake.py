@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import IPv4Network
+from typing import TYPE_CHECKING
 
 import pytest
 
 from cachegate.domain.plan import ChangeKind
 from tests.unit.planning.builders import START, Passes, group, memcached
+
+if TYPE_CHECKING:
+    from cachegate.domain.cache import Cache
 
 TEN = [memcached(f"c{n}") for n in range(10)]
 
@@ -198,3 +203,66 @@ def test_roles_count_and_are_held_with_their_nodes() -> None:
 
     assert len(passes.held()) == 8
     assert passes.targets("a/primary") == "10.0.1.1"
+
+
+def test_a_role_that_the_hold_itself_moves_does_not_start_the_wait_anew() -> None:
+    passes = Passes()
+    passes.with_policy(brake_forwards=5)
+    before = group("a", 3, primary=2)
+    passes.at(0, [before], {f"a-00{n}.0001": f"10.0.1.{n}" for n in (1, 2, 3)})
+    without_one = replace(before, nodes=before.nodes[1:])
+    passes.at(100, [without_one], {f"a-00{n}.0001": f"10.0.1.{n}" for n in (2, 3)})
+    # The third node, primary now, is seen at the second one's address, which that one loses.
+    after = replace(before, nodes=group("a", 3, primary=3).nodes[1:])
+    taken = {"a-003.0001": "10.0.1.2"}
+
+    passes.at(160, [after], taken, present="")
+    assert passes.targets("a/primary") == passes.targets("a/a-003/0001") == "10.0.1.3"
+    assert "a/primary" not in passes.held()
+    digest = passes.ledger.braked_digest
+
+    passes.at(170, [after], taken, present="")
+    assert "a/primary" in passes.held()
+    assert (passes.ledger.braked_since, passes.ledger.braked_digest) == (START + 160, digest)
+
+    passes.at(760, [after], taken, present="")
+    assert passes.targets("a/primary") == passes.targets("a/a-003/0001") == "10.0.1.2"
+    assert passes.ledger.braked_since is None
+
+
+def test_a_failover_meanwhile_does_not_start_the_wait_anew() -> None:
+    passes = Passes()
+    names = [f"{name}-{n:03}.0001" for name in "ab" for n in (1, 2)]
+    old, new = (
+        {name: f"10.0.{subnet}.{place}" for place, name in enumerate(names, 1)} for subnet in (1, 2)
+    )
+    passes.at(0, [group("a", 2), group("b", 2)], old)
+    passes.at(10, [group("a", 2), group("b", 2)], new, present="")
+    failed_over = [group("a", 2, primary=2), group("b", 2)]
+
+    passes.at(20, failed_over, new, present="")
+    assert passes.targets("a/primary") == "10.0.1.1"
+
+    passes.at(610, failed_over, new, present="")
+    assert passes.targets("a/primary") == "10.0.2.2"
+    assert passes.targets("a/readers") == "10.0.2.1"
+
+
+def test_other_roles_that_are_gone_start_the_wait_anew() -> None:
+    passes = Passes()
+    names = [f"g{n}" for n in range(10)]
+    addresses = {f"g{n}-001.0001": f"10.0.1.{n + 1}" for n in range(10)}
+
+    def groups(sharded: int) -> list[Cache]:
+        """Of a group that is sharded, only the node keeps a key."""
+        return [group(name, 1, cluster_mode=n < sharded) for n, name in enumerate(names)]
+
+    passes.at(0, groups(0), addresses)
+    passes.at(100, groups(10), addresses)
+    passes.at(160, groups(10), addresses)
+    passes.at(700, groups(9), addresses)
+
+    passes.at(800, groups(9), addresses)
+    assert resting(passes) == 0
+    passes.at(1300, groups(9), addresses)
+    assert resting(passes) == 18

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from cachegate.domain.cache import Evidence
 from cachegate.planning.agreement import agreed, first_seen
+from cachegate.planning.keys import OWNERS
 from cachegate.planning.text import moment
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def brake(ledger: Ledger, decision: Decision) -> Brake:
     # A role whose node had to leave its address follows it in any case: nothing to hold there.
     held = frozenset(k for k in doubtful if _outcome(frozen[k]) != _outcome(free[k]))
     # What is held stays held: forwards that were added since do not make it a smaller change.
-    digest = _digest(held, free)
+    digest = _digest((k for k in held if _must_agree(before[k], free[k])), free)
     policy, at = decision.policy, decision.sighting.at
     same = ledger.braked_digest == digest
     mass = len(before) >= policy.brake_forwards and len(held) * 2 > len(before)
@@ -82,6 +83,15 @@ def _outcome(settled: Settled) -> tuple[object, ...]:
     return settled.lease.targets, settled.lease.resting_since
 
 
-def _digest(held: Iterable[str], free: Mapping[str, Settled]) -> str:
-    lines = [f"{key} {' '.join(map(str, free[key].lease.targets))}" for key in sorted(held)]
+def _must_agree(before: Lease, settled: Settled) -> bool:
+    """Say whether a further pass must see the same of a held lease.
+
+    Where a role leads follows from the nodes, and the hold itself may move it: one whose node had
+    to leave takes another node where the brake holds that, and would move on with it.
+    """
+    return before.kind in OWNERS or settled.lease.resting_since is not None
+
+
+def _digest(keys: Iterable[str], free: Mapping[str, Settled]) -> str:
+    lines = [f"{key} {' '.join(map(str, free[key].lease.targets))}" for key in sorted(keys)]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
