@@ -140,6 +140,21 @@ def test_a_primary_does_not_follow_an_observation_that_is_older_than_its_last_mo
     assert passes.plan.recheck_after is not None
 
 
+def test_a_slow_pass_that_follows_a_node_does_not_turn_the_primary_back_at_the_next_look() -> None:
+    passes = Passes()
+    passes.at(0, [group("g")], AT_1)
+    passes.at(10, [group("g", primary=2)], AT_2)
+    moved = AT_1 | {"g-002.0001": "10.0.1.9"}
+
+    passes.at(9, [group("g")], moved)
+    assert passes.targets("g/primary") == "10.0.1.9"
+    assert passes.ledger.leases["g/primary"].changed_at == START + 10
+    first = passes.ledger
+
+    passes.at(9, [group("g")], moved)
+    assert passes.ledger == first
+
+
 def test_a_node_does_not_follow_an_observation_that_is_older_than_its_last_move() -> None:
     passes = left_one_address()
 

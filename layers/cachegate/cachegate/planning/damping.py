@@ -78,7 +78,8 @@ def _moved(
         lease,
         targets=targets,
         reason=reason if targets else f"no target: {reason}",
-        changed_at=at,
+        # What a slow pass moves does not make the next look at the same old answer sure.
+        changed_at=max(lease.changed_at, at),
         left=_left(lease, targets, at, policy),
         lost=() if targets else lease.targets or lease.lost,
     )
