@@ -287,6 +287,39 @@ def test_a_rule_that_was_exempted_since_the_look_stays(world: World) -> None:
     assert rule.rule_id in world.ec2.held
 
 
+def test_nothing_is_opened_in_place_of_a_rule_that_a_person_removed_since_the_look(
+    world: World,
+) -> None:
+    world.set_policy(carve_ranges=True)
+    rule = world.add_rule("tcp 0-65535", "0.0.0.0/0")
+
+    def remove(_number: int, name: str, _args: object) -> None:
+        if name == "network.nat_instances":
+            world.ec2.take(rule.rule_id)
+
+    world.wire.before = remove
+
+    run(world)
+
+    assert world.ec2.held == {}
+    assert not world.store.revocations[rule.rule_id].carved
+
+
+def test_who_tags_a_rule_again_and_again_does_not_keep_it(world: World) -> None:
+    rule = world.add_rule("tcp 6379", "0.0.0.0/0", description="from 2019")
+
+    def tag(number: int, name: str, _args: object) -> None:
+        if name == "groups.rules":
+            world.ec2.put(replace(rule, description="mine", tags={"turn": str(number)}))
+
+    world.wire.before = tag
+
+    result = run(world)
+
+    assert not result.failures
+    assert world.ec2.removed == [world.store.revocations[rule.rule_id].rule]  # as it was at last
+
+
 def test_a_rule_that_fails_stops_no_other_one(world: World) -> None:
     first, second = (world.add_rule("tcp 6379", source) for source in ("0.0.0.0/0", "::/0"))
     world.wire.fail("groups.revoke", TransientError("throttled"))

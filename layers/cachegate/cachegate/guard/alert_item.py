@@ -87,12 +87,13 @@ def of_revocation(revocation: Revocation, finding: Finding | None) -> Item:
         why=revocation.reason,
         author=revocation.author,
         public=_public(finding) if finding else revocation.evidence,
-        notes=(("opened instead", ", ".join(_opened(finding)) if finding else ""),),
+        notes=(("opened instead", ", ".join(_opened(finding, revocation)) if finding else ""),),
     )
 
 
-def _opened(finding: Finding) -> Iterator[str]:
-    yield from (f"{traffic} from {finding.rule.source}" for traffic in finding.carved)
+def _opened(finding: Finding, revocation: Revocation) -> Iterator[str]:
+    if revocation.carved:
+        yield from (f"{traffic} from {finding.rule.source}" for traffic in finding.carved)
     yield from (f"{path.traffic} from {path.source}" for path in finding.paths)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from cachegate.domain.finding import CARVED, MANAGED
+from cachegate.domain.finding import CARVED, EXEMPT, MANAGED
 from cachegate.domain.ingress import GroupReference, ipv4_network
 from cachegate.domain.revocation import Revocation, RevocationState
 from cachegate.errors import TransientError
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cachegate.domain.finding import Finding, Path
+    from cachegate.domain.ingress import IngressRule
     from cachegate.domain.revocation import Author
     from cachegate.guard.protocols import GuardAdapters
     from cachegate.guard.settings import GuardSettings
@@ -48,7 +49,7 @@ class Revoker:
         where the rule is not as it was judged: then nothing was revoked. Raise NotVerifiedError
         where the rule is still there afterwards, or what has to stay open is not.
         """
-        self._refuse_changed(finding)
+        finding = self._as_it_is(finding)
         revocation = self._record_of(finding)
         self.adapters.records.record(revocation)
         for path in finding.paths:
@@ -62,17 +63,23 @@ class Revoker:
         await_gone(self.adapters, revocation.rule.rule_id, self.settings.read_back)
         return replace(revocation, state=RevocationState.REVOKED, revoked_at=self.adapters.clock())
 
-    def _refuse_changed(self, finding: Finding) -> None:
-        """Refuse a rule that was edited, tagged or exempted after the look: it keeps its id."""
+    def _as_it_is(self, finding: Finding) -> Finding:
+        """Return the finding with the rule as it is now, to be given back just so.
+
+        Refuse one that was edited or exempted after the look: it keeps its id. Any other tag may
+        change: else whoever may tag rules could keep one for ever.
+        """
         judged = finding.rule
         for rule in self.adapters.groups.rules([finding.group.group_id]):
-            if rule.rule_id == judged.rule_id and (
-                str(rule.source) != str(judged.source)  # entries of prefix lists are not read here
-                or replace(rule, source=judged.source) != judged
-            ):
-                raise TransientError(
-                    f"{rule.rule_id} was changed after the look: to be judged anew"
-                )
+            if rule.rule_id == judged.rule_id:
+                if _what_decides(rule) != _what_decides(judged):
+                    raise TransientError(
+                        f"{rule.rule_id} was changed after the look: to be judged anew"
+                    )
+                now = replace(rule, source=judged.source)  # with the entries of a prefix list
+                return replace(finding, judgement=replace(finding.judgement, rule=now))
+        # Somebody removed it first: what it kept open beside the caches' ports is closed for good.
+        return replace(finding, carved=())
 
     def _record_of(self, finding: Finding) -> Revocation:
         """Make the undo record; what asked for it first stays in it when a later pass does it."""
@@ -119,3 +126,7 @@ class Revoker:
         opened = self.adapters.groups.open(group_id, permission)
         if opened.rule_id is not None:
             await_shown(self.adapters, opened.rule_id, self.settings.read_back)
+
+
+def _what_decides(rule: IngressRule) -> tuple[object, ...]:
+    return rule.traffic, str(rule.source), rule.tags.get(EXEMPT)
