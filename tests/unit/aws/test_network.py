@@ -62,6 +62,16 @@ def test_nat_instances_of_every_stack_and_page_are_found() -> None:
     ]
 
 
+def test_an_instance_without_an_ipv4_address_is_no_nat_instance_whatever_its_tag_says() -> None:
+    odd = instance("i-2")
+    del odd["PrivateIpAddress"]
+    answers = {"DescribeInstances": reservations(odd, instance("i-1"))}
+
+    found = Ec2Network(fake_client("ec2", answers)).nat_instances()
+
+    assert [each.instance_id for each in found] == ["i-1"]
+
+
 def test_running_asks_by_filter_so_that_a_vanished_instance_fails_nothing() -> None:
     calls: list[Call] = []
     answers = {"DescribeInstances": reservations(instance("i-1"))}

@@ -187,8 +187,9 @@ def test_a_rule_that_is_gone_already_is_revoked(word: str) -> None:
     [
         (THROTTLED, TransientError),
         (client_error("InternalError", 500), TransientError),
-        (client_error("UnauthorizedOperation", 403), ClientError),
-        (client_error("InvalidGroupId.Malformed"), ClientError),
+        # One group may be denied to us: the others are dealt with all the same.
+        (client_error("UnauthorizedOperation", 403), RuleRefusedError),
+        (client_error("DependencyViolation"), RuleRefusedError),
     ],
 )
 def test_any_other_failure_of_a_revocation_is_told(error: Exception, raised: type) -> None:
@@ -268,6 +269,7 @@ def test_a_rule_that_exists_is_open() -> None:
         ("InvalidPermission.Malformed", "mend what it names"),
         ("TagLimitExceeded", "take one away"),
         ("OperationNotPermitted", "does not permit it"),
+        ("UnauthorizedOperation", "a policy of the organisation denies it"),
     ],
 )
 def test_a_refused_rule_says_what_to_do(word: str, advice: str) -> None:
@@ -282,7 +284,7 @@ def test_a_refused_rule_says_what_to_do(word: str, advice: str) -> None:
 
 @pytest.mark.parametrize(
     ("error", "raised"),
-    [(THROTTLED, TransientError), (client_error("UnauthorizedOperation", 403), ClientError)],
+    [(THROTTLED, TransientError), (client_error("DryRunOperation", 412), ClientError)],
 )
 def test_what_is_no_refusal_of_the_rule_is_not_taken_for_one(
     error: Exception, raised: type
@@ -382,9 +384,17 @@ class TestPrefixLists:
             failing(client_error("AccessDenied", 403)),
             failing(client_error("InvalidPrefixListID.NotFound")),
             failing(client_error("InvalidPrefixListId.NotFound")),
+            failing(client_error("IncorrectState")),
             lambda **_: {"Entries": [{"Cidr": "203.0.113.0/24"}, {"Cidr": "everywhere"}]},
         ],
-        ids=["not shared with us", "denied", "gone", "gone, spelt otherwise", "odd entry"],
+        ids=[
+            "not shared with us",
+            "denied",
+            "gone",
+            "gone, spelt otherwise",
+            "of any kind",
+            "odd entry",
+        ],
     )
     def test_a_list_that_cannot_be_read_is_not_taken_for_an_empty_one(self, answer: Any) -> None:
         answers = self.answers(self.described("pl-1"), entries=answer)
@@ -397,12 +407,4 @@ class TestPrefixLists:
         answers = self.answers(self.described("pl-1"), entries=failing(THROTTLED))
 
         with pytest.raises(TransientError, match="prefix lists are not known"):
-            groups(answers).prefix_lists(["pl-1"])
-
-    def test_a_failure_of_another_kind_rises_as_it_is(self) -> None:
-        answers = self.answers(
-            self.described("pl-1"), entries=failing(client_error("InvalidParameterValue"))
-        )
-
-        with pytest.raises(ClientError, match="InvalidParameterValue"):
             groups(answers).prefix_lists(["pl-1"])

@@ -32,6 +32,8 @@ class Ec2Network:
                 {"Name": "tag-key", "Values": [NAT_TAG]},
                 {"Name": "instance-state-name", "Values": LIVING},
             )
+            # One of a subnet for IPv6 alone has none, and can forward nothing, whoever tagged it.
+            if instance.get("PrivateIpAddress")
         ]
         return tuple(sorted(found, key=lambda instance: instance.instance_id))
 

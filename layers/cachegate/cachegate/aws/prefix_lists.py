@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from cachegate.aws.batches import MOST_VALUES, batches
-from cachegate.aws.failures import code, needed
+from cachegate.aws.failures import is_transient, needed
 from cachegate.domain.ingress import PrefixList, ipv4_network, ipv6_network
 from cachegate.errors import InvalidRuleError
 
@@ -21,16 +21,6 @@ if TYPE_CHECKING:
 
 PAGE = 100  # lists or entries, the most that EC2 sends at once
 AWS = "AWS"  # the owner of AWS's own lists, in place of an account
-# A list of another account that was shared and is no more, or was deleted meanwhile.
-_UNREADABLE = frozenset(
-    {
-        "AccessDenied",
-        "InvalidPrefixListID.NotFound",
-        "InvalidPrefixListId.NotFound",
-        "OperationNotPermitted",
-        "UnauthorizedOperation",
-    }
-)
 
 
 def prefix_lists(ec2: EC2Client, list_ids: Iterable[str]) -> dict[str, PrefixList]:
@@ -69,9 +59,11 @@ def _entries(ec2: EC2Client, list_id: str) -> tuple[Network, ...] | None:
     except InvalidRuleError:
         return None  # what cannot be read is not known: such a list is reported
     except ClientError as error:
-        if code(error) in _UNREADABLE:
-            return None
-        raise
+        if is_transient(error):
+            raise
+        # Whatever AWS says of a list that was deleted, or is shared with us no more: it must not
+        # hide the rules of other groups.
+        return None
 
 
 def _network(cidr: str) -> Network:

@@ -17,10 +17,16 @@ _FULL = (
     "prefix list counts as its maximum of entries; remove a rule, or have the quota raised"
 )
 _RULE_GONE = "the rule is gone: list the rules of its group, an edited one keeps its id"
+_DENIED = (
+    "the function's role does not have this permission (has somebody changed it?), or a policy of "
+    "the organisation denies it"
+)
 _NOT_TAKEN = "EC2 does not take it as it is: mend what it names, and add it by hand"
 # The codes are those of https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html,
 # and others that were seen; EC2 spells some in two ways.
 _ADVICE = {
+    "AccessDenied": _DENIED,
+    "UnauthorizedOperation": _DENIED,
     "RulesPerSecurityGroupLimitExceeded": _FULL,
     "InvalidGroup.NotFound": _GROUP_GONE,
     "InvalidSecurityGroupID.NotFound": _GROUP_GONE,

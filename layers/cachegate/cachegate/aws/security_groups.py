@@ -8,11 +8,12 @@ from botocore.exceptions import ClientError
 
 from cachegate.aws import rule_shapes
 from cachegate.aws.batches import MOST_VALUES, batches
-from cachegate.aws.failures import code, needed
+from cachegate.aws.failures import code, in_words, is_transient, needed
 from cachegate.aws.interfaces import interfaces
 from cachegate.aws.prefix_lists import prefix_lists
 from cachegate.aws.refusals import refuse
 from cachegate.domain.groups import SecurityGroup
+from cachegate.errors import RuleRefusedError
 from cachegate.guard.protocols import Opened
 
 if TYPE_CHECKING:
@@ -93,15 +94,22 @@ class Ec2Groups:
             )
 
     def revoke(self, group_id: str, rule_id: str) -> None:
-        """Ask to remove one ingress rule by its id; one that is gone already is no error."""
-        with needed(f"{rule_id} of {group_id} may still be there"):
+        """Ask to remove one ingress rule by its id; one that is gone already is no error.
+
+        Raise RuleRefusedError for whatever AWS says beside: one group may be denied to us.
+        """
+        subject = f"{rule_id} of {group_id} may still be there"
+        with needed(subject):
             try:
                 self._ec2.revoke_security_group_ingress(
                     GroupId=group_id, SecurityGroupRuleIds=[rule_id]
                 )
             except ClientError as error:
-                if code(error) not in _GONE:
+                if code(error) in _GONE:
+                    return
+                if is_transient(error):
                     raise
+                raise RuleRefusedError(f"{subject}: {in_words(error)}") from error
 
     def open(self, group_id: str, permission: Permission) -> Opened:
         """Ask for one ingress rule; raise RuleRefusedError where AWS does not take it."""

@@ -104,7 +104,10 @@ class Groups(Protocol):
         ...
 
     def revoke(self, group_id: str, rule_id: str) -> None:
-        """Ask to remove one ingress rule by its id; one that is gone already is no error."""
+        """Ask to remove one ingress rule by its id; one that is gone already is no error.
+
+        Raise RuleRefusedError where AWS does not do it.
+        """
         ...
 
     def open(self, group_id: str, permission: Permission) -> Opened:
