@@ -116,7 +116,7 @@ def on_triggers(records: list[dict[str, Any]], actions: GuardActions) -> dict[st
             outlet.write(report_broken(error, settings, asking))
             outlet.count(FAILED)
             return redelivery.hand_back(fewest(asking))
-    return redelivery.hand_back(fewest(asking) if result.failures else ())
+    return redelivery.hand_back(() if result.done else fewest(asking))
 
 
 def report(

@@ -90,7 +90,7 @@ class Room:
 
     def tell(self, result: SweepResult) -> SweepResult:
         self.told.append(result)
-        return replace(result, unsent="no mail today")
+        return replace(result, unpublished=("no bus today",))
 
     def ask(self, *args: Any, **event: Any) -> dict[str, Any]:
         actions = GuardActions(self.world.adapters, self.world.settings, self.tell, lambda _: None)

@@ -30,6 +30,11 @@ class SweepResult:
     unsent: str | None = None  # why the alert was not taken
 
     @property
+    def done(self) -> bool:
+        """Tell whether nothing is left for a retry: each rule dealt with, each removal told."""
+        return not self.failures and not (self.revoked and self.unsent)
+
+    @property
     def standing(self) -> tuple[Finding, ...]:
         """Return the findings whose rules are still there after the pass."""
         gone = {each.rule.rule_id for each in self.revoked}

@@ -37,7 +37,9 @@ def sweep(
     """Run one pass. A rule that cannot be revoked stops no other one.
 
     An error that is none of ours breaks the pass off. What was found is kept, and what was revoked
-    is settled, only after it was told: so the next pass finds it new or pending, and tells it.
+    is settled, only after it was told: so the next pass finds it new or pending, and tells it. An
+    alert that was not taken is no telling of what was revoked: nothing else shows that. Findings
+    are kept all the same, for they stand there, and alarms go by them.
     """
     looked = look(adapters)
     findings = find(looked.view, settings.policy)
@@ -63,7 +65,8 @@ def sweep(
     )
     result = tell(swept)
     _keep(result, adapters, settings)
-    for revocation in (*result.revoked, *late_authors(looked.book, asked.authors)):
+    told = result.revoked if result.unsent is None else ()
+    for revocation in (*told, *late_authors(looked.book, asked.authors)):
         adapters.records.settle(revocation)
     return result
 

@@ -208,6 +208,8 @@ def test_an_alert_that_was_not_sent_is_an_error_and_counted(
     app: Any, world: World, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(world.rest, "send", lambda *_: "AuthorizationError: no")
+    world.set(mode=Mode.OBSERVE)
+    app.wired = app.actions_on(world.adapters, world.settings)
     world.add_rule("tcp 6379", "0.0.0.0/0")
 
     answer = app.handler(batch(world, SCHEDULE), CONTEXT)
@@ -216,7 +218,26 @@ def test_an_alert_that_was_not_sent_is_an_error_and_counted(
     (line,) = [each for each in lines if each.get("message") == "guard pass"]
     assert (line["level"], line["unsent"]) == ("ERROR", "AuthorizationError: no")
     assert [each["AlertsNotSent"] for each in lines if "_aws" in each] == [[1.0]]
-    assert answer == {"batchItemFailures": []}  # the rule is gone: no pass would send it again
+    assert answer == {"batchItemFailures": []}  # the rule stands, and alarms go by that
+
+
+def test_a_removal_of_which_no_alert_was_sent_is_told_again_soon(
+    app: Any, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rule = world.add_rule("tcp 6379", "0.0.0.0/0")
+    with monkeypatch.context() as broken:
+        broken.setattr(world.rest, "send", lambda *_: "InternalError: no")
+        answer = app.handler(batch(world, SCHEDULE), CONTEXT)
+    assert len(answer["batchItemFailures"]) == 1
+    assert world.rest.mails == []
+
+    answer = app.handler(batch(world, SCHEDULE), CONTEXT)
+
+    assert answer == {"batchItemFailures": []}
+    ((_, text),) = world.rest.mails
+    assert rule.rule_id in text
+    app.handler(batch(world, SCHEDULE), CONTEXT)
+    assert len(world.rest.mails) == 1
 
 
 def test_events_that_were_not_taken_are_an_error_of_their_own_and_counted(
