@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cachegate.errors import CachegateError, InvocationError, NotVerifiedError
 from cachegate.guard.advice import AFTERMATH, NEW_ID
+from cachegate.guard.answer_size import fitted
 from cachegate.guard.authors import known_authors
 from cachegate.guard.describe import describe_finding, describe_revocation, describe_rule
 from cachegate.guard.exempt import exempt
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 Answer = dict[str, Any]
 
 EXCUSE = ("owner", "expires", "reason")  # the parts of an exemption
+CUT = {"findings": "left_out", "revocations": "revocations_left_out"}  # the lists without end
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,8 @@ class GuardActions:
             raise InvocationError(f"unknown action {name!a}: one of {', '.join(actions)}")
         action, fields = actions[name]
         _refuse_others(event, fields | {"action"}, name)
-        return action(event)
+        answer = action(event)
+        return fitted(answer, CUT)
 
     def _plan(self, _event: Mapping[str, Any]) -> Answer:
         looked = look(self.adapters)
