@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cachegate.domain.finding import CARVED, MANAGED
+from cachegate.domain.finding import CARVED, MANAGED, Step
 from cachegate.domain.revocation import Author, RevocationState
 from cachegate.errors import NotVerifiedError, RuleRefusedError, TransientError
 from cachegate.guard.revoke import Asked
@@ -105,6 +105,46 @@ def test_rules_that_were_tried_in_vain_do_not_hold_up_the_others(world: World) -
     run(world)
 
     assert stuck.rule_id in world.ec2.held
+    assert free.rule_id not in world.ec2.held
+
+
+def test_a_pass_ends_in_time_and_tells_what_it_did_however_slow_ec2_is(world: World) -> None:
+    world.set_policy(carve_ranges=True)
+    world.ec2.lag, world.ec2.quota = 9.0, 1000
+    for first in range(6000, 6020):
+        world.add_rule(f"tcp {first}-65535", "0.0.0.0/0")
+    world.now += 60.0
+    began = world.now
+
+    result = run(world)
+
+    assert world.now - began < 240.0  # of 300 that the function has
+    assert 0 < len(result.revoked) < 20
+    assert not result.failures
+    waiting = [each for each in result.standing if each.step is Step.WAIT]
+    assert len(result.revoked) + len(waiting) == 20
+    while not all(each.step is Step.REPORT for each in run(world).standing):
+        world.now += 900.0
+    assert len(world.ec2.removed) == 20
+
+
+def test_rules_that_stay_whatever_is_done_leave_time_for_the_others(world: World) -> None:
+    world.set_policy(most_revocations=100)
+    stuck = [world.add_rule("tcp 6379", f"{number}.0.0.0/8") for number in range(11, 31)]
+    ids = {rule.rule_id for rule in stuck}
+
+    def hold(_number: int, name: str, args: tuple[object, ...]) -> None:
+        if name == "groups.revoke" and args[1] in ids:
+            rule = next(each for each in stuck if each.rule_id == args[1])
+            world.ec2.put(rule)
+
+    world.wire.after = hold
+    run(world)
+    run(world)
+    free = world.add_rule("tcp 6380", "41.0.0.0/8")
+
+    run(world)
+
     assert free.rule_id not in world.ec2.held
 
 

@@ -46,6 +46,9 @@ class GuardSettings:
     may_restore: bool = False  # CACHEGATE_MAY_RESTORE, or the mode enforce: may rules be given back
     retry: float = 10.0  # CACHEGATE_RETRY: before a failed pass is tried again first; see retry.py
     read_back: float = 10.0  # CACHEGATE_READ_BACK: how long EC2 may go on showing a revoked rule
+    # CACHEGATE_WORK: after so long a pass begins no further revocation. EC2 may be slow to show
+    # each step of one, and a function that Lambda ends tells nobody what it did.
+    work: float = 150.0
     resolve_deadline: float = 3.0  # CACHEGATE_RESOLVE_DEADLINE
 
     @property

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from cachegate.domain.finding import Step
 from cachegate.domain.revocation import RevocationState
 from cachegate.errors import CachegateError
 from cachegate.guard.authors import known_authors, late_authors
@@ -42,17 +43,22 @@ def sweep(
     are kept all the same, for they stand there, and alarms go by them.
     """
     looked = look(adapters)
-    findings = find(looked.view, settings.policy)
+    found = find(looked.view, settings.policy)
     authors = {**known_authors(looked.book), **asked.authors}
     kept = {each.rule.rule_id: each for each in looked.view.revocations}
     revoker = Revoker(adapters, settings, replace(asked, authors=authors), kept)
     revoked: list[Revocation] = []
     failures: dict[str, CachegateError] = {}
-    for rule_id, carry_out in _work(looked, findings, revoker):
+    late: set[str] = set()
+    for rule_id, carry_out in _work(looked, found, revoker):
+        if adapters.clock() - looked.view.at >= settings.work:
+            late.add(rule_id)
+            continue
         try:
             revoked.append(carry_out())
         except CachegateError as error:
             failures[rule_id] = error
+    findings = tuple(_left(each) if each.rule.rule_id in late else each for each in found)
     swept = SweepResult(
         looked=looked,
         findings=findings,
@@ -74,7 +80,10 @@ def sweep(
 def _work(
     looked: Looked, findings: tuple[Finding, ...], revoker: Revoker
 ) -> Iterator[tuple[str, Callable[[], Revocation]]]:
-    """Yield what there is to do: what a pass that broke off left unproved comes first."""
+    """Yield what there is to do: what a pass that broke off left unproved comes first.
+
+    What was tried in vain comes last: it may take all the time that there is.
+    """
     pending = {
         each.rule.rule_id: each
         for each in looked.view.revocations
@@ -84,9 +93,16 @@ def _work(
     gone = pending.keys() - there
     for rule_id in sorted(gone):
         yield rule_id, partial(revoker.prove, pending[rule_id])
-    for finding in findings if revoker.settings.enforces else ():
+    acting = findings if revoker.settings.enforces else ()
+    for finding in sorted(acting, key=lambda each: each.rule.rule_id in pending):
         if finding.step.acts and finding.rule.rule_id not in gone:
             yield finding.rule.rule_id, partial(revoker.carry_out, finding)
+
+
+def _left(finding: Finding) -> Finding:
+    """Leave a rule to a later pass, for want of time."""
+    reason = f"this pass had no time left for it; {finding.reason}"
+    return replace(finding, step=Step.WAIT, reason=reason, carved=(), paths=())
 
 
 def _keep(result: SweepResult, adapters: GuardAdapters, settings: GuardSettings) -> None:
