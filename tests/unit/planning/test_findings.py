@@ -572,6 +572,21 @@ def test_the_gravest_go_first_and_the_rest_waits() -> None:
     assert "one pass revokes 1 rules at most" in found[1].reason
 
 
+def test_who_adds_rule_after_rule_to_one_group_keeps_no_other_group_waiting() -> None:
+    many = [
+        rule(f"tcp {6000 + number}-6379 0.0.0.0/0", number=number, group="sg-1")
+        for number in range(8)
+    ]
+    one = rule("tcp 6379 0.0.0.0/0", number=9, group="sg-2")
+    seen = view(
+        [*many, one], groups=(group(), group("sg-2")), caches=(cache(), cache("other", "sg-2"))
+    )
+
+    found = find(seen, policy(most_revocations=2))
+
+    assert [each.rule.rule_id for each in found if each.step.acts] == ["sgr-0", "sgr-9"]
+
+
 def test_what_waits_changes_nothing_yet() -> None:
     texts = ["tcp 6379 ::/0", "tcp 6000-7000 0.0.0.0/0"]
     by = policy(most_revocations=1, carve_ranges=True, add_own_path=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -133,10 +133,20 @@ def _decided(finding: Finding, past: Past, policy: GuardPolicy) -> Finding:
 
 
 def _capped(findings: Sequence[Finding], most: int, tried: Collection[str]) -> Iterator[Finding]:
-    """Let the gravest act; those that a former pass tried in vain come after all others."""
-    acting = [finding.rule.rule_id for finding in findings if finding.step.acts]
-    acting.sort(key=lambda rule_id: rule_id in tried)
-    waiting = set(acting[most:])
+    """Let the gravest act, and of the equally grave a first one of each group before any second.
+
+    So whoever goes on adding rules to one group does not keep those of others waiting. Those that
+    a former pass tried in vain come after all others.
+    """
+    turns: Counter[str] = Counter()
+    acting: list[tuple[bool, int, int, str]] = []
+    for finding in findings:
+        if finding.step.acts:
+            rule_id, group_id = finding.rule.rule_id, finding.group.group_id
+            turns[group_id] += 1
+            gravity = _GRAVEST_FIRST.index(finding.severity)
+            acting.append((rule_id in tried, gravity, turns[group_id], rule_id))
+    waiting = {rule_id for *_, rule_id in sorted(acting)[most:]}
     for finding in findings:
         if finding.rule.rule_id not in waiting:
             yield finding
