@@ -88,11 +88,15 @@ def _revoked(result: SweepResult) -> _Section:
 
 def _open(result: SweepResult) -> Iterator[_Section]:
     """Yield the rules that should be gone and are not, as far as that is new."""
-    fresh = [finding for finding in result.fresh if finding in result.standing]
+    standing = {finding.rule.rule_id for finding in result.standing}  # of thousands, perhaps
+    fresh = [finding for finding in result.fresh if finding.rule.rule_id in standing]
     failed = [each for each in fresh if each.rule.rule_id in result.failures]
     refused = [each for each in fresh if each.step is Step.REFUSE]
-    left = [each for each in fresh if each.step.acts or each.step is Step.WAIT]
-    left = [each for each in left if each not in failed]
+    left = [
+        each
+        for each in fresh
+        if (each.step.acts or each.step is Step.WAIT) and each.rule.rule_id not in result.failures
+    ]
     yield _Section(
         "ingress rule could not be revoked and is OPEN",
         "ingress rules could not be revoked and are OPEN",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import time
 from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -330,3 +331,17 @@ def test_no_text_of_a_stranger_makes_a_line_of_its_own(world: World) -> None:
     assert f"{rule.rule_id} in {GROUP} (web ALL IS WELL [2J , vpc-1)" in found.text.splitlines()
     assert not any(line.startswith("ALL IS WELL") for line in found.text.splitlines())
     assert all(char.isprintable() or char == "\n" for char in found.text)
+
+
+def test_the_alert_of_thousands_of_rules_takes_seconds(world: World) -> None:
+    world.set(mode=Mode.OBSERVE)
+    for number in range(8_000):
+        world.add_rule(f"tcp 6379-{number + 7_000}", "0.0.0.0/0")
+    began = time.process_time()
+
+    found = alert(world)
+
+    # Two, on a slow core; where each finding is compared with each it is half a minute.
+    assert time.process_time() - began < 12.0
+    assert found is not None
+    assert "8000 ingress rules are OPEN" in found.subject
