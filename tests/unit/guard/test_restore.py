@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
@@ -485,3 +486,16 @@ def test_nothing_but_our_errors_comes_out_of_a_refusal(world: World) -> None:
         world.wire.fail("groups.open", error)
         with pytest.raises(CachegateError):
             restore(world, rule, force=True)
+
+
+def test_among_thousands_of_findings_it_is_decided_in_seconds(world: World) -> None:
+    gone = revoked(world)
+    world.ec2.quota = 10_000
+    for last in range(7_000, 13_000):
+        world.add_rule(f"tcp 6379-{last}", "0.0.0.0/0")
+    began = time.process_time()
+
+    with pytest.raises(InvocationError, match="revoke again at once"):
+        restore(world, gone)
+
+    assert time.process_time() - began < 12.0

@@ -113,7 +113,8 @@ class Restorer:
         before = self._acting(find(view, self.settings.policy))
         opened = open_lists([wanted], self.adapters.groups)
         after = find(replace(view, rules=(*view.rules, *opened)), self.settings.policy)
-        fresh = [each for each in after if each.rule.rule_id in self._acting(after) - before]
+        driven_out = self._acting(after) - before
+        fresh = [each for each in after if each.rule.rule_id in driven_out]
         if fresh:
             told = "; ".join(f"{each.rule.rule_id}: {each.judgement.reason}" for each in fresh)
             raise InvocationError(
