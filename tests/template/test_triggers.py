@@ -163,3 +163,46 @@ def test_a_call_that_makes_no_ingress_wider_is_not_heard(call: str) -> None:
 
     event["detail"]["eventName"] = call
     assert heard_by(event) == []
+
+
+@pytest.mark.parametrize(
+    ("service", "call"),
+    [
+        *(
+            ("ec2", call)
+            for call in (
+                "AuthorizeSecurityGroupIngress",
+                "ModifySecurityGroupRules",
+                "ModifyManagedPrefixList",
+                "RestoreManagedPrefixListVersion",
+                "RunInstances",
+                "CreateNetworkInterface",
+                "AttachNetworkInterface",
+                "ModifyNetworkInterfaceAttribute",
+                "ModifyInstanceAttribute",
+                "AssociateAddress",
+                "AssociateSecurityGroupVpc",
+            )
+        ),
+        *(
+            ("elasticache", call)
+            for call in (
+                "CreateCacheCluster",
+                "ModifyCacheCluster",
+                "CreateReplicationGroup",
+                "ModifyReplicationGroup",
+                "CreateServerlessCache",
+                "ModifyServerlessCache",
+            )
+        ),
+    ],
+)
+def test_each_call_that_may_make_a_rule_dangerous_is_heard(service: str, call: str) -> None:
+    event = guard_event("authorize-ingress")
+    event["source"] = f"aws.{service}"
+    event["detail"] |= {"eventSource": f"{service}.amazonaws.com", "eventName": call}
+
+    assert set(heard_by(event)) & set(GUARD)
+
+    event["detail"]["errorCode"] = "Client.UnauthorizedOperation"
+    assert not set(heard_by(event)) & set(GUARD)

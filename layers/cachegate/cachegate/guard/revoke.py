@@ -79,7 +79,7 @@ class Revoker:
                 now = replace(rule, source=judged.source)  # with the entries of a prefix list
                 return replace(finding, judgement=replace(finding.judgement, rule=now))
         # Somebody removed it first: what it kept open beside the caches' ports is closed for good.
-        return replace(finding, carved=())
+        return replace(finding, carved=(), reason="it was gone already when its turn came")
 
     def _record_of(self, finding: Finding) -> Revocation:
         """Make the undo record; what asked for it first stays in it when a later pass does it."""

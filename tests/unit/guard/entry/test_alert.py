@@ -313,6 +313,23 @@ def test_the_longest_names_make_an_alert_that_sns_takes(world: World) -> None:
     assert "and 196 more" in found.text  # caches of one paragraph
 
 
+def test_of_a_rule_that_was_gone_already_nothing_is_said_to_be_opened(world: World) -> None:
+    world.set_policy(carve_ranges=True)
+    rule = world.add_rule("tcp 6000-7000", "0.0.0.0/0")
+
+    def remove(_number: int, name: str, _args: object) -> None:
+        if name == "network.nat_instances":  # late in the look
+            world.ec2.take(rule.rule_id)
+
+    world.wire.before = remove
+
+    told = text(world)
+
+    assert "it was gone already when its turn came" in told
+    assert "opened instead" not in told
+    assert "stays open" not in told
+
+
 def test_no_text_of_a_stranger_makes_a_line_of_its_own(world: World) -> None:
     name = "web\n\nALL IS WELL\r\x1b[2J\u202e"
     world.ec2.known[GROUP] = replace(world.ec2.known[GROUP], name=name)
