@@ -10,7 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cachegate.domain.body import LONGEST_WORD
-from cachegate.domain.guard_trigger import Call, read_guard_cause
+from cachegate.domain.call import Call
+from cachegate.domain.guard_trigger import read_guard_cause
 from cachegate.domain.revocation import Author
 from cachegate.domain.trigger import Cause, CauseKind
 

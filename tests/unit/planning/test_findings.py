@@ -493,7 +493,7 @@ def test_the_last_that_would_cut_us_off_opens_the_way_and_no_other() -> None:
 
     found = find(view(texts, instances=(nat(),)), policy(add_own_path=True))
 
-    assert [len(each.paths) for each in found] == [0, 0, 1, 0]
+    assert [len(each.paths) for each in found] == [0, 0, 0, 1]
     assert all(each.step.acts for each in found)
 
 
@@ -628,13 +628,19 @@ def test_ways_are_named_in_the_same_order_whatever_the_order_of_caches_and_insta
     assert find(seen, POLICY) == find(mixed, POLICY)
 
 
+def test_of_equally_grave_rules_those_that_admit_more_go_first() -> None:
+    seen = view(["tcp 6379 16.0.0.0/8", "tcp 6379 0.0.0.0/0"])
+
+    assert steps(seen, policy(most_revocations=1)) == {"sgr-0": "wait", "sgr-1": "revoke"}
+
+
 def test_a_rule_that_two_pages_list_is_one_finding() -> None:
     twice = ["tcp 6379 13.0.0.0/9", "tcp 6379 14.0.0.0/9", "tcp 6379 0.0.0.0/0"]
     rules = [rule(text, number=number) for number, text in enumerate(twice)]
 
     found = find(view([*rules, *rules], instances=(nat(),)), policy(add_own_path=True))
 
-    assert [each.rule.rule_id for each in found] == ["sgr-0", "sgr-2"]
+    assert [each.rule.rule_id for each in found] == ["sgr-2", "sgr-0"]
 
 
 def test_the_evidence_goes_into_the_finding() -> None:

@@ -9,10 +9,10 @@ published.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cachegate.domain.body import bus_event, fields, opened, word
+from cachegate.domain.call import Call
 from cachegate.domain.revocation import Author
 from cachegate.domain.trigger import Cause, CauseKind
 
@@ -24,16 +24,6 @@ if TYPE_CHECKING:
 _SOURCES = frozenset({"aws.ec2", "aws.elasticache"})
 _NAMED = 3  # rules of a call that a log names
 _RULE = re.compile(r"sgr-[0-9a-z]{1,32}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """Who made a call, how it ended, and of which rules it tells."""
-
-    who: str = ""  # ARN of the user or session; of an AWS service its name
-    role: str = ""  # ARN of the role, where the session is a role's
-    error: str = ""  # CloudTrail's error code; empty where the call succeeded
-    authors: Mapping[str, Author] = field(default_factory=dict)  # by rule that it added or changed
 
 
 def read_guard_cause(body: str) -> Cause:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cachegate.domain.body import BusEvent
-    from cachegate.domain.guard_trigger import Call
+    from cachegate.domain.call import Call
 
 _COMMAND = "EC2 Command Invocation Status-change Notification"
 _STATE = "EC2 Instance State-change Notification"

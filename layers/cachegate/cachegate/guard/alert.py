@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cachegate.domain.finding import Severity, Step
+from cachegate.domain.judgement import Verdict
 from cachegate.guard.advice import AFTERMATH, NEW_ID
 from cachegate.guard.alert_item import of_finding, of_revocation
 from cachegate.guard.commands import exempt_command, restore_command, revoke_command
@@ -47,6 +48,7 @@ class _Section:
     items: Sequence[Item]
     urgent: bool = False  # comes before what is done
     by_hand: bool = False  # a person may revoke it, and nobody else will
+    excused: bool = False  # somebody answers for it
 
     @property
     def title(self) -> str:
@@ -68,8 +70,8 @@ def alert_of(result: SweepResult, settings: GuardSettings) -> Alert | None:
     parts = [f"{in_short}\n{where}", *_paragraphs(sections, everything)]
     if done.items:
         parts += _of_revoking(done, result, settings)
-    if open_now:
-        parts += _of_open(open_now, result, settings)
+    if unexcused := [section for section in open_now if not section.excused]:
+        parts += _of_open(unexcused, result, settings)
     subject = f"{_sender(settings)}: {in_short}"
     return Alert(subject=subject[:LONGEST_SUBJECT], text="\n\n".join([*parts, RUNBOOK]) + "\n")
 
@@ -87,7 +89,7 @@ def _revoked(result: SweepResult) -> _Section:
 
 
 def _open(result: SweepResult) -> Iterator[_Section]:
-    """Yield the rules that should be gone and are not, as far as that is new."""
+    """Yield the rules that are too wide and still there, as far as that is new."""
     standing = {finding.rule.rule_id for finding in result.standing}  # of thousands, perhaps
     fresh = [finding for finding in result.fresh if finding.rule.rule_id in standing]
     failed = [each for each in fresh if each.rule.rule_id in result.failures]
@@ -118,6 +120,18 @@ def _open(result: SweepResult) -> Iterator[_Section]:
         f"ingress rules {many}",
         _items(left, result),
         by_hand=not result.enforces,
+    )
+    # Also where an exempted rule was edited: it keeps its tag.
+    excused = [
+        each
+        for each in fresh
+        if each.step is Step.EXEMPT and each.judgement.verdict is Verdict.REVOKE
+    ]
+    yield _Section(
+        "ingress rule is OPEN by an exemption",
+        "ingress rules are OPEN by exemptions",
+        _items(excused, result),
+        excused=True,
     )
 
 

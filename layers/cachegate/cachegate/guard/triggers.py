@@ -10,7 +10,7 @@ from cachegate.heed import Heeded
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cachegate.domain.guard_trigger import Call
+    from cachegate.domain.call import Call
     from cachegate.domain.revocation import Author
     from cachegate.triggers import Trigger
 

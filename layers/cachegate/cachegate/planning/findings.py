@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cachegate.domain.finding import Finding, Severity, Step, Use
-from cachegate.domain.judgement import Verdict
+from cachegate.domain.judgement import SourceClass, Verdict
 from cachegate.domain.revocation import RevocationState
 from cachegate.planning.carving import beside, beside_in_words
 from cachegate.planning.exemption import excuse
@@ -27,6 +27,13 @@ if TYPE_CHECKING:
     from cachegate.domain.judgement import Judgement
 
 _GRAVEST_FIRST = tuple(reversed(Severity))
+_WIDEST_FIRST = (
+    SourceClass.WORLD,
+    SourceClass.WIDE,
+    SourceClass.UNION,
+    SourceClass.UNREADABLE,
+    SourceClass.SPILL,
+)
 
 
 def find(view: GuardView, policy: GuardPolicy) -> tuple[Finding, ...]:
@@ -54,8 +61,14 @@ def find(view: GuardView, policy: GuardPolicy) -> tuple[Finding, ...]:
     return tuple(_capped(kept, policy.most_revocations, tried))
 
 
-def _order(finding: Finding) -> tuple[int, str, str]:
-    return _GRAVEST_FIRST.index(finding.severity), finding.group.group_id, finding.rule.rule_id
+def _order(finding: Finding) -> tuple[int, int, str, str]:
+    source_class = finding.judgement.source_class
+    return (
+        _GRAVEST_FIRST.index(finding.severity),
+        _WIDEST_FIRST.index(source_class) if source_class in _WIDEST_FIRST else len(_WIDEST_FIRST),
+        finding.group.group_id,
+        finding.rule.rule_id,
+    )
 
 
 def _judged(

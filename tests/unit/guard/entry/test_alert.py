@@ -20,7 +20,7 @@ from cachegate.guard.alert import LONGEST_SUBJECT, MOST, RUNBOOK, Alert, alert_o
 from cachegate.guard.revoke import Asked
 from cachegate.guard.settings import Mode
 from cachegate.guard.sweep import sweep
-from tests.unit.guard.fakes import GROUP
+from tests.unit.guard.fakes import GROUP, read_source
 
 if TYPE_CHECKING:
     from cachegate.domain.ingress import IngressRule
@@ -259,7 +259,7 @@ def test_no_command_revokes_by_hand_what_has_to_wait_for_a_person_or_a_pass(worl
     [
         ("tcp 6379", "203.0.113.7/32", {}),  # allowed
         ("tcp 22", "0.0.0.0/0", {}),  # for a person to judge
-        ("tcp 6379", "0.0.0.0/0", {"cachegate:exempt": "ops|2027-12-31|a migration"}),
+        ("tcp 22", "0.0.0.0/0", {"cachegate:exempt": "ops|2027-12-31|a migration"}),
     ],
 )
 def test_what_nobody_has_to_act_on_sends_nothing(
@@ -268,6 +268,23 @@ def test_what_nobody_has_to_act_on_sends_nothing(
     world.add_rule(traffic, source, **tags)
 
     assert alert(world) is None
+
+
+def test_an_exemption_is_told_once_and_again_where_its_rule_was_widened(world: World) -> None:
+    excuse = {"cachegate:exempt": "ops|2027-12-31|a migration"}
+    rule = world.add_rule("tcp 6379", "13.0.0.0/8", **excuse)
+    first = alert(world)
+    assert first is not None
+    assert "1 ingress rule is OPEN by an exemption" in first.text
+    assert "ops answers for it through 2027-12-31: a migration" in first.text
+    assert "TO LEAVE" not in first.text
+    assert alert(world) is None
+
+    world.ec2.held[rule.rule_id] = replace(rule, source=read_source("0.0.0.0/0"))
+
+    again = alert(world)
+    assert again is not None
+    assert "0.0.0.0/0" in again.subject
 
 
 def test_of_many_rules_the_gravest_twenty_are_named_and_the_rest_is_counted(world: World) -> None:
