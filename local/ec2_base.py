@@ -8,13 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from moto.core.utils import aws_api_matches
 from moto.ec2.exceptions import EC2ClientError, InvalidParameterValue
 from moto.ec2.responses._base_response import EC2BaseResponse
 
 from local.elasticache import page_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 
 @dataclass(slots=True)
@@ -55,7 +56,26 @@ class Ec2Answers(EC2BaseResponse):
             )
 
 
+def named_by(values: Iterable[str]) -> Callable[[str], bool]:
+    """Return what tells whether a filter with these values takes an id.
+
+    moto tries each value on each resource as a pattern, which takes seconds for 200 values; only
+    those with a wildcard are patterns
+    (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html).
+    """
+    known = frozenset(values)
+    patterns = [each for each in known if not {"*", "?"}.isdisjoint(each)]
+    if not patterns:
+        return known.__contains__
+    return lambda name: name in known or any(aws_api_matches(each, name) for each in patterns)
+
+
 def tag_set(resource: Any) -> list[dict[str, str]]:
     """Return the tags of a resource of moto's, as EC2 prints them."""
+    return [{"Key": each["key"], "Value": each["value"]} for each in own_tags(resource)]
+
+
+def own_tags(resource: Any) -> list[dict[str, str]]:
+    """Return the tags of a resource as moto keeps them; it looks through those of all resources."""
     tags: dict[str, str] = resource.ec2_backend.tags.get(resource.id, {})
-    return [{"Key": key, "Value": value} for key, value in tags.items()]
+    return [{"key": key, "value": value} for key, value in tags.items()]

@@ -9,7 +9,7 @@ from moto.ec2.models.elastic_network_interfaces import NetworkInterface
 from moto.ec2.responses.elastic_network_interfaces import ElasticNetworkInterfaces
 from moto.ec2.responses.instances import InstanceResponse
 
-from local.ec2_base import Ec2Answers
+from local.ec2_base import Ec2Answers, named_by
 
 _PRIMARY = "Primary network interface"  # moto's description of what it makes for an instance
 
@@ -66,11 +66,17 @@ class InterfaceAnswers(Ec2Answers, ElasticNetworkInterfaces, InstanceResponse):
     """Network interfaces."""
 
     def describe_network_interfaces(self) -> ActionResult:
-        """Answer DescribeNetworkInterfaces in pages."""
+        """Answer DescribeNetworkInterfaces in pages; one of its groups is enough for a filter."""
         self.error_on_dryrun()
-        interfaces = self.ec2_backend.get_all_network_interfaces(
-            self._get_param("NetworkInterfaceIds", []), self._filters_from_querystring()
-        )
+        filters = self._filters_from_querystring()
+        wanted = named_by(filters.pop("group-id", ["*"]))
+        interfaces = [
+            interface
+            for interface in self.ec2_backend.get_all_network_interfaces(
+                self._get_param("NetworkInterfaceIds", []), filters
+            )
+            if any(wanted(group.id) for group in interface.group_set)
+        ]
         page, token = self._page(interfaces, 5, 1000)
         return ActionResult({"NetworkInterfaces": page, "NextToken": token})
 

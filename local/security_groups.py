@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html#secur
 from __future__ import annotations
 
 import time
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from moto.core.responses import ActionResult, EmptyResult
@@ -22,15 +23,16 @@ from moto.ec2.exceptions import (
 from moto.ec2.responses.security_groups import SecurityGroups
 from moto.ec2.responses.tags import TagResponse
 
-from local.ec2_base import Ec2Answers
+from local.ec2_base import Ec2Answers, named_by
 from local.prefix_lists import prefix_list, weight
 from local.security_group_rules import Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 QUOTA = 60  # rules of a group, IPv4 and IPv6 counted apart
-_FILTERS = {"group-id", "security-group-rule-id"}
+# What filters of rules by name look at.
+_FILTERS = {"group-id": attrgetter("group_id"), "security-group-rule-id": attrgetter("id")}
 
 
 class SecurityGroupAnswers(Ec2Answers, SecurityGroups, TagResponse):
@@ -41,11 +43,17 @@ class SecurityGroupAnswers(Ec2Answers, SecurityGroups, TagResponse):
 
     def describe_security_groups(self) -> ActionResult:
         """Answer DescribeSecurityGroups in pages."""
-        groups = self.ec2_backend.describe_security_groups(
-            group_ids=self._get_param("GroupIds", []),
-            groupnames=self._get_param("GroupNames", []),
-            filters=self._filters_from_querystring(),
-        )
+        filters = self._filters_from_querystring()
+        wanted = named_by(filters.pop("group-id", ["*"]))
+        groups = [
+            group
+            for group in self.ec2_backend.describe_security_groups(
+                group_ids=self._get_param("GroupIds", []),
+                groupnames=self._get_param("GroupNames", []),
+                filters=filters,
+            )
+            if wanted(group.id)
+        ]
         page, token = self._page(groups, 5, 1000)
         return ActionResult({"SecurityGroups": page, "NextToken": token})
 
@@ -56,7 +64,12 @@ class SecurityGroupAnswers(Ec2Answers, SecurityGroups, TagResponse):
         for name in filters:
             if name not in _FILTERS and not name.startswith("tag:"):
                 raise InvalidParameterValue(f"The filter '{name}' is invalid")
-        rules = [rule for rule in self._shown() if rule.matches_filters(filters)]
+        rules = self._shown()
+        for name in _FILTERS.keys() & filters:
+            asked, named = named_by(filters.pop(name)), _FILTERS[name]
+            rules = [rule for rule in rules if asked(named(rule))]
+        if filters:
+            rules = [rule for rule in rules if rule.matches_filters(filters)]
         wanted = self._get_param("SecurityGroupRuleIds", [])
         if wanted:
             known = {rule.id: rule for rule in rules}
@@ -65,8 +78,7 @@ class SecurityGroupAnswers(Ec2Answers, SecurityGroups, TagResponse):
                     raise InvalidSecurityGroupRuleIdNotFoundError(rule_id)
             rules = [known[rule_id] for rule_id in wanted]
         page, token = self._page(rules, 5, 1000)
-        shapes = [self._shape(rule) for rule in page]
-        return ActionResult({"SecurityGroupRules": shapes, "NextToken": token})
+        return ActionResult({"SecurityGroupRules": self._shapes(page), "NextToken": token})
 
     def authorize_security_group_ingress(self) -> ActionResult:
         """Answer AuthorizeSecurityGroupIngress."""
@@ -80,8 +92,7 @@ class SecurityGroupAnswers(Ec2Answers, SecurityGroups, TagResponse):
         group.ingress_rules = [*group.ingress_rules, *rules]
         for rule in rules:
             rule.add_tags(tags)
-        shapes = [self._shape(rule) for rule in rules]
-        return ActionResult({"Return": True, "SecurityGroupRules": shapes})
+        return ActionResult({"Return": True, "SecurityGroupRules": self._shapes(rules)})
 
     def revoke_security_group_ingress(self) -> ActionResult:
         """Answer RevokeSecurityGroupIngress, by ids or by what rules admit.
@@ -154,9 +165,9 @@ class SecurityGroupAnswers(Ec2Answers, SecurityGroups, TagResponse):
         late = [rule for gone, rule in self.gone if gone > since]
         return [*(rule for group in self._groups() for rule in _rules(group)), *late]
 
-    def _shape(self, rule: Rule) -> dict[str, Any]:
-        group = self.ec2_backend.get_security_group_from_id(rule.group_id)
-        return rule.shape(group.owner_id if group else self.current_account)
+    def _shapes(self, rules: Iterable[Rule]) -> list[dict[str, Any]]:
+        owners = {group.id: group.owner_id for group in self._groups()}
+        return [rule.shape(owners.get(rule.group_id, self.current_account)) for rule in rules]
 
     def _group(self) -> Any:
         """Return the group that a request changes."""

@@ -558,6 +558,42 @@ def test_an_interface_of_a_service_shows_its_maker(
     ec2.delete_network_interface(NetworkInterfaceId=made)
 
 
+def test_an_interface_is_found_by_any_of_its_groups_whatever_others_are_asked_for(
+    ec2: Any, network: Network, group: str
+) -> None:
+    groups = [group, network.nat_group, network.cache_group]
+    made = network.place_interface(makers.UNKNOWN, groups[:2])
+
+    def found(*values: str) -> bool:
+        filters = [{"Name": "group-id", "Values": list(values)}]
+        answer = ec2.describe_network_interfaces(Filters=filters)
+        return made in {each["NetworkInterfaceId"] for each in answer["NetworkInterfaces"]}
+
+    assert found(group)
+    assert found(group, network.cache_group)
+    assert found("sg-none", network.nat_group)
+    assert found(f"{group[:-2]}*")
+    assert not found(network.cache_group, "sg-none")
+    ec2.delete_network_interface(NetworkInterfaceId=made)
+
+
+def test_a_filter_by_id_takes_several_and_wildcards(ec2: Any, group: str) -> None:
+    rule = admit_one(ec2, group)
+
+    def found(name: str, *values: str) -> set[str]:
+        answer = ec2.describe_security_group_rules(Filters=[{"Name": name, "Values": list(values)}])
+        return {each["SecurityGroupRuleId"] for each in answer["SecurityGroupRules"]}
+
+    assert rule in found("group-id", "sg-none", group)
+    assert rule in found("group-id", f"{group[:-1]}?")
+    assert found("security-group-rule-id", "sgr-none", rule) == {rule}
+    assert found("security-group-rule-id", f"{rule[:-2]}??") == {rule}
+    assert found("security-group-rule-id", rule[:-1]) == set()
+    wanted = [{"Name": "group-id", "Values": [f"*{group[3:]}", "sg-none"]}]
+    (only,) = ec2.describe_security_groups(Filters=wanted)["SecurityGroups"]
+    assert only["GroupId"] == group
+
+
 def test_interfaces_come_in_pages_and_by_who_made_them(
     ec2: Any, network: Network, group: str
 ) -> None:
