@@ -46,7 +46,7 @@ test-faults: setup ## Ten thousand random sequences of faults over the whole pas
 bench: setup packages ## Measure everything side by side and write docs/benchmarks.md
 	@$(PY) -m local.sandbox $(PY) -m benchmarks
 
-bench-quick: setup packages ## The same in two minutes, without writing the page
+bench-quick: setup packages ## The same in three minutes, without writing the page
 	@$(PY) -m local.sandbox $(PY) -m benchmarks --quick
 
 check: setup build .venv-checkov/ready ## Format, lint, types, unit tests, template with cfn-lint and checkov: a minute once set up, no root

@@ -14,7 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import calls, events, judging, planning, updates
+from benchmarks import calls, events, judging, planning, sweeps, updates
+from cachegate.aws.batches import MOST_VALUES
+from cachegate.aws.security_groups import PAGE as RULES_PAGE
 from local import sandbox
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ ROOT = Path(__file__).parents[1]
 UPDATE_SIZES = (1, 50, 500, 5000)
 PLAN_SIZES = (3, 30, 300, 500, 5000)
 CALL_SIZES = (3, 30, 300)
+SWEEP_SIZES = (3, 30, 300, 2500)
 EVENTS = 100
 EVENTS_EXPLAINED = """\
 Moves of one node of three among six, each by one event on the bus; nothing else asks for a pass.
@@ -36,6 +39,12 @@ AWS's own delays (an event's way, the delivery of a command) are not in it."""
 CALLS_EXPLAINED = """\
 Of a pass that finds nothing new. Caches and network are asked by the page, of 100 clusters or
 1,000 interfaces. A command counts as several calls, since its result is waited for."""
+SWEPT_EXPLAINED = """\
+Of a pass of the guard that finds nothing new, over groups of {rules} ingress rules, one of which
+is reported; {groups} groups belong to one cache and one function. Groups, rules and interfaces are
+asked for {batch} groups at a time, rules by the page of {page:,}, egress among them, caches and
+records by the page. Each managed prefix list that a rule names would cost one call more, or one
+for 100 entries: EC2 gives them by the list."""
 JUDGE_SIZES = (25, 250, 2500)  # groups: the last is EC2's default quota for an account's Region
 UPDATES_EXPLAINED = """\
 The agent's rows are its `elapsed_ms`: everything but the start of Python and the probe of targets,
@@ -45,8 +54,8 @@ theirs. The goal for the first apply of 500 forwards with nftables is below 100 
 here."""
 JUDGING_EXPLAINED = """\
 Groups of 60 rules (EC2's default quota) as columns, pure Python, CPU time of one core. Goal:
-2,500 groups in seconds. Their rules take {held:.0f} MB as Python values, and judging them adds
-{added:.0f} MB at most."""
+2,500 groups in seconds. Their rules take {held:.0f} MB as Python values, judging them adds
+{judging:.0f} MB at most, and all that a pass of the guard decides about them {finding:.0f} MB."""
 
 
 def main(arguments: list[str]) -> int:
@@ -60,6 +69,7 @@ def main(arguments: list[str]) -> int:
     quick = "--quick" in arguments
     print("AWS calls ...", flush=True)
     called = calls.measure(CALL_SIZES)
+    swept = sweeps.measure((3, 300) if quick else SWEEP_SIZES)
     print("planning ...", flush=True)
     planned = planning.measure(PLAN_SIZES, 3 if quick else 11)
     print("updates ...", flush=True)
@@ -70,7 +80,7 @@ def main(arguments: list[str]) -> int:
     noticed = events.measure(5 if quick else EVENTS)
     for rows in (planned, updated, judged, noticed):
         rows.save(ROOT / "build" / "benchmarks")
-    page = report(planned, updated, judged, noticed, called)
+    page = report(planned, updated, judged, noticed, called, swept)
     print(page)
     if not quick:
         (ROOT / "docs" / "benchmarks.md").write_text(page)
@@ -83,6 +93,7 @@ def report(
     judged: Rows,
     noticed: Rows,
     called: Mapping[int, Mapping[str, int]],
+    swept: Mapping[int, Mapping[str, int]],
 ) -> str:
     """Return the page."""
     swap = "agent, nftables: of that, the kernel's transaction"
@@ -101,8 +112,10 @@ def report(
          "at most 10 (linear)"),
         ("judging mixed rules: 2,500 groups to 250",
          judged.ratio(judging.MIXED, 2500, judging.MIXED, 250), "about 10 (linear)"),
+        ("all decisions of the guard: 2,500 groups to 250",
+         judged.ratio(judging.FINDING, 2500, judging.FINDING, 250), "about 10 (linear)"),
     ]  # fmt: skip
-    held, added = judging.memory(JUDGE_SIZES[-1])
+    held, judging_adds, finding_adds = judging.memory(JUDGE_SIZES[-1])
     first = updated.medians()["agent, nftables: first apply"][500]
     lines = [
         "# Benchmarks",
@@ -130,9 +143,18 @@ def report(
         "",
         "## AWS calls of a pass",
         "",
-        calls.markdown(called),
+        calls.markdown(called, calls.GROUPS.values()),
         "",
         CALLS_EXPLAINED,
+        "",
+        calls.markdown(swept, sweeps.ROWS.values(), "groups"),
+        "",
+        SWEPT_EXPLAINED.format(
+            rules=sweeps.RULES_A_GROUP,
+            groups=sweeps.GROUPS_A_CACHE,
+            batch=MOST_VALUES,
+            page=RULES_PAGE,
+        ),
         "",
         "## Planning",
         "",
@@ -144,7 +166,7 @@ def report(
         "",
         judged.markdown(JUDGE_SIZES),
         "",
-        JUDGING_EXPLAINED.format(held=held, added=added),
+        JUDGING_EXPLAINED.format(held=held, judging=judging_adds, finding=finding_adds),
         "",
     ]
     return "\n".join(lines)

@@ -13,7 +13,7 @@ from local.vpc import NODE_SUBNETS
 from local.world import World
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from local.deploy import Stack
 
@@ -36,7 +36,7 @@ def measure(sizes: tuple[int, ...]) -> dict[int, Mapping[str, int]]:
         with World() as world:
             _create(world, size)
             stack = world.deploy()
-            _quiet(world, stack)
+            quiet(world, stack)
             world.invoke({"action": "sync"})
             before = Counter(world.aws.gate.calls)
             world.invoke({"action": "sync"})
@@ -44,7 +44,7 @@ def measure(sizes: tuple[int, ...]) -> dict[int, Mapping[str, int]]:
     return counted
 
 
-def _quiet(world: World, stack: Stack) -> None:
+def quiet(world: World, stack: Stack) -> None:
     """Wait for the pass that the deployment asked for, and let no message ask for another."""
     world.wait_until(lambda: world.logged("pass"), what="the first pass is reported")
     for source in stack.sources:
@@ -76,15 +76,16 @@ def _by_group(calls: Mapping[str, int]) -> Mapping[str, int]:
     return found
 
 
-def markdown(counted: Mapping[int, Mapping[str, int]]) -> str:
-    """Return a table: what is asked in the rows, the number of nodes in the columns."""
+def markdown(
+    counted: Mapping[int, Mapping[str, int]], rows: Iterable[str], what: str = "nodes"
+) -> str:
+    """Return a table: what is asked in the rows, the number of nodes or others in the columns."""
     sizes = sorted(counted)
-    rows = dict.fromkeys(GROUPS.values())
     lines = [
-        f"| calls | {' | '.join(f'{size} nodes' for size in sizes)} |",
+        f"| calls | {' | '.join(f'{size:,} {what}' for size in sizes)} |",
         f"| --- |{' ---: |' * len(sizes)}",
     ]
-    for row in rows:
+    for row in dict.fromkeys(rows):
         cells = " | ".join(str(counted[size].get(row, 0)) for size in sizes)
         lines.append(f"| {row} | {cells} |")
     totals = " | ".join(str(sum(counted[size].values())) for size in sizes)

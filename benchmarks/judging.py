@@ -5,17 +5,23 @@ from __future__ import annotations
 import random
 import time
 import tracemalloc
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from typing import TYPE_CHECKING
 
 from benchmarks.rows import Rows
+from cachegate.domain.cache import NatInstance
+from cachegate.domain.finding import Sharing, Use
+from cachegate.domain.groups import GuardedCache, Interface, SecurityGroup
+from cachegate.domain.guard_policy import GuardPolicy
+from cachegate.domain.guard_view import GuardView
 from cachegate.domain.ingress import GroupReference, IngressRule, PrefixList
 from cachegate.domain.judgement import IngressPolicy
 from cachegate.domain.traffic import Traffic
+from cachegate.planning.findings import find
 from cachegate.planning.judge import judge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from cachegate.domain.ingress import Source
 
@@ -23,6 +29,10 @@ RULES_A_GROUP = 60  # EC2's default quota; an account has 2,500 groups in a Regi
 
 MIXED = "groups of mixed rules"
 UNION = "groups that are one union each"
+FINDING = "groups of mixed rules: judged, with what becomes of each"
+
+GROUPS_A_CACHE = 5  # as many as EC2's default quota lets an interface have
+POLICY = GuardPolicy(stack="gate", account="123456789012")
 
 _TRAFFIC = (
     Traffic.of("tcp", 6379, 6379),
@@ -34,7 +44,10 @@ _TRAFFIC = (
 
 
 def measure(sizes: tuple[int, ...], repetitions: int) -> Rows:
-    """Judge groups of mixed rules, and groups whose rules are too wide only all together."""
+    """Judge groups of mixed rules, and groups whose rules are too wide only all together.
+
+    Then decide about the mixed ones all that a pass of the guard decides.
+    """
     rows = Rows("judging")
     for repetition in range(repetitions):
         for size in sizes:
@@ -43,19 +56,76 @@ def measure(sizes: tuple[int, ...], repetitions: int) -> Rows:
                 started = time.process_time()
                 judge(rules, IngressPolicy())
                 rows.add(way, size, repetition, (time.process_time() - started) * 1000)
+            seen = view(account(size, _mixed))
+            started = time.process_time()
+            find(seen, POLICY)
+            rows.add(FINDING, size, repetition, (time.process_time() - started) * 1000)
     return rows
 
 
-def memory(size: int) -> tuple[float, float]:
-    """Return the MB that the rules of mixed groups take, and the most that judging them adds."""
+def memory(size: int) -> tuple[float, float, float]:
+    """Return the MB that the rules of mixed groups take, and the most that each step adds.
+
+    The steps are judging them, and all that a pass of the guard decides.
+    """
     tracemalloc.start()
     rules = account(size, _mixed)
     held, _ = tracemalloc.get_traced_memory()
-    tracemalloc.reset_peak()
-    judge(rules, IngressPolicy())
-    _, peak = tracemalloc.get_traced_memory()
+    judging = _most(lambda: judge(rules, IngressPolicy()))
+    seen = view(rules)
+    finding = _most(lambda: find(seen, POLICY))
     tracemalloc.stop()
-    return held / 1e6, (peak - held) / 1e6
+    return held / 1e6, judging, finding
+
+
+def _most(run: Callable[[], object]) -> float:
+    """Return how many MB more were held at most while it ran."""
+    before, _ = tracemalloc.get_traced_memory()
+    tracemalloc.reset_peak()
+    run()
+    return (tracemalloc.get_traced_memory()[1] - before) / 1e6
+
+
+def view(rules: Sequence[IngressRule]) -> GuardView:
+    """Return what a pass sees: each group shared, each cache exposed, and one NAT instance."""
+    ids = list(dict.fromkeys(rule.group_id or "" for rule in rules))
+    nat = NatInstance(
+        instance_id="i-nat",
+        vpc_id="vpc-1",
+        state="running",
+        private_address=IPv4Address("10.0.0.10"),
+        public_address=IPv4Address("203.0.113.73"),
+        stack=POLICY.stack,
+        groups=("sg-nat",),
+    )
+    function = Interface(
+        interface_id="eni-1", groups=frozenset(ids), addresses=frozenset(), kind="lambda"
+    )
+    shared = Sharing(use=Use.SHARED, reason="a function has it too", others=(function,))
+    return GuardView(
+        at=1_795_000_000.0,
+        groups={
+            group_id: SecurityGroup(
+                group_id=group_id, name=group_id, vpc_id="vpc-1", owner=POLICY.account
+            )
+            for group_id in ids
+        },
+        caches=tuple(
+            GuardedCache(
+                name=f"c{first:05}",
+                groups=frozenset(ids[first : first + GROUPS_A_CACHE]),
+                ports=frozenset({6379}),
+                hosts=frozenset({f"c{first:05}.h4sh.use1.cache.amazonaws.com"}),
+                vpc_id="vpc-1",
+                exposed=True,
+            )
+            for first in range(0, len(ids), GROUPS_A_CACHE)
+        ),
+        rules=tuple(rules),
+        sharing=dict.fromkeys(ids, shared),
+        instances=(nat,),
+        revocations=(),
+    )
 
 
 def account(size: int, source: Callable[[random.Random, int], Source]) -> list[IngressRule]:
