@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from cachegate_cli.ask import DEFAULT_STACK, Stack, ask
+from cachegate_cli.doctor import doctor
 from cachegate_cli.guard import exempt, findings, guard, restore
 from cachegate_cli.judge import judge
 
@@ -61,5 +62,5 @@ def detach(*, stack: Stack = DEFAULT_STACK) -> None:
 
 GUARD = "Commands of the guard: ingress that is too wide"
 app.add_typer(guard, name="guard", rich_help_panel=GUARD)
-for command in (findings, exempt, restore, judge):
+for command in (findings, exempt, restore, doctor, judge):
     app.command(rich_help_panel=GUARD)(command)

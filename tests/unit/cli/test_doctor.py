@@ -1,0 +1,79 @@
+"""What `cachegate doctor` says of the guard, a line for each check."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from cachegate_cli import doctor
+from cachegate_cli.doctor import lines_of
+from cachegate_cli.invoke import InvokeError
+from cachegate_cli.main import app
+
+NOW = datetime(2026, 11, 25, 15, 30, tzinfo=UTC)
+FINDING = {"rule": "sgr-1", "group": "sg-1", "source": "0.0.0.0/0", "step": "revoke"}
+WELL: dict[str, Any] = {
+    "ok": True, "mode": "enforce", "trail": "logs", "swept": "2026-11-25 15:20:00 UTC",
+    "findings": [FINDING | {"step": "exempt"}, FINDING | {"step": "report"}],
+}  # fmt: skip
+
+
+def test_a_guard_in_order_passes_every_check() -> None:
+    assert [line.state for line in lines_of(WELL, NOW)] == ["pass"] * 3
+
+
+@pytest.mark.parametrize(
+    ("change", "check", "state", "says"),
+    [
+        ({"trail": "none"}, "trail", "fail", "start-logging"),
+        ({"trail": "unknown"}, "trail", "unknown", "TrailMissingAlarm"),
+        ({"swept": None}, "pass", "unknown", "cachegate guard sweep"),
+        ({"swept": "2026-11-25 14:29:00 UTC"}, "pass", "fail", "GuardSilentAlarm"),
+        ({"findings": [FINDING, FINDING]}, "ingress", "fail", "sgr-1 in sg-1 admits 0.0.0.0/0 and"),
+        ({"findings": [FINDING | {"step": "refuse"}]}, "ingress", "fail", "cachegate guard plan"),
+    ],
+)
+def test_what_is_not_in_order_fails_its_check_and_says_what_to_do(
+    change: dict[str, Any], check: str, state: str, says: str
+) -> None:
+    lines = {line.check: line for line in lines_of(WELL | change, NOW)}
+    assert lines.pop(check).state == state
+    assert says in next(line.says for line in lines_of(WELL | change, NOW) if line.check == check)
+    assert {line.state for line in lines.values()} == {"pass"}
+
+
+def run(monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any], *options: str) -> tuple[int, str]:
+    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    monkeypatch.setattr(doctor, "invoke", lambda *_: answer | {"swept": now})
+    ended = CliRunner().invoke(app, ["doctor", *options])
+    return ended.exit_code, ended.stdout
+
+
+def test_the_exit_code_says_whether_all_is_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(monkeypatch, WELL)[0] == 0
+    code, printed = run(monkeypatch, WELL | {"trail": "none"})
+    assert code == 1
+    assert printed.startswith("fail    trail: no trail logs")
+
+
+def test_json_has_the_same_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, printed = run(monkeypatch, WELL, "--json")
+    assert [each["state"] for each in json.loads(printed)] == ["pass"] * 3
+
+
+def test_an_error_of_the_guard_is_a_failed_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    error = {"ok": False, "error": {"code": "configuration", "message": "CACHEGATE_GUARD_MODE"}}
+    assert run(monkeypatch, error) == (1, "fail    guard: configuration: CACHEGATE_GUARD_MODE\n")
+
+
+def test_a_guard_that_cannot_be_asked_ends_with_2(monkeypatch: pytest.MonkeyPatch) -> None:
+    def invoke(*_: Any) -> dict[str, Any]:
+        raise InvokeError("there is no stack other")
+
+    monkeypatch.setattr(doctor, "invoke", invoke)
+    ended = CliRunner().invoke(app, ["doctor"])
+    assert (ended.exit_code, ended.stderr) == (2, "cachegate: there is no stack other\n")
