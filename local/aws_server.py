@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import boto3
+import moto.backends
 import moto.cloudtrail.urls
 import moto.ec2.urls
 import moto.elasticache.urls
@@ -35,6 +36,8 @@ USED = (
     "cloudformation", "cloudtrail", "dynamodb", "ec2", "elasticache", "events", "iam", "lambda",
     "logs", "s3", "sns", "sqs", "ssm",
 )  # fmt: skip
+# moto looks through its own folder at every request to tell what a host name may mean.
+_MODULES = frozenset(moto.backends.list_of_moto_modules())
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 
 
@@ -68,6 +71,7 @@ class AwsServer:
 
     def __enter__(self) -> Self:
         register(self.fleet, self.moods)
+        moto.backends.list_of_moto_modules = lambda: _MODULES
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         self.gate = Gate(DomainDispatcherApplication(create_backend_app))
         self.server = make_server(

@@ -173,8 +173,8 @@ class Crowd:
                 self.lists[each["PrefixListId"]] = False
 
     def _admit(self, group_id: str) -> None:
-        """Give a group up to eight rules; half of the groups have some with tags."""
-        count = self.chance.randint(0, 8)
+        """Give a group up to seven rules; half of the groups have some with tags."""
+        count = self.chance.randint(0, 7)
         asked = [self._permission(group_id) for _ in range(count)]
         plain = list({_admits(each): each for each in asked}.values())
         tagged = plain[: len(plain) // 2] if self.chance.random() < 0.5 else []
@@ -205,7 +205,7 @@ class Crowd:
             known = (group_id, self.network.nat_group, self.network.cache_group, *self.uses)
             return "UserIdGroupPairs", {"GroupId": self.chance.choice(known[:40])}
         cidr = self.chance.choice(
-            self.chance.choices((WIDE, CROWD, SPILL, NARROW), (6, 5, 1, 3))[0]
+            self.chance.choices((WIDE, CROWD, SPILL, NARROW), (5, 5, 1, 4))[0]
         )
         return ("Ipv6Ranges", {"CidrIpv6": cidr}) if ":" in cidr else ("IpRanges", {"CidrIp": cidr})
 

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from cachegate.guard.protocols import Book
     from cachegate.guard.results import SweepResult
 
-SIZE, SEED, RESTORED = 1000, 4, 60
+SIZE, SEED, RESTORED = 1000, 4, 50
 
 Shapes = dict[str, Any]  # rules as EC2 describes them, by id
 
@@ -190,7 +190,7 @@ def test_a_thousand_groups_hold_every_kind_of_finding_that_there_is(swept: Swept
     assert len(swept.crowd.uses) == SIZE
     assert {each.step for each in swept.verdict} == set(Step) - {Step.WAIT}
     assert judged == set(SourceClass) - {SourceClass.PUBLIC, SourceClass.PRIVATE, SourceClass.GROUP}
-    assert len(swept.named) >= 250
+    assert len(swept.named) >= 150
     assert {each.step for each in swept.named.values()} == {Step.REVOKE, Step.CARVE}
 
 
