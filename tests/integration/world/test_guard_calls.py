@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,7 @@ from local.network import Network
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+ROLES = count()
 EC2 = "arn:aws:ec2:us-east-1:123456789012"
 GROUPS, RULES = f"{EC2}:security-group/*", f"{EC2}:security-group-rule/*"
 MANAGED = {"Key": "cachegate:managed", "Value": "cachegate"}
@@ -46,7 +48,7 @@ def allow(action: str, resource: str | list[str], **more: Any) -> dict[str, Any]
 
 def act(aws: AwsServer, service: str, *statements: dict[str, Any]) -> Any:
     """Return a client that acts as a role with these statements."""
-    iam, name = aws.client("iam"), f"cachegate-Guard-{id(statements)}"
+    iam, name = aws.client("iam"), f"cachegate-Guard-{next(ROLES)}"
     iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")
     numbered = [each | {"Sid": f"S{number}"} for number, each in enumerate(statements)]
     policy = json.dumps({"Version": "2012-10-17", "Statement": numbered})
