@@ -85,7 +85,7 @@ def test_garbage_never_changes_the_kernel(gateway: Gateway) -> None:
     before = gateway.nat.run("nft", "list", "ruleset").stdout
 
     @settings(
-        max_examples=40, deadline=None, database=None,
+        max_examples=40, database=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )  # fmt: skip
     @given(text=spoilt())

@@ -253,6 +253,5 @@ TestLife = Life.TestCase
 TestLife.settings = settings(
     max_examples=200,
     stateful_step_count=25,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
