@@ -7,7 +7,11 @@ from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from cachegate.domain.ingress import GroupReference, ipv4_network
+
 if TYPE_CHECKING:
+    from ipaddress import IPv4Network
+
     from cachegate.domain.groups import Interface, SecurityGroup
     from cachegate.domain.ingress import IngressRule
     from cachegate.domain.judgement import Judgement
@@ -90,6 +94,12 @@ class Path:
     group_id: str
     traffic: Traffic
     source: str  # id of the NAT instance's group, or its address as a network
+
+    @property
+    def admitted(self) -> GroupReference | IPv4Network:
+        """Return the source as a rule has it."""
+        to_group = self.source.startswith("sg-")
+        return GroupReference(self.source) if to_group else ipv4_network(self.source)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

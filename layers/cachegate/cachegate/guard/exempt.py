@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cachegate.domain.finding import EXEMPT
-from cachegate.errors import InvocationError, NotVerifiedError
-from cachegate.guard.read_back import POLL
+from cachegate.errors import InvocationError
+from cachegate.guard.read_back import await_seen
 
 if TYPE_CHECKING:
     from cachegate.domain.finding import Exemption
@@ -41,11 +41,13 @@ def put_tag(
 ) -> IngressRule:
     """Put the tag on a rule and return the rule as EC2 shows it; raise NotVerifiedError if not."""
     adapters.groups.tag(rule.rule_id, EXEMPT, str(exemption))
-    ends = adapters.clock() + within
-    while True:
+
+    def tagged() -> IngressRule | None:
         for each in adapters.groups.rules([rule.group_id or ""]):
             if each.rule_id == rule.rule_id and each.tags.get(EXEMPT) == str(exemption):
                 return each
-        if adapters.clock() >= ends:
-            raise NotVerifiedError(f"EC2 does not show the exemption of {rule.rule_id}")
-        adapters.sleep(POLL)
+        return None
+
+    return await_seen(
+        adapters, tagged, within, f"EC2 does not show the exemption of {rule.rule_id}"
+    )

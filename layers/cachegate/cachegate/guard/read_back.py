@@ -7,29 +7,46 @@ lag behind
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from cachegate.errors import NotVerifiedError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cachegate.guard.protocols import GuardAdapters
 
+T = TypeVar("T")
 POLL = 0.5  # seconds between two looks
+
+
+def await_seen(
+    adapters: GuardAdapters, look: Callable[[], T | None], within: float, otherwise: str
+) -> T:
+    """Look until there is something to see, and return it; raise NotVerifiedError in the end."""
+    ends = adapters.clock() + within
+    while not (seen := look()):
+        if adapters.clock() >= ends:
+            raise NotVerifiedError(otherwise)
+        adapters.sleep(POLL)
+    return seen
 
 
 def await_gone(adapters: GuardAdapters, rule_id: str, within: float) -> None:
     """Wait until EC2 does not show a rule any more; raise NotVerifiedError where it goes on."""
-    ends = adapters.clock() + within
-    while adapters.groups.present([rule_id]):
-        if adapters.clock() >= ends:
-            raise NotVerifiedError(f"EC2 still shows the rule {rule_id} that was revoked")
-        adapters.sleep(POLL)
+    await_seen(
+        adapters,
+        lambda: not adapters.groups.present([rule_id]),
+        within,
+        f"EC2 still shows the rule {rule_id} that was revoked",
+    )
 
 
 def await_shown(adapters: GuardAdapters, rule_id: str, within: float) -> None:
     """Wait until EC2 shows a rule that was opened; raise NotVerifiedError where it does not."""
-    ends = adapters.clock() + within
-    while not adapters.groups.present([rule_id]):
-        if adapters.clock() >= ends:
-            raise NotVerifiedError(f"EC2 does not show the rule {rule_id} that was opened")
-        adapters.sleep(POLL)
+    await_seen(
+        adapters,
+        lambda: adapters.groups.present([rule_id]),
+        within,
+        f"EC2 does not show the rule {rule_id} that was opened",
+    )

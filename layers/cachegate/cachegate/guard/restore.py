@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from cachegate.domain.finding import CARVED, EXEMPT, Step
 from cachegate.domain.revocation import RevocationState
-from cachegate.errors import InvocationError, NotVerifiedError, RuleRefusedError
+from cachegate.errors import InvocationError, RuleRefusedError
 from cachegate.guard.exempt import put_tag, refuse_ended
 from cachegate.guard.look import look, open_lists
 from cachegate.guard.protocols import Permission
-from cachegate.guard.read_back import POLL, await_gone
+from cachegate.guard.read_back import await_gone, await_seen
 from cachegate.planning.carving import holds
 from cachegate.planning.findings import find
 
@@ -135,12 +135,12 @@ class Restorer:
         return self.adapters.groups.open(wanted.group_id or "", permission)
 
     def _await_same(self, wanted: IngressRule, besides: str) -> IngressRule:
-        ends = self.adapters.clock() + self.settings.read_back
-        while (there := self._same(wanted, besides)) is None:
-            if self.adapters.clock() >= ends:
-                raise NotVerifiedError(f"EC2 does not show the rule {wanted.rule_id} given back")
-            self.adapters.sleep(POLL)
-        return there
+        return await_seen(
+            self.adapters,
+            lambda: self._same(wanted, besides),
+            self.settings.read_back,
+            f"EC2 does not show the rule {wanted.rule_id} given back",
+        )
 
     def _close_carved(self, wanted: IngressRule) -> tuple[str, ...]:
         """Take away what was opened in place of the rule: it holds all of that again."""

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from cachegate.domain.finding import CARVED, EXEMPT, MANAGED
-from cachegate.domain.ingress import GroupReference, ipv4_network
 from cachegate.domain.revocation import Revocation, RevocationState
 from cachegate.errors import TransientError
 from cachegate.guard.protocols import Permission
@@ -101,10 +100,9 @@ class Revoker:
         )
 
     def _open_path(self, path: Path) -> None:
-        source = path.source
         permission = Permission(
             traffic=path.traffic,
-            source=GroupReference(source) if source.startswith("sg-") else ipv4_network(source),
+            source=path.admitted,
             description="cachegate: the NAT instance's way to the cache",
             tags={MANAGED: self.settings.stack},
         )

@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     from cachegate.domain.finding import Finding
     from cachegate.domain.revocation import Revocation
     from cachegate.guard.look import Looked
-    from cachegate.guard.protocols import Book, GuardAdapters
+    from cachegate.guard.protocols import GuardAdapters
     from cachegate.guard.revoke import Asked
     from cachegate.guard.settings import GuardSettings
+
+    Described = Mapping[str, Any]
 
 
 def sweep(
@@ -45,6 +47,7 @@ def sweep(
     looked = look(adapters)
     found = find(looked.view, settings.policy)
     authors = {**known_authors(looked.book), **asked.authors}
+    known = {each["rule"]: each for former in looked.book.findings.values() for each in former}
     kept = {each.rule.rule_id: each for each in looked.view.revocations}
     revoker = Revoker(adapters, settings, replace(asked, authors=authors), kept)
     revoked: list[Revocation] = []
@@ -64,13 +67,13 @@ def sweep(
         findings=findings,
         enforces=settings.enforces,
         ended_at=adapters.clock(),
-        fresh=tuple(each for each in findings if _is_fresh(each, looked.book)),
+        fresh=tuple(each for each in findings if _is_fresh(each, known)),
         revoked=tuple(revoked),
         failures=failures,
         authors=authors,
     )
     result = tell(swept)
-    _keep(result, adapters, settings)
+    _keep(result, known, adapters, settings)
     told = result.revoked if result.unsent is None else ()
     for revocation in (*told, *late_authors(looked.book, asked.authors)):
         adapters.records.settle(revocation)
@@ -105,14 +108,19 @@ def _left(finding: Finding) -> Finding:
     return replace(finding, step=Step.WAIT, reason=reason, carved=(), paths=())
 
 
-def _keep(result: SweepResult, adapters: GuardAdapters, settings: GuardSettings) -> None:
+def _keep(
+    result: SweepResult,
+    known: Mapping[str, Described],
+    adapters: GuardAdapters,
+    settings: GuardSettings,
+) -> None:
     """Write the findings of groups where they differ from the former ones, and the time."""
     view, book = result.looked.view, result.looked.book
-    now: dict[str, list[Mapping[str, Any]]] = {group_id: [] for group_id in book.findings}
+    now: dict[str, list[Described]] = {group_id: [] for group_id in book.findings}
     for finding in result.standing:
         told = describe_finding(finding, result.authors.get(finding.rule.rule_id))
-        known = _known(finding, book)
-        since = known["since"] if known else moment(view.at)
+        former = known.get(finding.rule.rule_id)
+        since = former["since"] if former else moment(view.at)
         now.setdefault(finding.group.group_id, []).append({"since": since} | told)
     for group_id, findings in now.items():
         if findings != list(book.findings.get(group_id, [])):
@@ -127,13 +135,8 @@ def _keep(result: SweepResult, adapters: GuardAdapters, settings: GuardSettings)
     )
 
 
-def _known(finding: Finding, book: Book) -> Mapping[str, Any] | None:
-    """Return how the former pass described the rule, where it had a finding of it."""
-    former = book.findings.get(finding.group.group_id, ())
-    return next((each for each in former if each["rule"] == finding.rule.rule_id), None)
-
-
-def _is_fresh(finding: Finding, book: Book) -> bool:
-    known = _known(finding, book)
+def _is_fresh(finding: Finding, known: Mapping[str, Described]) -> bool:
+    """Tell whether the former pass did not have it, or had it with another step or class."""
+    former = known.get(finding.rule.rule_id)
     now = (finding.step.value, finding.judgement.source_class.value)
-    return known is None or (known["step"], known["class"]) != now
+    return former is None or (former["step"], former["class"]) != now

@@ -86,7 +86,7 @@ def paths(group_id: str, lost: Iterable[Way]) -> tuple[Path, ...]:
 
 def command(path: Path) -> str:
     """Write the command that adds a path."""
-    kind = "--source-group" if path.source.startswith("sg-") else "--cidr"
+    kind = "--source-group" if isinstance(path.admitted, GroupReference) else "--cidr"
     return (
         f"aws ec2 authorize-security-group-ingress --group-id {path.group_id} --protocol tcp "
         f"--port {path.traffic.first} {kind} {path.source}"

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from cachegate.domain.finding import Step
-from cachegate.domain.ingress import GroupReference, IngressRule, ipv4_network
+from cachegate.domain.ingress import IngressRule
 from cachegate.planning.own_path import command, paths, ways
 from cachegate.planning.text import few
 
@@ -105,10 +105,9 @@ class _World:
 
 
 def _as_rule(path: Path) -> IngressRule:
-    to_group = path.source.startswith("sg-")
     return IngressRule(
         rule_id=f"{path.source} {path.traffic}",
         group_id=path.group_id,
         traffic=path.traffic,
-        source=GroupReference(path.source) if to_group else ipv4_network(path.source),
+        source=path.admitted,
     )
