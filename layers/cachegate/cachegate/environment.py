@@ -48,6 +48,10 @@ class Reader:
             )
         return value
 
+    def flag(self, name: str) -> bool:
+        """Read true or false; false where nothing is said."""
+        return self.choice(name, ("false", "true")) == "true"
+
     def networks(self, name: str) -> tuple[IPv4Network, ...]:
         """Read a comma-separated list of IPv4 networks; joined where they touch, and sorted.
 

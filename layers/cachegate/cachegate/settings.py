@@ -60,7 +60,7 @@ class SyncSettings:
             ),
             peered=read.pairs("PEERED_VPCS"),
             resolve_on_instance=read.choice("RESOLVE_FROM", ("lambda", "nat-instance")) != "lambda",
-            enrol=read.choice("ENROL_NOTIFICATIONS", ("false", "true")) == "true",
+            enrol=read.flag("ENROL_NOTIFICATIONS"),
             adopt_owner=read.optional("ADOPT_FROM"),
             adopt_table=read.optional("ADOPT_TABLE"),
             **read.numbers(cls),

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _ROLE = re.compile(r"arn:[^:]+:iam::[0-9]+:role/.*[^/]")
-_FLAG = ("false", "true")
 
 
 class Mode(StrEnum):
@@ -72,16 +71,16 @@ class GuardSettings:
                 stack=stack,
                 account=read.text("ACCOUNT"),
                 judge=_judge(read),
-                revoke_exclusive=_flag(read, "REVOKE_EXCLUSIVE"),
-                carve_ranges=_flag(read, "CARVE_RANGES"),
-                add_own_path=_flag(read, "ADD_OWN_PATH"),
+                revoke_exclusive=read.flag("REVOKE_EXCLUSIVE"),
+                carve_ranges=read.flag("CARVE_RANGES"),
+                add_own_path=read.flag("ADD_OWN_PATH"),
                 peered=read.pairs("PEERED_VPCS"),
                 **read.numbers(GuardPolicy),
             ),
             function=environment.get("AWS_LAMBDA_FUNCTION_NAME", ""),
             region=environment.get("AWS_REGION", ""),
             mode=mode,
-            may_restore=mode is Mode.ENFORCE or _flag(read, "MAY_RESTORE"),
+            may_restore=mode is Mode.ENFORCE or read.flag("MAY_RESTORE"),
             **read.numbers(cls),
         )
 
@@ -110,7 +109,3 @@ def _length(read: Reader, name: str, default: int, most: int) -> int:
     if length > most:
         raise ConfigurationError(f"{PREFIX}{name} is no prefix length: {length} is over {most}")
     return length
-
-
-def _flag(read: Reader, name: str) -> bool:
-    return read.choice(name, _FLAG) == "true"
