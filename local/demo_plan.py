@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING
 
 import moto.ssm.urls
 
+from cachegate.aws.addresses import Ec2Addresses
 from cachegate.aws.caches import CacheInventory
 from cachegate.aws.dns import LambdaResolver
 from cachegate.aws.events import EventBus
 from cachegate.aws.gateways import SsmGateways
+from cachegate.aws.group_rules import Ec2GroupRules
 from cachegate.aws.ledgers import DynamoLedgers
 from cachegate.aws.network import Ec2Network
 from cachegate.aws.notifications import CacheNotifications
@@ -115,6 +117,8 @@ def _plan(aws: AwsServer) -> Plan:
         rechecks=SqsRechecks(aws.client("sqs"), "none"),
         bus=EventBus(aws.client("events")),
         notifications=CacheNotifications(aws.client("elasticache"), aws.client("sns"), "none"),
+        addresses=Ec2Addresses(ec2, ec2),
+        group_rules=Ec2GroupRules(ec2),
         clock=time.time,
         new_token=lambda: "",
     )

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Logger, Metrics
 
 from cachegate.actions import Actions, detach_answer
+from cachegate.aws.addresses import Ec2Addresses
 from cachegate.aws.caches import CacheInventory
 from cachegate.aws.clients import make_clients
 from cachegate.aws.dns import LambdaResolver
 from cachegate.aws.events import EventBus
 from cachegate.aws.gateways import SsmGateways
+from cachegate.aws.group_rules import Ec2GroupRules
 from cachegate.aws.instance_dns import InstanceResolver
 from cachegate.aws.ledgers import DynamoLedgers
 from cachegate.aws.network import Ec2Network
@@ -84,6 +86,8 @@ def wire(environment: Mapping[str, str]) -> Actions:
         bus=EventBus(clients.events),
         notifications=CacheNotifications(clients.elasticache, clients.sns, settings.topic),
         rechecks=SqsRechecks(clients.sqs, settings.queue_url),
+        addresses=Ec2Addresses(clients.ec2, clients.mover),
+        group_rules=Ec2GroupRules(clients.ec2),
         clock=time.time,
         new_token=lambda: uuid.uuid4().hex,
         former_ledgers=DynamoLedgers(clients.dynamodb, former) if former else None,

@@ -16,9 +16,11 @@ import cachegate.aws.gateways
 import cachegate.prepare
 import cachegate.sync
 from cachegate.actions import Actions
+from cachegate.aws.addresses import Ec2Addresses
 from cachegate.aws.caches import CacheInventory
 from cachegate.aws.events import EventBus
 from cachegate.aws.gateways import SsmGateways
+from cachegate.aws.group_rules import Ec2GroupRules
 from cachegate.aws.ledger_body import unpack
 from cachegate.aws.ledgers import DynamoLedgers, _read
 from cachegate.aws.network import Ec2Network
@@ -113,6 +115,8 @@ class World:
                 rechecks=SqsRechecks(self.post, "queue"),  # type: ignore[arg-type]
                 bus=EventBus(self.bus),  # type: ignore[arg-type]
                 notifications=CacheNotifications(aws, aws, TOPIC),  # nothing is enrolled
+                addresses=Ec2Addresses(aws, aws),  # the stack holds none
+                group_rules=Ec2GroupRules(aws),  # and manages no groups
                 clock=lambda: self.clock.now,
                 new_token=lambda: f"token-{next(tokens)}",
             ),

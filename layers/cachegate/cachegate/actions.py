@@ -62,6 +62,7 @@ class Actions:
             "describe": (self._describe, set[str]()),
             "explain": (self._explain, {"listen", "vpc"}),
             "release": (self._release, {"listen", "vpc"}),
+            "move": (self._move, {"instance"}),
             "detach": (self._detach, set[str]()),
         }
         name = event.get("action")
@@ -141,6 +142,23 @@ class Actions:
         released = release(record.ledger, listen, self.adapters.clock())
         self.adapters.ledgers.save(released, record.version)
         return {"ok": True, "vpc": vpc_id, "listen": listen, "generation": released.generation}
+
+    def _move(self, event: Mapping[str, Any]) -> Answer:
+        """Run a pass in the address's VPC that moves the address where a person wants it."""
+        instance_id, vpc_id = event.get("instance"), self.settings.address_vpc
+        if not isinstance(instance_id, str) or not instance_id:
+            raise InvocationError(f"instance is the id of a NAT instance, not {instance_id!r}")
+        if self.settings.address is None or vpc_id is None:
+            raise InvocationError("this stack holds no address: deploy it with ElasticIp")
+        result = sync(self.adapters, self.settings, only=frozenset({vpc_id}), holder=instance_id)
+        self.report(result)
+        answer = sync_answer(result)
+        address = next((vpc.address for vpc in result.vpcs), None)
+        if address is not None and address.holder == instance_id:
+            return answer
+        why = address.reason if address else f"{vpc_id} is detached, or has no NAT instance"
+        message = f"the address is not at {instance_id}, which has to be verified first: {why}"
+        return answer | {"ok": False, "error": {"code": "not_moved", "message": message}}
 
     def _detach(self, _event: Mapping[str, Any]) -> Answer:
         return detach_answer(detach(self.adapters, self.settings))

@@ -33,6 +33,12 @@ class RuleRefusedError(CachegateError):
     code = "rule_refused"
 
 
+class AddressRefusedError(CachegateError):
+    """AWS does not move an Elastic IP as asked; the message says why."""
+
+    code = "address_refused"
+
+
 class TransientError(CachegateError):
     """AWS or the network did not answer well this time; the next pass may succeed."""
 

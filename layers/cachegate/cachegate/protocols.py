@@ -9,9 +9,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from ipaddress import IPv4Address, IPv4Network
 
+    from cachegate.domain.address import ElasticIp
     from cachegate.domain.agent import Reply
     from cachegate.domain.cache import Cache, CacheKind, Evidence, NatInstance
     from cachegate.domain.enrolment import Existence
+    from cachegate.domain.group_rules import GroupRule, Wanted
+    from cachegate.domain.groups import Interface, SecurityGroup
     from cachegate.domain.ledger import Ledger
     from cachegate.domain.plan import Problem
     from cachegate.happenings import Happening
@@ -142,6 +145,57 @@ class Gateways(Protocol):
         ...
 
 
+class Addresses(Protocol):
+    """Elastic IPs."""
+
+    def find(self, allocation_id: str) -> ElasticIp | None:
+        """Return the address, or None where EC2 shows none; raise TransientError without answer."""
+        ...
+
+    def associate(self, allocation_id: str, instance_id: str) -> None:
+        """Ask once, never again by itself, for the address to be moved to an instance.
+
+        Raise AddressRefusedError where EC2 does not do it, TransientError without an answer: then
+        it may have been done.
+        """
+        ...
+
+    def release(self, allocation_id: str) -> None:
+        """Give the address back to AWS, from whoever has it; one that is gone is no error."""
+        ...
+
+
+class GroupRules(Protocol):
+    """Security groups of both sides, and their rules of both directions."""
+
+    def managed(self, stack: str) -> tuple[GroupRule, ...]:
+        """Return every rule that carries the tag cachegate:managed of this stack."""
+        ...
+
+    def rules(self, group_ids: Iterable[str]) -> tuple[GroupRule, ...]:
+        """Return all rules of these groups, whoever added them."""
+        ...
+
+    def groups(self, group_ids: Iterable[str]) -> Mapping[str, SecurityGroup]:
+        """Return groups by id; one that we cannot see is left out."""
+        ...
+
+    def interfaces(self, group_ids: Iterable[str]) -> tuple[Interface, ...]:
+        """Return the network interfaces that have any of these groups."""
+        ...
+
+    def open(self, wanted: Wanted, tags: Mapping[str, str]) -> None:
+        """Add a rule with these tags; one with the same opening is no error.
+
+        Raise RuleRefusedError where AWS does not take it.
+        """
+        ...
+
+    def close(self, rule: GroupRule) -> None:
+        """Remove a rule by its id; one that is gone is no error. Raise RuleRefusedError."""
+        ...
+
+
 class Bus(Protocol):
     """Where others hear of what happened."""
 
@@ -193,6 +247,8 @@ class Adapters:
     rechecks: Rechecks
     bus: Bus
     notifications: Notifications
+    addresses: Addresses
+    group_rules: GroupRules
     clock: Callable[[], float]  # seconds since the epoch
     new_token: Callable[[], str]
     former_ledgers: Ledgers | None = None  # the retained table of a stack that is taken over

@@ -11,7 +11,9 @@ from cachegate.planning.enrolment import problems
 from cachegate.push import InstanceResult, InstanceState
 
 if TYPE_CHECKING:
+    from cachegate.domain.address import AddressResult
     from cachegate.domain.enrolment import Enrolment
+    from cachegate.domain.group_rules import RuleResult
     from cachegate.domain.plan import Plan, Problem
 
 ASKED = {InstanceState.VERIFIED, InstanceState.OFFLINE, InstanceState.FAILED}
@@ -33,6 +35,8 @@ class VpcResult:
     drift_repaired: int = 0  # NAT instances that had proved this very rule set, and differed
     unpublished: tuple[str, ...] = ()  # why events were not taken by the bus
     enrolments: tuple[Enrolment, ...] = ()  # what was done about each cache's topic, and why
+    address: AddressResult | None = None  # None: the stack holds no address in this VPC
+    rules: RuleResult | None = None  # None: security groups are not managed
 
     @property
     def failed(self) -> tuple[InstanceResult, ...]:
@@ -53,7 +57,8 @@ class VpcResult:
     def problems(self) -> tuple[Problem, ...]:
         """Return why caches are not forwarded, or what is wrong with those that are."""
         planned = self.plan.problems if self.plan else ()
-        return (*planned, *problems(self.enrolments))
+        rules = self.rules.problems if self.rules else ()
+        return (*planned, *problems(self.enrolments), *rules)
 
     @property
     def offline(self) -> tuple[str, ...]:
@@ -73,14 +78,14 @@ class VpcResult:
 
     @property
     def unproved(self) -> CachegateError | None:
-        """Return why nobody can say that the rule set is in force, None where it is or nobody runs.
+        """Return why not all is as it should be, None where it is, or where nobody runs.
 
         More than `failure`: an instance out of reach fails no pass, and proves nothing.
         """
-        if self.verified or self.idle:
-            return None
+        if self.failure or self.verified or self.idle:
+            return self.failure
         unreached = f"{self.vpc_id}: Systems Manager reaches none of {', '.join(self.offline)}"
-        return self.failure or NotVerifiedError(unreached)
+        return NotVerifiedError(unreached)
 
     @property
     def _states(self) -> set[InstanceState]:
@@ -91,10 +96,10 @@ class VpcResult:
         """Return why the pass has to be tried again here, or None."""
         if self.error is not None:
             return self.error
-        if self.failed:
-            reasons = "; ".join(f"{i.instance_id}: {i.reason}" for i in self.failed)
-            return NotVerifiedError(f"{self.vpc_id}: {reasons}")
-        return None
+        reasons = [f"{i.instance_id}: {i.reason}" for i in self.failed]
+        reasons += [self.address.error] if self.address and self.address.error else []
+        reasons += self.rules.errors if self.rules else ()
+        return NotVerifiedError(f"{self.vpc_id}: {'; '.join(reasons)}") if reasons else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,13 +7,15 @@ policy's durations take the same form, for example CACHEGATE_AGREEMENT or CACHEG
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cachegate.domain.policy import Policy
-from cachegate.environment import Reader
+from cachegate.environment import PREFIX, Reader
+from cachegate.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from ipaddress import IPv4Network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +32,12 @@ class SyncSettings:
     peered: Mapping[str, str]  # CACHEGATE_PEERED_VPCS: cache VPC -> VPC of its NAT instances
     resolve_on_instance: bool = False  # CACHEGATE_RESOLVE_FROM: lambda or nat-instance
     enrol: bool = False  # CACHEGATE_ENROL_NOTIFICATIONS: may caches be brought to our topic
+    address: str | None = None  # CACHEGATE_ADDRESS: allocation id of the Elastic IP to be held
+    address_vpc: str | None = None  # CACHEGATE_ADDRESS_VPC: the VPC whose NAT instances hold it
+    release_address: bool = False  # CACHEGATE_RELEASE_ADDRESS: give it back with the stack
+    manage_groups: bool = False  # CACHEGATE_MANAGE_GROUPS: add and remove security-group rules
+    # CACHEGATE_TRUSTED_SSH_CIDRS: who may reach port 22 of the NAT instances, by managed rules
+    ssh_sources: tuple[IPv4Network, ...] = ()
     adopt_owner: str | None = None  # CACHEGATE_ADOPT_FROM: a stack that existed before
     adopt_table: str | None = None  # CACHEGATE_ADOPT_TABLE: its retained ledger, where it exists
     stale_trigger: float = 60.0  # CACHEGATE_STALE_TRIGGER: needless if sent longer before a pass
@@ -61,7 +69,22 @@ class SyncSettings:
             peered=read.pairs("PEERED_VPCS"),
             resolve_on_instance=read.choice("RESOLVE_FROM", ("lambda", "nat-instance")) != "lambda",
             enrol=read.flag("ENROL_NOTIFICATIONS"),
+            **_address(read),
+            manage_groups=read.flag("MANAGE_GROUPS"),
+            ssh_sources=read.networks("TRUSTED_SSH_CIDRS"),
             adopt_owner=read.optional("ADOPT_FROM"),
             adopt_table=read.optional("ADOPT_TABLE"),
             **read.numbers(cls),
         )
+
+
+def _address(read: Reader) -> dict[str, Any]:
+    """Read what concerns the Elastic IP: an address without a VPC would be anybody's."""
+    address, vpc_id = read.optional("ADDRESS"), read.optional("ADDRESS_VPC")
+    if address is not None and vpc_id is None:
+        raise ConfigurationError(f"{PREFIX}ADDRESS needs {PREFIX}ADDRESS_VPC: the VPC it is for")
+    return {
+        "address": address,
+        "address_vpc": vpc_id,
+        "release_address": read.flag("RELEASE_ADDRESS"),
+    }

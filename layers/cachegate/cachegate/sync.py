@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 ALL_VPCS = "*"  # the heartbeat of whole passes
 
 
-def sync(
+def sync(  # noqa: PLR0913 - each is one thing that a caller may ask, by keyword
     adapters: Adapters,
     settings: SyncSettings,
     *,
@@ -25,8 +25,11 @@ def sync(
     attach: bool = False,
     announced: bool = False,
     only: frozenset[str] | None = None,
+    holder: str | None = None,
 ) -> SyncResult:
     """Run one pass. `force` releases the brake, `attach` ends a detachment.
+
+    `holder` names the NAT instance that a person wants to have the address.
 
     `announced` says that a trigger told of a change: AWS may show it later, so re-checks follow
     also where nothing moves yet.
@@ -36,7 +39,12 @@ def sync(
     """
     seen = survey(adapters, settings, only)
     one_pass = VpcPass(
-        adapters=adapters, settings=settings, force=force, attach=attach, announced=announced
+        adapters=adapters,
+        settings=settings,
+        force=force,
+        attach=attach,
+        announced=announced,
+        holder=holder,
     )
     with ThreadPoolExecutor(max_workers=8) as pool:
         running = [pool.submit(one_pass.run, vpc_id, seen) for vpc_id in seen.observations]
@@ -50,7 +58,7 @@ def sync(
         problems=seen.problems,
         whole=only is None,
     )
-    if result.whole and all(vpc.verified or vpc.idle for vpc in result.vpcs):
+    if result.whole and all(vpc.unproved is None for vpc in result.vpcs):
         whole = Heartbeat(began_at=seen.at, verified_at=adapters.clock())
         adapters.ledgers.beat(ALL_VPCS, whole)
     return result

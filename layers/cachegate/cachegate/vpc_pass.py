@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from cachegate.admit import admit
 from cachegate.chain import next_link
 from cachegate.domain.agent import apply_payload, encode
 from cachegate.domain.ledger import Ledger
@@ -15,6 +16,7 @@ from cachegate.errors import (
     LedgerConflictError,
     UnregisteredError,
 )
+from cachegate.failover import candidates_of, hold
 from cachegate.happenings import Passed
 from cachegate.observe import survey
 from cachegate.planning.ports import PortBook
@@ -27,7 +29,9 @@ from cachegate.results import VpcResult
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from cachegate.domain.cache import NatInstance
+    from cachegate.domain.address import AddressResult
+    from cachegate.domain.cache import NatInstance, Observation
+    from cachegate.domain.group_rules import RuleResult
     from cachegate.observe import Survey
     from cachegate.prepare import Prepared
     from cachegate.protocols import Adapters
@@ -45,6 +49,7 @@ class VpcPass:
     force: bool
     attach: bool
     announced: bool
+    holder: str | None = None  # the NAT instance that a person wants to have the address
 
     def run(self, vpc_id: str, seen: Survey) -> VpcResult:
         """Run the pass in one VPC; on a conflict, observe and plan again."""
@@ -83,11 +88,15 @@ class VpcPass:
         if running and not ledger.detached:
             prover = Prover(adapters=self.adapters, owner=self.settings.owner)
             pushed = prover.prove(ledger, payload, running, former)
+        record, address = self._hold(record, instances, pushed)
+        record, rules = self._admit(record, instances, seen.observations[vpc_id])
         result = VpcResult(
             vpc_id=vpc_id,
-            plan=replace(prepared.plan, ledger=ledger),
+            plan=replace(prepared.plan, ledger=record.ledger),
             instances=(*pushed, *not_asked(instances, sorted(untagged))),
             listen_ports_left=self._ports_left(ledger),
+            address=address,
+            rules=rules,
         )
         off = "this pass failed" if result.failure else None  # the forwards come first
         enrolments = enrol(self.adapters, self.settings, seen.observations[vpc_id], record, off)
@@ -95,6 +104,23 @@ class VpcPass:
         result = self._beat(result, seen.at, former, restless=seen.restless(vpc_id))
         # Last: what is proved is noted by now, however long the bus takes.
         return self._publish(result, prepared.before, former)
+
+    def _hold(
+        self, record: Record, instances: tuple[NatInstance, ...], pushed: tuple[InstanceResult, ...]
+    ) -> tuple[Record, AddressResult | None]:
+        """Keep the address on a NAT instance that this pass has seen to be verified."""
+        if record.ledger.vpc_id != self.settings.address_vpc or record.ledger.detached:
+            return record, None
+        candidates = candidates_of(instances, pushed)
+        return hold(self.adapters, self.settings, record, candidates, self.holder)
+
+    def _admit(
+        self, record: Record, instances: tuple[NatInstance, ...], seen: Observation
+    ) -> tuple[Record, RuleResult | None]:
+        """Open the security groups of both sides for what is forwarded, and for nothing else."""
+        if not self.settings.manage_groups or record.ledger.detached:
+            return record, None
+        return admit(self.adapters, self.settings, record, instances, seen)
 
     def _next_ledger(
         self, prepared: Prepared, tagged: set[str], untagged: frozenset[str]
@@ -230,5 +256,7 @@ def in_motion(result: VpcResult, recheck: float) -> float | None:
             waits.append(recheck)
         if result.plan.recheck_after is not None:
             waits.append(result.plan.recheck_after or recheck)
+    if result.address is not None and result.address.recheck_after is not None:
+        waits.append(result.address.recheck_after or recheck)
     waits += [e.recheck_after or recheck for e in result.enrolments if e.recheck_after is not None]
     return min(waits, default=None)

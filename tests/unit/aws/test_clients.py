@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cachegate.aws.clients import make_clients, make_guard_clients
+from cachegate.domain.policy import Policy
+from cachegate.failover import BEGIN_WITHIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +32,16 @@ def _region(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def every(make: Callable[[], Any]) -> list[Any]:
     clients = make()
-    return [getattr(clients, each.name) for each in fields(clients)]
+    return [getattr(clients, each.name) for each in fields(clients) if each.name != "mover"]
+
+
+def test_what_moves_an_address_asks_once_and_has_given_up_before_another_pass_may_decide() -> None:
+    config: Any = make_clients().mover.meta.config
+    policy = Policy(stack="gate", sources=())
+
+    assert config.retries == {"mode": "standard", "total_max_attempts": 1}
+    patience = config.connect_timeout + config.read_timeout
+    assert policy.fence * BEGIN_WITHIN + patience < policy.fence
 
 
 @pytest.mark.parametrize("make", SERVICES)

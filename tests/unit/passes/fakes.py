@@ -21,6 +21,7 @@ from cachegate.domain.cache import (
     NodeId,
 )
 from cachegate.domain.enrolment import Existence
+from cachegate.domain.group_rules import GroupRule
 from cachegate.domain.policy import Policy
 from cachegate.errors import LedgerConflictError
 from cachegate.protocols import Adapters, Heartbeat, Listing, Record
@@ -29,7 +30,11 @@ from cachegate.settings import SyncSettings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from cachegate.domain.address import ElasticIp
+    from cachegate.domain.group_rules import Wanted
+    from cachegate.domain.groups import Interface, SecurityGroup
     from cachegate.domain.ledger import Ledger
+    from cachegate.errors import CachegateError
     from cachegate.happenings import Happening
 
 VPC = "vpc-1"
@@ -203,6 +208,80 @@ class FakeNotifications:
 
 
 @dataclass
+class FakeAddresses:
+    """Elastic IPs; `meanwhile` happens when a move arrives, `deaf` ones do not move."""
+
+    addresses: dict[str, ElasticIp] = field(default_factory=dict)
+    moves: list[tuple[str, str]] = field(default_factory=list)
+    refusal: CachegateError | None = None
+    deaf: bool = False
+    meanwhile: Callable[[], None] = lambda: None
+
+    def find(self, allocation_id: str) -> ElasticIp | None:
+        return self.addresses.get(allocation_id)
+
+    def associate(self, allocation_id: str, instance_id: str) -> None:
+        self.meanwhile()
+        if self.refusal is not None:
+            raise self.refusal
+        self.moves.append((allocation_id, instance_id))
+        if not self.deaf:
+            former = self.addresses[allocation_id]
+            self.addresses[allocation_id] = replace(former, instance_id=instance_id)
+
+    def release(self, allocation_id: str) -> None:
+        self.addresses.pop(allocation_id, None)
+
+
+@dataclass
+class FakeGroupRules:
+    """Security groups and their rules, as EC2 keeps them: no two of a group with one opening."""
+
+    known: dict[str, SecurityGroup] = field(default_factory=dict)
+    held: dict[str, GroupRule] = field(default_factory=dict)
+    has: tuple[Interface, ...] = ()
+    refused: dict[str, CachegateError] = field(default_factory=dict)  # by group
+    touched: list[GroupRule] = field(default_factory=list)  # rules that were removed
+    count: int = 0
+
+    def managed(self, stack: str) -> tuple[GroupRule, ...]:
+        return tuple(rule for rule in self.held.values() if rule.managed_by(stack))
+
+    def rules(self, group_ids: Iterable[str]) -> tuple[GroupRule, ...]:
+        wanted = set(group_ids)
+        return tuple(rule for rule in self.held.values() if rule.opening.group_id in wanted)
+
+    def groups(self, group_ids: Iterable[str]) -> Mapping[str, SecurityGroup]:
+        return {each: self.known[each] for each in group_ids if each in self.known}
+
+    def interfaces(self, group_ids: Iterable[str]) -> tuple[Interface, ...]:
+        wanted = set(group_ids)
+        return tuple(each for each in self.has if each.groups & wanted)
+
+    def open(self, wanted: Wanted, tags: Mapping[str, str]) -> None:
+        self._refuse(wanted.opening.group_id)
+        if any(rule.opening == wanted.opening for rule in self.held.values()):
+            return
+        self.count += 1
+        rule = GroupRule(
+            rule_id=f"sgr-{self.count}",
+            opening=wanted.opening,
+            tags=dict(tags),
+            description=wanted.why,
+        )
+        self.held[rule.rule_id] = rule
+
+    def close(self, rule: GroupRule) -> None:
+        self._refuse(rule.opening.group_id)
+        if (held := self.held.pop(rule.rule_id, None)) is not None:
+            self.touched.append(held)
+
+    def _refuse(self, group_id: str) -> None:
+        if group_id in self.refused:
+            raise self.refused[group_id]
+
+
+@dataclass
 class FakeWorld:
     """One VPC with one running NAT instance, and what a pass needs of it."""
 
@@ -214,6 +293,8 @@ class FakeWorld:
     rechecks: FakeRechecks = field(default_factory=FakeRechecks)
     bus: FakeBus = field(default_factory=FakeBus)
     notifications: FakeNotifications = field(default_factory=FakeNotifications)
+    addresses: FakeAddresses = field(default_factory=FakeAddresses)
+    group_rules: FakeGroupRules = field(default_factory=FakeGroupRules)
     now: float = 1_000_000.0
 
     def __post_init__(self) -> None:
@@ -229,6 +310,8 @@ class FakeWorld:
             rechecks=self.rechecks,
             bus=self.bus,
             notifications=self.notifications,
+            addresses=self.addresses,
+            group_rules=self.group_rules,
             clock=lambda: self.now,
             new_token=lambda: f"token-{next(tokens)}",
         )

@@ -28,6 +28,10 @@ CONFIG = Config(
     read_timeout=10,
     max_pool_connections=20,
 )
+# For what must not be done late: a call that has no answer by then is not made again.
+ONCE = Config(
+    retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=3, read_timeout=5
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +40,7 @@ class Clients:
 
     dynamodb: DynamoDBClient
     ec2: EC2Client
+    mover: EC2Client  # for AssociateAddress
     elasticache: ElastiCacheClient
     events: EventBridgeClient
     sns: SNSClient
@@ -50,6 +55,7 @@ def make_clients() -> Clients:
     return Clients(
         dynamodb=session.client("dynamodb", config=CONFIG),
         ec2=session.client("ec2", config=CONFIG),
+        mover=session.client("ec2", config=ONCE),
         elasticache=session.client("elasticache", config=CONFIG),
         events=session.client("events", config=CONFIG),
         sns=session.client("sns", config=CONFIG),

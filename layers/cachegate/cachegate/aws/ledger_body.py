@@ -8,8 +8,9 @@ from dataclasses import asdict
 from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING, Any
 
+from cachegate.domain.address import Holding
 from cachegate.domain.forward import ForwardKind, Target
-from cachegate.domain.ledger import Enrolling, Lease, Ledger
+from cachegate.domain.ledger import CacheGroups, Enrolling, Lease, Ledger
 from cachegate.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -45,6 +46,13 @@ def unpack(body: bytes) -> Ledger:
         enrolling={
             cache: _enrolling_from_json(note) for cache, note in data.get("enrolling", {}).items()
         },
+        # Nor these.
+        holding=Holding(**holding) if (holding := data.get("holding")) else None,
+        cache_groups={
+            cache: CacheGroups(vpc_id=each["vpc_id"], groups=tuple(each["groups"]))
+            for cache, each in data.get("cache_groups", {}).items()
+        },
+        openings=tuple(data.get("openings", ())),
     )
 
 
@@ -61,6 +69,9 @@ def _to_json(ledger: Ledger) -> dict[str, Any]:
         "detached": ledger.detached,
         "nat_instances": ledger.nat_instances,
         "enrolling": {cache: asdict(note) for cache, note in ledger.enrolling.items()},
+        "holding": asdict(ledger.holding) if ledger.holding else None,
+        "cache_groups": {cache: asdict(each) for cache, each in ledger.cache_groups.items()},
+        "openings": ledger.openings,
     }
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 PAGE = 1000  # rules; without a number EC2 sends all of them in one answer
 # How EC2 says that a rule is gone, or its whole group is.
-_GONE = frozenset(
+GONE = frozenset(
     {
         "InvalidSecurityGroupRuleId.NotFound",
         "InvalidPermission.NotFound",
@@ -105,7 +105,7 @@ class Ec2Groups:
                     GroupId=group_id, SecurityGroupRuleIds=[rule_id]
                 )
             except ClientError as error:
-                if code(error) in _GONE:
+                if code(error) in GONE:
                     return
                 if is_transient(error):
                     raise

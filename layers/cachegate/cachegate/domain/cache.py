@@ -37,6 +37,14 @@ class Evidence(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Health(StrEnum):
+    """What EC2's status checks of an instance say."""
+
+    OK = "ok"
+    IMPAIRED = "impaired"
+    UNKNOWN = "unknown"  # not checked yet, or EC2 cannot tell
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class NodeId:
     """The identity of a cache node: never a host name, never an address."""
@@ -103,6 +111,7 @@ class Cache:
     plaintext_accepted: bool = False
     whole: bool = True
     notified: tuple[Notified, ...] = ()  # of each cluster described; serverless caches have none
+    groups: frozenset[str] = frozenset()  # security groups; empty where AWS did not show them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +133,7 @@ class NatInstance:
     public_address: IPv4Address | None
     stack: str  # value of the tag cachegate:nat
     groups: tuple[str, ...] = ()  # security groups of its first interface, which sends
+    health: Health = Health.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

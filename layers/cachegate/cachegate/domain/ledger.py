@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from ipaddress import IPv4Address, IPv4Network
 
+    from cachegate.domain.address import Holding
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
@@ -57,6 +59,14 @@ class Enrolling:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CacheGroups:
+    """Where a cache's nodes are, and the security groups that it was last seen to have."""
+
+    vpc_id: str
+    groups: tuple[str, ...]  # ids, sorted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
     """All leases of one VPC and the generation of the rule set that follows from them."""
 
@@ -70,6 +80,9 @@ class Ledger:
     detached: bool = False  # a person took the agents off: plan, but push nothing
     nat_instances: tuple[str, ...] = ()  # ids that were given a rule set and not yet taken off
     enrolling: Mapping[str, Enrolling] = field(default_factory=dict)  # by kind/name of the cache
+    holding: Holding | None = None  # of the address; None before it was first looked at
+    cache_groups: Mapping[str, CacheGroups] = field(default_factory=dict)  # by cache
+    openings: tuple[str, ...] = ()  # keys of the security-group rules that were in place
 
     @property
     def rule_set(self) -> RuleSet:

@@ -27,6 +27,10 @@ class Policy:
     disagreement_recheck: float = 5.0  # PrimaryEndpoint and CurrentRole differ
     recheck: float = 30.0  # anything else in motion; the pause doubles with each re-check
     recheck_cap: float = 300.0  # up to this
+    takeover: float = 60.0  # a holder in doubt for so long loses the address to a verified one
+    takeover_rest: float = 300.0  # after a move, before a holder in doubt may lose it again
+    fence: float = 20.0  # so long a pass has for a move that it decided, and others keep off
+    rules_per_group: int = 60  # in each direction: the quota of the account
     enrol_backoff: float = 300.0  # between two requests for one cache's topic; doubles
     enrol_backoff_most: float = 86400.0  # up to this
 

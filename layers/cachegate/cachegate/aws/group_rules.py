@@ -1,0 +1,119 @@
+"""Security-group rules of both directions, on EC2."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from cachegate.aws import rule_shapes
+from cachegate.aws.batches import MOST_VALUES, batches
+from cachegate.aws.failures import code, in_words, is_transient, needed
+from cachegate.aws.refusals import refuse
+from cachegate.aws.security_groups import GONE, Ec2Groups
+from cachegate.domain.group_rules import MANAGED_TAG, Direction, GroupRule, Opening
+from cachegate.errors import RuleRefusedError
+from cachegate.guard.protocols import Permission
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_ec2.type_defs import FilterTypeDef, SecurityGroupRuleTypeDef
+
+    from cachegate.domain.group_rules import Wanted
+    from cachegate.domain.groups import Interface, SecurityGroup
+
+PAGE = 1000  # rules; without a number EC2 sends all of them in one answer
+
+
+class Ec2GroupRules:
+    """The rules of this account's security groups, by filter: one that is gone fails no call."""
+
+    def __init__(self, ec2: EC2Client) -> None:
+        self._ec2 = ec2
+        self._groups = Ec2Groups(ec2)
+
+    def managed(self, stack: str) -> tuple[GroupRule, ...]:
+        """Return every rule that carries the tag cachegate:managed of this stack."""
+        wanted: FilterTypeDef = {"Name": f"tag:{MANAGED_TAG}", "Values": [stack]}
+        with needed("which rules are managed is not known"):
+            return tuple(map(_rule, self._rules(wanted)))
+
+    def rules(self, group_ids: Iterable[str]) -> tuple[GroupRule, ...]:
+        """Return all rules of these groups, whoever added them."""
+        with needed("the rules of security groups are not known"):
+            return tuple(
+                _rule(shape)
+                for ids in batches(group_ids, MOST_VALUES)
+                for shape in self._rules({"Name": "group-id", "Values": ids})
+            )
+
+    def groups(self, group_ids: Iterable[str]) -> Mapping[str, SecurityGroup]:
+        """Return groups by id; one that we cannot see is left out."""
+        return self._groups.groups(group_ids)
+
+    def interfaces(self, group_ids: Iterable[str]) -> tuple[Interface, ...]:
+        """Return the network interfaces that have any of these groups."""
+        return self._groups.interfaces(group_ids)
+
+    def open(self, wanted: Wanted, tags: Mapping[str, str]) -> None:
+        """Add a rule with these tags; one with the same opening is no error."""
+        opening = wanted.opening
+        permission = Permission(
+            traffic=opening.traffic, source=opening.peer, description=wanted.why, tags=tags
+        )
+        request: Any = rule_shapes.request(opening.group_id, permission)
+        call = (
+            self._ec2.authorize_security_group_ingress
+            if opening.direction is Direction.INGRESS
+            else self._ec2.authorize_security_group_egress
+        )
+        subject = f"{opening} is not open"
+        with needed(subject):
+            try:
+                call(**request)
+            except ClientError as error:
+                if code(error) == "InvalidPermission.Duplicate":
+                    return
+                refuse(subject, error)
+                raise
+
+    def close(self, rule: GroupRule) -> None:
+        """Remove a rule by its id; one that is gone is no error."""
+        call = (
+            self._ec2.revoke_security_group_ingress
+            if rule.opening.direction is Direction.INGRESS
+            else self._ec2.revoke_security_group_egress
+        )
+        subject = f"{rule.rule_id} ({rule.opening}) may still be there"
+        with needed(subject):
+            try:
+                call(GroupId=rule.opening.group_id, SecurityGroupRuleIds=[rule.rule_id])
+            except ClientError as error:
+                if code(error) in GONE:
+                    return
+                if is_transient(error):
+                    raise
+                raise RuleRefusedError(f"{subject}: {in_words(error)}") from error
+
+    def _rules(self, wanted: FilterTypeDef) -> Iterator[SecurityGroupRuleTypeDef]:
+        for page in self._ec2.get_paginator("describe_security_group_rules").paginate(
+            Filters=[wanted], PaginationConfig={"PageSize": PAGE}
+        ):
+            yield from page["SecurityGroupRules"]
+
+
+def _rule(shape: SecurityGroupRuleTypeDef) -> GroupRule:
+    read = rule_shapes.read(shape)
+    return GroupRule(
+        rule_id=shape["SecurityGroupRuleId"],
+        opening=Opening(
+            group_id=shape["GroupId"],
+            direction=Direction.EGRESS if shape["IsEgress"] else Direction.INGRESS,
+            traffic=read.traffic,
+            peer=read.source,
+        ),
+        tags=read.tags,
+        description=read.description,
+    )

@@ -1,0 +1,91 @@
+"""The public address of a VPC's NAT instances, who holds it, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ElasticIp:
+    """An Elastic IP as EC2 describes it."""
+
+    allocation_id: str
+    address: IPv4Address
+    instance_id: str | None = None  # the instance that has it
+    interface_id: str | None = None  # the interface that has it; not each belongs to an instance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """What the ledger knows of the address. Times are seconds since the epoch.
+
+    It is written before the address is moved, so that of two passes only one moves it, and again
+    when EC2 shows the move done. Until `fenced_until` all others leave the address alone, for that
+    one may still be at it; 0 means that no move is open.
+    """
+
+    instance_id: str | None = None  # who is to have the address
+    since: float = 0.0  # when that was decided
+    reason: str = ""  # why
+    moved_from: str | None = None  # who had it before
+    moved_at: float | None = None  # when EC2 showed the last move done
+    fenced_until: float = 0.0
+    bad_since: float | None = None  # the holder does not prove the rule set, or EC2 calls it ill
+    unheld_since: float | None = None  # nobody who has the address proves the rule set
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A NAT instance of the VPC, as far as the address is concerned."""
+
+    instance_id: str
+    running: bool
+    verified: bool  # it proved the ledger's rule set in this very pass
+    ill: bool = False  # EC2's status checks say so
+    trouble: str = ""  # in words, where it does not run, is not verified or is ill
+
+    @property
+    def able(self) -> bool:
+        """Tell whether it may have the address."""
+        return self.running and self.verified and not self.ill
+
+
+class AddressState(StrEnum):
+    """How things stand with the address after a pass."""
+
+    HELD = "held"  # by a verified NAT instance
+    MOVED = "moved"  # by this pass, to a verified one; read back
+    WAITING = "waiting"  # the holder is in doubt, or another pass is at it: a later pass decides
+    STRANDED = "stranded"  # no NAT instance is verified: nothing was moved
+    ELSEWHERE = "elsewhere"  # something that is no NAT instance of ours has it
+    MISSING = "missing"  # EC2 does not show the address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressDecision:
+    """What a pass decides about the address."""
+
+    state: AddressState
+    holding: Holding  # for the ledger
+    reason: str
+    target: str | None = None  # the instance to move it to now
+    recheck_after: float | None = None  # seconds; None where nothing waits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressResult:
+    """How a pass left the address."""
+
+    state: AddressState
+    reason: str
+    address: IPv4Address | None  # None: EC2 does not show it
+    holder: str | None  # the instance that has it, as EC2 shows it
+    former: str | None = None  # the instance that it was moved from, where it was moved
+    unheld_seconds: float = 0.0  # for how long no verified instance has held it
+    recheck_after: float | None = None
+    error: str | None = None  # why a move that was decided was not done

@@ -1,0 +1,95 @@
+"""Security-group rules of both sides: what the stack wants there, and what is there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cachegate.domain.ingress import Source
+    from cachegate.domain.plan import Problem
+    from cachegate.domain.traffic import Traffic
+
+MANAGED_TAG = "cachegate:managed"  # of a rule: the stack that added it, and may change it
+VPC_TAG = "cachegate:vpc"  # beside it: the VPC of the NAT instances that the rule serves
+
+
+class Direction(StrEnum):
+    """Which way the packets of a rule go."""
+
+    INGRESS = "ingress"
+    EGRESS = "egress"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """What a rule lets through; two rules of one group with the same opening do not exist."""
+
+    group_id: str
+    direction: Direction
+    traffic: Traffic
+    peer: Source  # where packets come from, or go to
+
+    @property
+    def key(self) -> str:
+        """Return its identity as text, as the ledger keeps it."""
+        return f"{self.group_id} {self.direction} {self.traffic} {self.peer}"
+
+    def __str__(self) -> str:
+        way = "from" if self.direction is Direction.INGRESS else "to"
+        return f"{self.traffic} {way} {self.peer} in {self.group_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """An opening that the stack needs, and what for: the rule's description."""
+
+    opening: Opening
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupRule:
+    """A rule as EC2 has it."""
+
+    rule_id: str
+    opening: Opening
+    tags: Mapping[str, str] = field(default_factory=dict)
+    weight: int = 1  # how much of the quota it takes: a prefix list counts its most entries
+    description: str = ""
+
+    def managed_by(self, stack: str, vpc_id: str | None = None) -> bool:
+        """Tell whether a stack added it, for one VPC where that is named."""
+        ours = self.tags.get(MANAGED_TAG) == stack
+        return ours and vpc_id in {None, self.tags.get(VPC_TAG)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulePlan:
+    """What has to change in security groups.
+
+    `add_first` names the groups where all fit into the quota at once; in others the old ones go
+    first, for a moment without either.
+    """
+
+    add: tuple[Wanted, ...] = ()
+    remove: tuple[GroupRule, ...] = ()
+    vanished: tuple[Wanted, ...] = ()  # of those to add, the ones that were in place before
+    in_place: tuple[str, ...] = ()  # keys of the wanted openings that are there, whoever added them
+    problems: tuple[Problem, ...] = ()
+    add_first: frozenset[str] = frozenset()  # ids of groups
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleResult:
+    """How a pass left the rules; what it could not do is told by `errors`, one for each."""
+
+    added: tuple[Wanted, ...] = ()
+    removed: tuple[GroupRule, ...] = ()
+    vanished: tuple[Wanted, ...] = ()  # that came back
+    in_place: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    errors: tuple[str, ...] = ()
