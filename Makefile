@@ -1,6 +1,9 @@
 # Every target is one command that a person could type; the logic is in the programs they call.
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
+# Each worker of the tests has a network of its own, so that they may make the same namespaces.
+IN_SANDBOX := $(PY) -m local.sandbox --or-plain $(PY)
+WORKERS := 2
 SYSTEM_PACKAGES := iproute2 iptables memcached nftables redis-server util-linux
 # sam would report to AWS and look for a newer version: neither belongs into a build.
 export SAM_CLI_TELEMETRY := 0
@@ -38,7 +41,7 @@ demo: setup packages build ## See it work: our own template, a real kernel, real
 test: setup packages build .venv-checkov/ready ## Everything, as CI runs it
 	@ruff format --check --quiet . && ruff check --quiet . && mypy
 	@sam validate --lint >/dev/null
-	@$(PY) -m local.sandbox --or-plain $(PY) -m pytest
+	@$(PY) -m pytest --dist loadgroup --no-loadscope-reorder --tx "$(WORKERS)*popen//python=$(IN_SANDBOX)"
 
 test-faults: setup ## Ten thousand random sequences of faults over the whole pass, counted
 	@PYTHONPATH=gateway $(PY) -m tests.faults --sequences 10000
