@@ -28,8 +28,11 @@ _EC2 = f"arn:aws:ec2:{_BASE}:"
 _CHECKED = {
     "cloudtrail:GetEventSelectors": ("TrailName", f"arn:aws:cloudtrail:{_BASE}:trail/{{}}"),
     "cloudtrail:GetTrailStatus": ("Name", f"arn:aws:cloudtrail:{_BASE}:trail/{{}}"),
+    "ec2:AuthorizeSecurityGroupEgress": ("GroupId", f"{_EC2}security-group/{{}}"),
     "ec2:AuthorizeSecurityGroupIngress": ("GroupId", f"{_EC2}security-group/{{}}"),
     "ec2:GetManagedPrefixListEntries": ("PrefixListId", f"{_EC2}prefix-list/{{}}"),
+    "ec2:ReleaseAddress": ("AllocationId", f"{_EC2}elastic-ip/{{}}"),
+    "ec2:RevokeSecurityGroupEgress": ("GroupId", f"{_EC2}security-group/{{}}"),
     "ec2:RevokeSecurityGroupIngress": ("GroupId", f"{_EC2}security-group/{{}}"),
     "elasticache:DescribeCacheClusters": ("CacheClusterId", arn("cluster", "{}")),
     "elasticache:DescribeCacheSubnetGroups": ("CacheSubnetGroupName", arn("subnetgroup", "{}")),
@@ -40,10 +43,16 @@ _CHECKED = {
 }
 # What a call makes, and is checked against as well; its tags are a CreateTags on that
 # (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/supported-iam-actions-tagging.html).
-_MAKES = {"ec2:AuthorizeSecurityGroupIngress": f"{_EC2}security-group-rule/*"}
+_MAKES = {
+    "ec2:AuthorizeSecurityGroupEgress": f"{_EC2}security-group-rule/*",
+    "ec2:AuthorizeSecurityGroupIngress": f"{_EC2}security-group-rule/*",
+}
 _NAMED_BY = {"TableName": f"arn:aws:dynamodb:{_BASE}:table/{{}}", "TopicArn": "{}"}
 # What ids of resources that are tagged begin with.
-_TAGGED = {"i": "instance", "sg": "security-group", "sgr": "security-group-rule"}
+_TAGGED = {
+    "eipalloc": "elastic-ip", "i": "instance", "sg": "security-group",
+    "sgr": "security-group-rule",
+}  # fmt: skip
 _TAG_KEY = re.compile(r"(TagSpecification\.\d+\.)?Tag\.\d+\.Key")
 
 
@@ -56,6 +65,9 @@ class Call:
     action: str  # as policies name it, for example ssm:SendCommand
     resources: tuple[str, ...]  # all of them must be allowed
     context: Mapping[str, frozenset[str]] = field(default_factory=dict)  # condition keys' values
+    # The one resource that the request's tags are for, None where they are for all: a statement
+    # with a condition on them does not cover the others.
+    tagged: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,11 +127,12 @@ def calls(request: Request) -> tuple[Call, ...]:
     if tags:
         context["aws:TagKeys"] = frozenset(tags)
         context |= {f"aws:RequestTag/{key}": frozenset({value}) for key, value in tags.items()}
-    call = Call(role, service, request.action, _resources(request.action, asked), context)
-    if not tags or request.action not in _MAKES:
+    made = _MAKES.get(request.action)
+    call = Call(role, service, request.action, _resources(request.action, asked), context, made)
+    if not tags or made is None:
         return (call,)
-    made = context | {"ec2:CreateAction": frozenset({request.name})}
-    return call, Call(role, service, "ec2:CreateTags", (_MAKES[request.action],), made)
+    making = context | {"ec2:CreateAction": frozenset({request.name})}
+    return call, Call(role, service, "ec2:CreateTags", (made,), making)
 
 
 def _tags(request: Request) -> dict[str, str]:
@@ -164,6 +177,8 @@ def _tagged(resource_id: str) -> str:
 
 def _of_several(action: str, parameters: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the ARNs of a call that names several resources, or none."""
+    if action in {"ec2:AssociateAddress", "ec2:DisassociateAddress"}:
+        return _of_an_address(action, parameters)
     if action == "events:PutEvents":
         buses = {entry.get("EventBusName", "default") for entry in parameters["Entries"]}
         return tuple(f"arn:aws:events:{_BASE}:event-bus/{bus}" for bus in sorted(buses))
@@ -172,3 +187,27 @@ def _of_several(action: str, parameters: Mapping[str, Any]) -> tuple[str, ...]:
         instances = (f"{_EC2}instance/{each}" for each in parameters["InstanceIds"])
         return (document, *instances)
     return ("*",)
+
+
+def _of_an_address(action: str, parameters: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the Elastic IP of a call, and what the call names beside it.
+
+    All that the reference names for these actions is optional
+    (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html); a call
+    that takes an association away names its interface by that.
+    """
+    if action == "ec2:AssociateAddress":
+        named = {
+            "elastic-ip": parameters.get("AllocationId"),
+            "instance": parameters.get("InstanceId"),
+            "network-interface": parameters.get("NetworkInterfaceId"),
+        }
+    else:
+        addresses: list[Any] = list(get_backend("ec2")[ACCOUNT][REGION].addresses)
+        wanted = parameters.get("AssociationId")
+        found = [each for each in addresses if each.association_id == wanted]
+        named = {
+            "elastic-ip": found[0].allocation_id if found else "*",
+            "network-interface": found[0].eni.id if found else "*",
+        }
+    return tuple(f"{_EC2}{kind}/{name}" for kind, name in named.items() if name)

@@ -27,6 +27,7 @@ from local.caches import ACCOUNT, REGION
 from local.ec2_base import Ec2Answers, Moods
 from local.fleet import Fleet
 from local.iam import Gate
+from local.public_addresses import PublicAddresses
 from local.security_groups import SecurityGroupAnswers
 
 if TYPE_CHECKING:
@@ -46,9 +47,12 @@ def extend(urls: Any, responses: type[Any]) -> None:
     urls.url_paths = dict.fromkeys(urls.url_paths, responses.dispatch)
 
 
-def register(fleet: Fleet, moods: Moods | None = None) -> None:
+def register(
+    fleet: Fleet, moods: Moods | None = None, public: PublicAddresses | None = None
+) -> None:
     """Let moto answer about caches from this fleet, in its server and in mock_aws alike."""
     Ec2Answers.moods = moods or Moods()
+    Ec2Answers.public = public or PublicAddresses()
     SecurityGroupAnswers.gone.clear()
     ec2.register()
     extend(moto.ec2.urls, ec2.Responses)
@@ -64,13 +68,14 @@ class AwsServer:
 
     fleet: Fleet = field(default_factory=Fleet)
     moods: Moods = field(default_factory=Moods)  # of EC2
+    public: PublicAddresses = field(default_factory=PublicAddresses)
     address: str = "127.0.0.1"
     port: int = 0
     gate: Gate = field(init=False)
     server: BaseWSGIServer = field(init=False)
 
     def __enter__(self) -> Self:
-        register(self.fleet, self.moods)
+        register(self.fleet, self.moods, self.public)
         moto.backends.list_of_moto_modules = lambda: _MODULES
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         self.gate = Gate(DomainDispatcherApplication(create_backend_app))
@@ -89,6 +94,7 @@ class AwsServer:
     ) -> None:
         self.server.shutdown()
         self.server.server_close()
+        self.public.close()
         for service in USED:
             reset(service)
 

@@ -13,6 +13,7 @@ from moto.ec2.exceptions import EC2ClientError, InvalidParameterValue
 from moto.ec2.responses._base_response import EC2BaseResponse
 
 from local.elasticache import page_of
+from local.public_addresses import PublicAddresses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -29,12 +30,21 @@ class Moods:
     # (https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html).
     lag: float = 0.0
     unreadable: set[str] = field(default_factory=set)  # prefix lists whose entries are refused
+    # Seconds until packets follow an Elastic IP to where it was moved, and seconds during which
+    # DescribeAddresses goes on showing where it was.
+    follow: float = 0.0
+    old_holder: float = 0.0
+    # Of instances that run, by id: what EC2's checks of the instance, and of what it runs on, say
+    # (impaired, initializing, insufficient-data); "ok" where nothing is said.
+    instance_checks: dict[str, str] = field(default_factory=dict)
+    system_checks: dict[str, str] = field(default_factory=dict)
 
 
 class Ec2Answers(EC2BaseResponse):
     """The base of our answers."""
 
     moods: ClassVar[Moods] = Moods()
+    public: ClassVar[PublicAddresses] = PublicAddresses()
 
     def _page(
         self, everything: Sequence[Any], lowest: int, highest: int

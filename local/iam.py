@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
 _CONTEXT_KEYS = {"aws:RequestedRegion", "aws:TagKeys", "ec2:CreateAction", "events:source"}
-_TAGS = {"ssm:resourceTag", "aws:ResourceTag", "ec2:ResourceTag"}  # of what is called on
+_OF_RESOURCES = {"ssm:resourceTag", "aws:ResourceTag", "ec2:ResourceTag"}  # their tags
+_OF_TAGGED = {"aws:RequestTag", "aws:TagKeys"}  # known only where the call gives the tags
 _EC2 = f"arn:aws:ec2:{REGION}:{ACCOUNT}:"
 
 
@@ -201,15 +202,9 @@ def _conditions_hold(
 
 
 def _condition_holds(operator: str, key: str, wanted: set[str], call: Call, resource: str) -> bool:
-    name, _, tag = key.partition("/")
-    if name in _TAGS:
-        values = _tag(resource, tag)
-    elif key in _CONTEXT_KEYS or name == "aws:RequestTag":
-        values = call.context.get(key, frozenset())
-    else:
-        raise UnknownConditionError(f"{operator} {key}")
+    values = _values(operator, key, call, resource)
     match operator:
-        case "StringEquals":
+        case "StringEquals" | "ArnEquals":  # the latter without wildcards, which ours has none of
             return len(values) == 1 and values <= wanted
         case "ForAllValues:StringEquals":
             return values <= wanted  # also where there are none
@@ -221,6 +216,19 @@ def _condition_holds(operator: str, key: str, wanted: set[str], call: Call, reso
             raise UnknownConditionError(f"{operator} {key}")
 
 
+def _values(operator: str, key: str, call: Call, resource: str) -> frozenset[str]:
+    """Return what the call says about a condition key on one of its resources."""
+    name, _, tag = key.partition("/")
+    if name in _OF_RESOURCES:
+        return _tag(resource, tag)
+    if key == "ec2:Vpc":
+        return _vpc(resource)
+    if name == "aws:RequestTag" or key in _CONTEXT_KEYS:
+        others = name in _OF_TAGGED and call.tagged not in {None, resource}
+        return frozenset() if others else call.context.get(key, frozenset())
+    raise UnknownConditionError(f"{operator} {key}")
+
+
 def _tag(resource: str, tag: str) -> frozenset[str]:
     """Return the value of a tag: of EC2's resources and caches, others of ours have none."""
     if resource.startswith(_EC2):
@@ -229,6 +237,15 @@ def _tag(resource: str, tag: str) -> frozenset[str]:
         caches = Responses.fleet.resources
         tags = next((cache.tags for cache in caches if cache.arn == resource), {})
     return frozenset({tags[tag]} if tag in tags else ())
+
+
+def _vpc(resource: str) -> frozenset[str]:
+    """Return the ARN of the VPC that a security group, or a network interface, is in."""
+    ec2 = get_backend("ec2")[ACCOUNT][REGION]
+    _, _, name = resource.removeprefix(_EC2).partition("/")
+    interface = ec2.enis.get(name)
+    found = ec2.get_security_group_from_id(name) if interface is None else interface
+    return frozenset({f"{_EC2}vpc/{found.vpc_id}"} if found is not None else ())
 
 
 def _refuse(call: Call, start: Callable[..., Any], *, in_json: bool) -> Iterable[bytes]:

@@ -1,4 +1,4 @@
-"""EC2's network interfaces, where moto differs from AWS: their groups, who made them, paging."""
+"""EC2's network interfaces, where moto differs from AWS: groups, makers, addresses, paging."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from moto.ec2.responses.elastic_network_interfaces import ElasticNetworkInterfac
 from moto.ec2.responses.instances import InstanceResponse
 
 from local.ec2_base import Ec2Answers, named_by
+from local.elastic_ips import elastic_ip
 
 _PRIMARY = "Primary network interface"  # moto's description of what it makes for an instance
 
@@ -26,6 +27,38 @@ class Interface(NetworkInterface):
         super().__init__(*arguments, **options)
         if self.description == _PRIMARY:
             self.delete_on_termination = True
+
+    def check_auto_public_ip(self) -> None:
+        """Have a public address where EC2 gives one: at its creation, and when it starts again."""
+        if not self.public_ip and self.public_ip_auto_assign:
+            self.public_ip = self._take_address()
+            Ec2Answers.public.change({self.public_ip: self}, 0)
+
+    def address_due(self) -> str | None:
+        """Return a new public address where EC2 gives one to an interface without Elastic IP."""
+        running = self.instance is not None and self.instance.is_running()
+        return self._take_address() if running and self.public_ip_auto_assign else None
+
+    def _take_address(self) -> str:
+        return Ec2Answers.public.take(each.public_ip for each in self.ec2_backend.addresses)
+
+    def stop(self) -> None:
+        """Give the public address back with which it came; an Elastic IP stays."""
+        if self.public_ip and elastic_ip(self) is None:
+            Ec2Answers.public.change({self.public_ip: None}, 0)
+            self.public_ip = None
+
+    def delete(self) -> None:
+        """Go with its instance, and leave its Elastic IP."""
+        self.free()
+        super().delete()
+
+    def free(self) -> None:
+        """Leave an Elastic IP for good."""
+        self.public_ip_auto_assign = False
+        address = elastic_ip(self)
+        if address is not None:
+            address.move(None)
 
     @property
     def group_set(self) -> Any:
@@ -79,6 +112,11 @@ class InterfaceAnswers(Ec2Answers, ElasticNetworkInterfaces, InstanceResponse):
         ]
         page, token = self._page(interfaces, 5, 1000)
         return ActionResult({"NetworkInterfaces": page, "NextToken": token})
+
+    def delete_network_interface(self) -> ActionResult | EmptyResult:
+        """Answer DeleteNetworkInterface; an Elastic IP stays with the account."""
+        self.ec2_backend.get_network_interface(self._get_param("NetworkInterfaceId")).free()
+        return super().delete_network_interface()
 
     def modify_instance_attribute(self) -> ActionResult | EmptyResult:
         """Answer ModifyInstanceAttribute: new groups of an instance are its first interface's."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Self
 from local.namespaces import Host, Lab, ip
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
 CIDR = IPv4Network("10.0.0.0/16")
@@ -60,6 +61,8 @@ class Vpc:
     client: Host = field(init=False)
     stranger: Host = field(init=False)
     hosts: dict[IPv4Address, Host] = field(default_factory=dict)
+    arriving: dict[IPv4Address, IPv4Address] = field(default_factory=dict)  # public to private
+    leaving: dict[IPv4Address, IPv4Address] = field(default_factory=dict)  # private to public
     linked: bool = False
 
     def __enter__(self) -> Self:
@@ -156,19 +159,40 @@ class Vpc:
         self.hosts[address] = host
         return host
 
-    def add_nat_instance(self, name: str, private: IPv4Address, public: IPv4Address) -> Host:
-        """Start a machine with an Elastic IP in the public subnet, ready to forward packets."""
+    def add_nat_instance(self, name: str, private: IPv4Address) -> Host:
+        """Start a machine in the public subnet, ready to forward packets."""
         host = self.add_host(name, private)
         self.lab.route(host, "default", str(_ROUTER.ip))
         host.sysctl("net.ipv4.ip_forward", 1)
-        self.associate(private, public)
         return host
 
-    def associate(self, private: IPv4Address, public: IPv4Address) -> None:
-        """Give an address of the VPC an Elastic IP."""
-        self.lab.route(self.internet, f"{public}/32", "100.64.0.2")
-        for table, key, value in (("arriving", public, private), ("leaving", private, public)):
-            self.gateway.run("nft", f"add element ip igw {table} {{ {key} : {value} }}")
+    def lead(self, ways: Mapping[IPv4Address, IPv4Address | None]) -> None:
+        """Let each public address lead to this private one from now on, or to nobody.
+
+        All of it comes true at once: no packet meets an address between two places. A private
+        address has one public one, the last that was led to it.
+        """
+        before = (dict(self.arriving), dict(self.leaving))
+        for public, private in ways.items():
+            former = self.arriving.pop(public, None)
+            if former is not None and self.leaving.get(former) == public:
+                del self.leaving[former]
+            if private is not None:
+                self.lab.route(self.internet, f"{public}/32", "100.64.0.2")
+                self.arriving[public] = private
+        for public, private in ways.items():
+            if private is not None:
+                self.leaving[private] = public
+        after = (self.arriving, self.leaving)
+        commands = [
+            f"{verb} element ip igw {name} {{ {key} : {value} }}"
+            for verb, old, new in (("delete", before, after), ("add", after, before))
+            for name, mine, other in zip(("arriving", "leaving"), old, new, strict=True)
+            for key, value in mine.items()
+            if other.get(key) != value
+        ]
+        if commands:
+            self.gateway.run("nft", "-f", "-", text="\n".join(commands))
 
     def cut(self, address: IPv4Address) -> None:
         """Pull a machine's cable: what is sent to it vanishes, and it can say no goodbye."""

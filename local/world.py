@@ -26,6 +26,7 @@ from local.metadata import Metadata
 from local.namespaces import Host, Lab
 from local.network import Network
 from local.nodes import Servers
+from local.public_addresses import PublicAddresses
 from local.ssm_agent import ManagedInstance
 from local.vpc import CLIENT, Vpc
 
@@ -89,7 +90,8 @@ class World(CacheWorld):
                 part.register()
             ssm.Responses.run_command = self.commands
             extend(moto.ssm.urls, ssm.Responses)
-            self.aws = opening.enter_context(AwsServer())
+            public = PublicAddresses(paths=self.vpc)
+            self.aws = opening.enter_context(AwsServer(public=public))
             self.aws.gate.recorder = self.trail
             self.resolver = opening.enter_context(Resolver(self.aws.fleet))
             use_resolver(self.folder)
@@ -154,7 +156,7 @@ class World(CacheWorld):
         private = IPv4Address("10.0.0.10") + number
         public = IPv4Address("203.0.113.73") + number
         instance_id = self.network.run_instance(private, public, tags)
-        host = self.vpc.add_nat_instance(f"nat{number}", private, public)
+        host = self.vpc.add_nat_instance(f"nat{number}", private)
         state = self.folder / instance_id
         environment = {"PATH": os.environ["PATH"], "CACHEGATE_STATE_DIR": str(state)}
         managed = ManagedInstance(instance_id, host, environment)
