@@ -26,7 +26,7 @@ from cachegate.aws.stack_response import respond
 from cachegate.counts import count_pass
 from cachegate.detach import detach
 from cachegate.entry import Outlet, Redelivery
-from cachegate.errors import ConfigurationError
+from cachegate.errors import CachegateError, ConfigurationError
 from cachegate.heed import heed
 from cachegate.metrics import Metric
 from cachegate.protocols import Adapters
@@ -148,9 +148,7 @@ def on_stack(event: dict[str, Any]) -> dict[str, Any]:
         if isinstance(wired, ConfigurationError):
             failure = None if request == "Delete" else str(wired)
         elif request == "Delete":
-            detached = detach_answer(detach(wired.adapters, wired.settings))
-            log = logger.info if detached["ok"] else logger.error
-            log("stack deletion", detached=detached)
+            leave(wired)
         else:
             wired.adapters.rechecks.ask(f"stack event {request}")
             # NotVerifiedAlarm and GuardSilentAlarm are made next, and would call the silence before
@@ -159,6 +157,22 @@ def on_stack(event: dict[str, Any]) -> dict[str, Any]:
     finally:
         respond(event, failure=failure)
     return {"ok": failure is None}
+
+
+def leave(actions: Actions) -> None:
+    """Take off what the stack put onto what outlives it; what cannot be is logged, and stays."""
+    adapters, settings = actions.adapters, actions.settings
+    try:
+        detached = detach_answer(detach(adapters, settings, for_good=True))
+        log = logger.info if detached["ok"] else logger.error
+        log("stack deletion", detached=detached)
+    finally:
+        if settings.release_address and settings.address is not None:
+            try:
+                adapters.addresses.release(settings.address)
+                logger.info("address given back", address=settings.address)
+            except CachegateError:
+                logger.exception("address not given back", address=settings.address)
 
 
 def report(result: SyncResult, asking: Sequence[Trigger] = ()) -> None:

@@ -225,16 +225,20 @@ def _vpc(vpc: VpcResult) -> Answer:
 
 
 def detach_answer(result: Detached) -> Answer:
-    """Return which NAT instances are free of the agent; `ok` only where all of them are."""
+    """Return what is free of us; `ok` only where every NAT instance and security group is."""
     answer: Answer = {
-        "ok": not result.still_there,
+        "ok": True,
         "removed": list(result.removed),
         "still_there": [{"instance": i, "reason": why} for i, why in result.still_there.items()],
     }
-    if result.still_there:
-        message = f"the agent is still on {', '.join(result.still_there)}"
-        answer["error"] = {"code": "not_removed", "message": message}
-    return answer
+    wrong = [f"the agent is still on {', '.join(result.still_there)}"] if result.still_there else []
+    if result.rules is not None:
+        answer["rules_removed"] = list(result.rules.removed)
+        answer["rules_still_there"] = list(result.rules.left)
+        wrong += result.rules.left
+    if wrong:
+        answer["error"] = {"code": "not_removed", "message": "; ".join(wrong)}
+    return answer | {"ok": not wrong}
 
 
 def _outcome(failures: Iterable[CachegateError]) -> Answer:

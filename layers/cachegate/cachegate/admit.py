@@ -6,29 +6,46 @@ lets the same through.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeVar
 
 from cachegate.domain.group_rules import MANAGED_TAG, VPC_TAG, RuleResult
+from cachegate.domain.ledger import Ledger
 from cachegate.domain.plan import Problem
-from cachegate.errors import LedgerConflictError, RuleRefusedError, TransientError
-from cachegate.planning.group_rules import Sides, plan_rules, remember_groups, wanted_rules
+from cachegate.errors import (
+    LedgerConflictError,
+    NotVerifiedError,
+    RuleRefusedError,
+    TransientError,
+)
+from cachegate.planning.group_rules import (
+    Sides,
+    out_of_hand,
+    remember_groups,
+    unknown_caches,
+    wanted_rules,
+)
+from cachegate.planning.nat_sides import Sight, choose_sides, nat_groups
+from cachegate.planning.rule_changes import Doubt, Own, plan_rules, stands_in
+from cachegate.withdraw import withdraw
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Iterator
 
     from cachegate.domain.cache import NatInstance, Observation
     from cachegate.domain.group_rules import GroupRule, RulePlan, Wanted
-    from cachegate.domain.ledger import Ledger
     from cachegate.protocols import Adapters, Record
     from cachegate.settings import SyncSettings
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Considered:
     """What has to change, and what was not to be changed."""
 
-    ledger: Ledger  # with the groups of caches as they were seen
+    ledger: Ledger  # with the groups of both sides as they were seen
     plan: RulePlan
     problems: tuple[Problem, ...] = ()  # groups that are not for us to change
 
@@ -42,14 +59,25 @@ def admit(
 ) -> tuple[Record, RuleResult]:
     """Add what lacks and remove what nothing needs any more; note what is in place.
 
-    Where AWS does not answer now, the result has an error and the next pass goes on.
+    Where AWS does not answer now, the result has an error and the next pass goes on. Raise
+    LedgerConflictError where another pass wrote the ledger after this one: it knows better what is
+    needed.
     """
     try:
         considered = consider(adapters, settings, record.ledger, instances, seen)
     except TransientError as error:
         return record, RuleResult(errors=(str(error),))
+    plan = considered.plan
+    if not plan.quiet:
+        # After the look: whoever writes later than this adds later too, so it was not seen.
+        _still(adapters, record)
     result = _Changes(adapters, settings, record.ledger.vpc_id).make(considered)
-    ledger = replace(considered.ledger, openings=result.in_place)
+    if result.added:
+        _take_back(adapters, settings, record.ledger.vpc_id)
+    # What is wanted and could not come back is still missed: it is told when it does.
+    missed = set(record.ledger.openings) & {each.opening.key for each in (*plan.add, *plan.left)}
+    openings = tuple(sorted({*result.in_place, *missed}))
+    ledger = replace(considered.ledger, openings=openings)
     if ledger != record.ledger:
         try:
             record = adapters.ledgers.save(ledger, record.version)
@@ -66,141 +94,183 @@ def consider(
     seen: Observation,
 ) -> Considered:
     """Decide, and change nothing. Raise TransientError where AWS does not answer."""
-    stack, vpc_id = settings.stack, ledger.vpc_id
-    groups, problems = _own_groups(adapters, settings, instances)
     ledger = replace(ledger, cache_groups=remember_groups(ledger, seen.caches))
+    asked = {group_id for each in ledger.cache_groups.values() for group_id in each.groups}
+    asked |= nat_groups(ledger, instances)
+    sight = _look(adapters, settings, ledger, instances, asked, seen.at)
+    choice = choose_sides(ledger, sight, stack=settings.stack, agreement=settings.policy.agreement)
+    ledger = replace(ledger, nat_sides=choice.sides)
     sides = Sides(
-        stack=stack,
-        vpc_id=vpc_id,
-        instances=instances,
-        groups=groups,
+        stack=settings.stack,
+        vpc_id=ledger.vpc_id,
+        instances=choice.sides,
+        changeable=sight.changeable,
         ssh_sources=settings.ssh_sources,
     )
-    wanted = wanted_rules(ledger, sides)
-    concerned = {each.opening.group_id for each in wanted}
-    managed = adapters.group_rules.managed(stack)
-    plan = plan_rules(
-        wanted,
-        [*managed, *adapters.group_rules.rules(sorted(concerned))],
-        ledger.openings,
-        stack=stack,
-        vpc_id=vpc_id,
-        quota=settings.policy.rules_per_group,
+    doubt = Doubt(
+        unseen=frozenset(asked - sight.groups.keys()),
+        no_sides=not choice.sides,
+        only_in=frozenset(sides.nat_groups) if unknown_caches(ledger) else None,
     )
+    plan = _plan(adapters, settings, ledger, wanted_rules(ledger, sides), doubt)
+    problems = (*choice.problems, *out_of_hand(ledger, sides))
     return Considered(ledger=ledger, plan=plan, problems=problems)
 
 
-def withdraw(adapters: Adapters, settings: SyncSettings) -> tuple[str, ...]:
-    """Remove every rule that this stack added, in all VPCs; return why some are still there."""
-    try:
-        rules = adapters.group_rules.managed(settings.stack)
-    except TransientError as error:
-        return (str(error),)
-    errors = []
-    for rule in rules:
-        try:
-            adapters.group_rules.close(rule)
-        except (RuleRefusedError, TransientError) as error:
-            errors.append(str(error))
-    return tuple(errors)
+def let_out(
+    adapters: Adapters, settings: SyncSettings, vpc_id: str, instances: tuple[NatInstance, ...]
+) -> RuleResult:
+    """Let NAT instances reach Systems Manager, where a lost ledger cannot be had without.
 
-
-def _own_groups(
-    adapters: Adapters, settings: SyncSettings, instances: Iterable[NatInstance]
-) -> tuple[dict[str, str], tuple[Problem, ...]]:
-    """Return of each NAT instance the group that we may open: one that nothing else has.
-
-    What is opened for clients would be open on everything else that has the group.
+    Nothing else is opened, and nothing is taken away: what is needed is not known.
     """
-    instances = tuple(instances)
-    asked = sorted({group_id for each in instances for group_id in each.groups})
-    groups = adapters.group_rules.groups(asked) if asked else {}
-    ours = {each.instance_id for each in instances}
-    shared = {
-        group_id
-        for each in (adapters.group_rules.interfaces(asked) if asked else ())
-        if each.attached_to not in ours
-        for group_id in each.groups
-    }
-    own: dict[str, str] = {}
-    problems = []
-    for instance in instances:
-        able = [
-            group_id
-            for group_id in instance.groups
-            if group_id in groups and not groups[group_id].is_default and group_id not in shared
-        ]
-        if able:
-            own[instance.instance_id] = able[0]
-            continue
-        message = (
-            f"{instance.instance_id} has no security group of its own: "
-            f"{', '.join(instance.groups) or 'it has none at all'} would open the same on others; "
-            "give it a group that nothing else has"
+    ledger = Ledger(vpc_id=vpc_id)
+    try:
+        sight = _look(
+            adapters, settings, ledger, instances, nat_groups(ledger, instances), adapters.clock()
         )
-        problems.append(
-            Problem(code="no_own_group", cache=settings.stack, message=message, forwarded=True)
+        choice = choose_sides(ledger, sight, stack=settings.stack, agreement=0.0)
+        sides = Sides(
+            stack=settings.stack,
+            vpc_id=vpc_id,
+            instances=choice.sides,
+            changeable=sight.changeable,
         )
-    return own, tuple(problems)
+        plan = _plan(adapters, settings, ledger, wanted_rules(ledger, sides), Doubt(no_sides=True))
+    except TransientError as error:
+        return RuleResult(errors=(str(error),))
+    considered = Considered(ledger=ledger, plan=plan, problems=choice.problems)
+    return _Changes(adapters, settings, vpc_id).make(considered)
 
 
-@dataclass(frozen=True, slots=True)
+def _look(
+    adapters: Adapters,
+    settings: SyncSettings,
+    ledger: Ledger,
+    instances: tuple[NatInstance, ...],
+    asked: set[str],
+    at: float,
+) -> Sight:
+    sending = nat_groups(ledger, instances)
+    return Sight(
+        at=at,
+        account=settings.account,
+        instances=instances,
+        groups=adapters.group_rules.groups(sorted(asked)) if asked else {},
+        interfaces=adapters.group_rules.interfaces(sorted(sending)) if sending else (),
+    )
+
+
+def _plan(
+    adapters: Adapters,
+    settings: SyncSettings,
+    ledger: Ledger,
+    wanted: tuple[Wanted, ...],
+    doubt: Doubt,
+) -> RulePlan:
+    """Plan with all rules of the groups concerned, and all that carry our tag anywhere."""
+    own = Own(stack=settings.stack, vpc_id=ledger.vpc_id, quota=settings.policy.rules_per_group)
+    concerned = sorted({each.opening.group_id for each in wanted})
+    rules = [
+        *adapters.group_rules.managed(settings.stack),
+        *(adapters.group_rules.rules(concerned) if concerned else ()),
+    ]
+    plan = plan_rules(wanted, rules, ledger.openings, own, doubt)
+    others = sorted(adapters.ledgers.vpc_ids() - {ledger.vpc_id}) if plan.remove else ()
+    if not others:
+        return plan
+    records = [adapters.ledgers.load(vpc_id) for vpc_id in others]
+    elsewhere = {key for each in records if each is not None for key in each.ledger.openings}
+    return plan_rules(
+        wanted, rules, ledger.openings, own, replace(doubt, elsewhere=frozenset(elsewhere))
+    )
+
+
+def _still(adapters: Adapters, record: Record) -> None:
+    """Raise LedgerConflictError where the ledger is not what this pass decided by any more."""
+    now = adapters.ledgers.load(record.ledger.vpc_id)
+    if now is None or now.version != record.version:
+        raise LedgerConflictError(f"the ledger of {record.ledger.vpc_id} changed meanwhile")
+
+
+def _take_back(adapters: Adapters, settings: SyncSettings, vpc_id: str) -> None:
+    """Take the rules away again where somebody detached while this pass added some.
+
+    Raise LedgerConflictError then: the next look finds the VPC detached.
+    """
+    record = adapters.ledgers.load(vpc_id)
+    if record is None or not record.ledger.detached:
+        return
+    mine = withdraw(adapters, settings, lambda rule: rule.managed_by(settings.stack, vpc_id))
+    if mine.left:
+        raise NotVerifiedError(
+            f"{vpc_id} was detached meanwhile, and rules that this pass added are still there: "
+            f"{'; '.join(mine.left)}: detach again"
+        )
+    raise LedgerConflictError(f"{vpc_id} was detached while this pass opened security groups")
+
+
+@dataclass(slots=True)
 class _Changes:
     """Makes the changes of a plan, one call a rule: one that is refused hinders no other."""
 
     adapters: Adapters
     settings: SyncSettings
     vpc_id: str
+    problems: list[Problem] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    added: list[Wanted] = field(default_factory=list)
+    there: list[Wanted] = field(default_factory=list)  # added, or found by the call itself
+    removed: list[GroupRule] = field(default_factory=list)
 
     def make(self, considered: Considered) -> RuleResult:
         plan = considered.plan
-        problems, errors = [*considered.problems, *plan.problems], list[str]()
-        early = [each for each in plan.add if each.opening.group_id in plan.add_first]
-        late = [each for each in plan.add if each.opening.group_id not in plan.add_first]
-        added = self._add(early, problems, errors)
-        removed = self._remove(plan.remove, problems, errors)
-        added += self._add(late, problems, errors)
+        self.problems += [*considered.problems, *plan.problems]
+        early = [each for each in plan.add if each.opening.key in plan.early]
+        self._add(early)
+        lacking = [each for each in early if each not in self.there]
+        # What was to take its place did not come: better it stays until a later pass.
+        self._remove(rule for rule in plan.remove if not stands_in(rule.opening, lacking))
+        self._add(each for each in plan.add if each.opening.key not in plan.early)
         return RuleResult(
-            added=tuple(added),
-            removed=tuple(removed),
-            vanished=tuple(each for each in plan.vanished if each in added),
-            in_place=tuple(sorted({*plan.in_place, *(each.opening.key for each in added)})),
-            problems=tuple(problems),
-            errors=tuple(errors),
+            added=tuple(self.added),
+            removed=tuple(self.removed),
+            vanished=_both(plan.vanished, self.added),
+            edited=_both(plan.edited, self.removed),
+            in_place=tuple(sorted({*plan.in_place, *(each.opening.key for each in self.there)})),
+            problems=tuple(self.problems),
+            errors=tuple(self.errors),
         )
 
-    def _add(
-        self, wanted: Iterable[Wanted], problems: list[Problem], errors: list[str]
-    ) -> list[Wanted]:
+    def _add(self, wanted: Iterable[Wanted]) -> None:
         tags = {MANAGED_TAG: self.settings.stack, VPC_TAG: self.vpc_id}
-        added = []
         for each in wanted:
-            try:
-                self.adapters.group_rules.open(each, tags)
-            except RuleRefusedError as error:
-                problems.append(self._refused(error))
-            except TransientError as error:
-                errors.append(str(error))
-            else:
-                added.append(each)
-        return added
+            with self._noted():
+                # EC2 may not show yet what an earlier pass has added: that is no news.
+                if self.adapters.group_rules.open(each, tags):
+                    self.added.append(each)
+                self.there.append(each)
 
-    def _remove(
-        self, rules: Iterable[GroupRule], problems: list[Problem], errors: list[str]
-    ) -> list[GroupRule]:
-        removed = []
+    def _remove(self, rules: Iterable[GroupRule]) -> None:
         for rule in rules:
-            try:
+            with self._noted():
                 self.adapters.group_rules.close(rule)
-            except RuleRefusedError as error:
-                problems.append(self._refused(error))
-            except TransientError as error:
-                errors.append(str(error))
-            else:
-                removed.append(rule)
-        return removed
+                self.removed.append(rule)
 
-    def _refused(self, error: RuleRefusedError) -> Problem:
-        return Problem(
-            code=error.code, cache=self.settings.stack, message=str(error), forwarded=True
-        )
+    @contextmanager
+    def _noted(self) -> Iterator[None]:
+        """Note what AWS says against one change, and let the others be made."""
+        try:
+            yield
+        except RuleRefusedError as error:
+            self.problems.append(
+                Problem(
+                    code=error.code, cache=self.settings.stack, message=str(error), forwarded=True
+                )
+            )
+        except TransientError as error:
+            self.errors.append(str(error))
+
+
+def _both(some: Iterable[T], done: Collection[T]) -> tuple[T, ...]:
+    return tuple(each for each in some if each in done)

@@ -1,4 +1,4 @@
-"""Take the agents off the NAT instances, and remember it before and after."""
+"""Take the agents off the NAT instances, and our rules off groups; remember it before and after."""
 
 from __future__ import annotations
 
@@ -6,17 +6,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from cachegate.domain.group_rules import VPC_TAG, Direction
 from cachegate.errors import LedgerConflictError
+from cachegate.planning.group_rules import HTTPS
 from cachegate.recover import recover
 from cachegate.vpc_pass import TRIES
+from cachegate.withdraw import withdraw
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from cachegate.domain.cache import NatInstance
+    from cachegate.domain.group_rules import GroupRule
     from cachegate.domain.ledger import Ledger
     from cachegate.protocols import Adapters
     from cachegate.settings import SyncSettings
+    from cachegate.withdraw import Withdrawn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,13 +30,16 @@ class Detached:
 
     removed: tuple[str, ...]
     still_there: Mapping[str, str]
+    rules: Withdrawn | None = None  # None: security groups are not managed
 
 
-def detach(adapters: Adapters, settings: SyncSettings) -> Detached:
+def detach(adapters: Adapters, settings: SyncSettings, *, for_good: bool = False) -> Detached:
     """Take the agent off every NAT instance of the stack; passes push nothing from then on.
 
     The ledgers remember it first: a pass that runs meanwhile must not put the rules back. Where
     there is none, one is made from what the agents hold, who are the last to know the ports.
+    Security-group rules go last, since Systems Manager is reached by one of them: where an agent is
+    still there, that one stays for the next try. `for_good` says that there will be none.
     """
     ours = [i for i in adapters.network.nat_instances() if i.stack == settings.stack]
     vpc_ids = sorted(adapters.ledgers.vpc_ids() | {i.vpc_id for i in ours})
@@ -49,15 +57,55 @@ def detach(adapters: Adapters, settings: SyncSettings) -> Detached:
         with _kept(conflicts):
             _forget(adapters, vpc_id, removed)
             _disprove(adapters, vpc_id)
-    if conflicts:
-        raise LedgerConflictError("; ".join(map(str, conflicts)))
     asleep = {
         i.instance_id: f"the instance is {i.state}, and restores its rules when it starts: "
         "start it and detach again"
         for i in ours
-        if i.state != "running" and i.instance_id in known[i.vpc_id]
+        if i.state != "running" and i.instance_id in known.get(i.vpc_id, set())
     }
-    return Detached(removed=removed, still_there=dict(sorted((still_there | asleep).items())))
+    still_there |= asleep
+    stays = _Stays(
+        vpc_ids=frozenset(vpc_ids) - known.keys(),
+        groups=frozenset(_groups(adapters, vpc_ids, ours, still_there)),
+    )
+    rules = None
+    if settings.manage_groups:
+        rules = withdraw(adapters, settings, lambda rule: for_good or not stays.needs(rule))
+    if conflicts:
+        raise LedgerConflictError("; ".join(map(str, conflicts)))
+    return Detached(removed=removed, still_there=dict(sorted(still_there.items())), rules=rules)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stays:
+    """Where rules are needed until somebody detaches again."""
+
+    vpc_ids: frozenset[str]  # that could not be detached
+    groups: frozenset[str]  # of NAT instances that still have the agent
+
+    def needs(self, rule: GroupRule) -> bool:
+        out = rule.opening.direction is Direction.EGRESS and rule.opening.traffic == HTTPS
+        return rule.tags.get(VPC_TAG) in self.vpc_ids or (
+            out and rule.opening.group_id in self.groups
+        )
+
+
+def _groups(
+    adapters: Adapters,
+    vpc_ids: Iterable[str],
+    ours: Iterable[NatInstance],
+    still_there: Iterable[str],
+) -> Iterator[str]:
+    """Yield the groups of NAT instances, those among them that lost their tag."""
+    names = set(still_there)
+    for instance in ours:
+        if instance.instance_id in names:
+            yield from instance.groups
+    for vpc_id in vpc_ids if names else ():
+        record = adapters.ledgers.load(vpc_id)
+        for name, side in record.ledger.nat_sides.items() if record else ():
+            if name in names and side.group:
+                yield side.group
 
 
 @contextmanager
@@ -79,7 +127,8 @@ def _mark(
         if ledger is None:
             at = adapters.clock()
             ledger = recover(adapters, settings, vpc_id, running, at=at, force=True)
-        return replace(ledger, detached=True)
+        # No opening is missed from now on: when somebody attaches again, all are new.
+        return replace(ledger, detached=True, openings=())
 
     return set(_write(adapters, vpc_id, marked).nat_instances)
 

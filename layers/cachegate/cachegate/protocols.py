@@ -184,8 +184,8 @@ class GroupRules(Protocol):
         """Return the network interfaces that have any of these groups."""
         ...
 
-    def open(self, wanted: Wanted, tags: Mapping[str, str]) -> None:
-        """Add a rule with these tags; one with the same opening is no error.
+    def open(self, wanted: Wanted, tags: Mapping[str, str]) -> bool:
+        """Add a rule with these tags; return False where there is one with the same opening.
 
         Raise RuleRefusedError where AWS does not take it.
         """

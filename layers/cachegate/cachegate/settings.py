@@ -45,6 +45,12 @@ class SyncSettings:
     retry: float = 10.0  # CACHEGATE_RETRY: before a failed pass is tried again first; see retry.py
     most_rechecks: int = 20  # CACHEGATE_MOST_RECHECKS: then the schedule takes over
 
+    @property
+    def account(self) -> str:
+        """Return the account that the stack is in, by the stack's id, which is an ARN."""
+        parts = self.owner.split(":")
+        return parts[4] if len(parts) > 5 else ""
+
     @classmethod
     def from_env(cls, environment: Mapping[str, str]) -> SyncSettings:
         """Read them; raise ConfigurationError naming the variable that is missing or wrong."""

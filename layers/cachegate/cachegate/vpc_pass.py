@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from cachegate.admit import admit
+from cachegate.admit import admit, let_out
 from cachegate.chain import next_link
 from cachegate.domain.agent import apply_payload, encode
 from cachegate.domain.ledger import Ledger
@@ -61,7 +61,8 @@ class VpcPass:
                 seen = survey(self.adapters, self.settings, frozenset({vpc_id}))
             except UnregisteredError as error:
                 former = self.adapters.ledgers.heartbeat(vpc_id)
-                result = self._beat(_offline(vpc_id, error), seen.at, former)
+                result = replace(_offline(vpc_id, error), rules=self._let_out(vpc_id, seen))
+                result = self._beat(result, seen.at, former)
                 return self._publish(result, Ledger(vpc_id=vpc_id), former)
             except CachegateError as error:
                 return self._failed(vpc_id, error)
@@ -121,6 +122,12 @@ class VpcPass:
         if not self.settings.manage_groups or record.ledger.detached:
             return record, None
         return admit(self.adapters, self.settings, record, instances, seen)
+
+    def _let_out(self, vpc_id: str, seen: Survey) -> RuleResult | None:
+        """Open the way to Systems Manager, where nothing can be asked without."""
+        if not self.settings.manage_groups:
+            return None
+        return let_out(self.adapters, self.settings, vpc_id, seen.instances_in(vpc_id))
 
     def _next_ledger(
         self, prepared: Prepared, tagged: set[str], untagged: frozenset[str]

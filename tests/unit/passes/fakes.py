@@ -22,6 +22,7 @@ from cachegate.domain.cache import (
 )
 from cachegate.domain.enrolment import Existence
 from cachegate.domain.group_rules import GroupRule
+from cachegate.domain.groups import SecurityGroup
 from cachegate.domain.policy import Policy
 from cachegate.errors import LedgerConflictError
 from cachegate.protocols import Adapters, Heartbeat, Listing, Record
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from cachegate.domain.address import ElasticIp
     from cachegate.domain.group_rules import Wanted
-    from cachegate.domain.groups import Interface, SecurityGroup
+    from cachegate.domain.groups import Interface
     from cachegate.domain.ledger import Ledger
     from cachegate.errors import CachegateError
     from cachegate.happenings import Happening
@@ -258,10 +259,10 @@ class FakeGroupRules:
         wanted = set(group_ids)
         return tuple(each for each in self.has if each.groups & wanted)
 
-    def open(self, wanted: Wanted, tags: Mapping[str, str]) -> None:
+    def open(self, wanted: Wanted, tags: Mapping[str, str]) -> bool:
         self._refuse(wanted.opening.group_id)
         if any(rule.opening == wanted.opening for rule in self.held.values()):
-            return
+            return False
         self.count += 1
         rule = GroupRule(
             rule_id=f"sgr-{self.count}",
@@ -270,6 +271,7 @@ class FakeGroupRules:
             description=wanted.why,
         )
         self.held[rule.rule_id] = rule
+        return True
 
     def close(self, rule: GroupRule) -> None:
         self._refuse(rule.opening.group_id)
@@ -342,6 +344,25 @@ class FakeWorld:
         )
         if state == "running":
             self.network.runs.add(instance_id)
+
+    def manage_groups(self, nat_group: str = "sg-nat") -> None:
+        """Have the stack keep security-group rules; the NAT instances get a group of their own."""
+        self.settings = replace(self.settings, manage_groups=True)
+        self.add_group(nat_group)
+        for name, instance in self.network.instances.items():
+            self.network.instances[name] = replace(instance, groups=(nat_group,))
+
+    def add_group(self, group_id: str, name: str = "ours", owner: str = "123456789012") -> None:
+        self.group_rules.known[group_id] = SecurityGroup(
+            group_id=group_id, name=name, vpc_id=VPC, owner=owner
+        )
+
+    def give_groups(self, cache: str, *group_ids: str) -> None:
+        """Give a cache security groups of this account."""
+        for group_id in group_ids:
+            self.add_group(group_id)
+        known = self.inventory.caches[cache]
+        self.inventory.caches[cache] = replace(known, groups=frozenset(group_ids))
 
     def add_cluster(self, name: str, address: str, vpc_id: str = VPC, port: int = 6379) -> None:
         """Add a standalone cluster of one node."""

@@ -57,8 +57,8 @@ class Ec2GroupRules:
         """Return the network interfaces that have any of these groups."""
         return self._groups.interfaces(group_ids)
 
-    def open(self, wanted: Wanted, tags: Mapping[str, str]) -> None:
-        """Add a rule with these tags; one with the same opening is no error."""
+    def open(self, wanted: Wanted, tags: Mapping[str, str]) -> bool:
+        """Add a rule with these tags; return False where there is one with the same opening."""
         opening = wanted.opening
         permission = Permission(
             traffic=opening.traffic, source=opening.peer, description=wanted.why, tags=tags
@@ -75,9 +75,10 @@ class Ec2GroupRules:
                 call(**request)
             except ClientError as error:
                 if code(error) == "InvalidPermission.Duplicate":
-                    return
+                    return False
                 refuse(subject, error)
                 raise
+        return True
 
     def close(self, rule: GroupRule) -> None:
         """Remove a rule by its id; one that is gone is no error."""

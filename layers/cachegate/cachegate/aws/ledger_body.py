@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cachegate.domain.address import Holding
 from cachegate.domain.forward import ForwardKind, Target
-from cachegate.domain.ledger import CacheGroups, Enrolling, Lease, Ledger
+from cachegate.domain.ledger import CacheGroups, Enrolling, Lease, Ledger, NatSide
 from cachegate.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -52,6 +52,10 @@ def unpack(body: bytes) -> Ledger:
             cache: CacheGroups(vpc_id=each["vpc_id"], groups=tuple(each["groups"]))
             for cache, each in data.get("cache_groups", {}).items()
         },
+        nat_sides={
+            instance: NatSide(**each | {"address": IPv4Address(each["address"])})
+            for instance, each in data.get("nat_sides", {}).items()
+        },
         openings=tuple(data.get("openings", ())),
     )
 
@@ -71,6 +75,10 @@ def _to_json(ledger: Ledger) -> dict[str, Any]:
         "enrolling": {cache: asdict(note) for cache, note in ledger.enrolling.items()},
         "holding": asdict(ledger.holding) if ledger.holding else None,
         "cache_groups": {cache: asdict(each) for cache, each in ledger.cache_groups.items()},
+        "nat_sides": {
+            instance: asdict(each) | {"address": str(each.address)}
+            for instance, each in ledger.nat_sides.items()
+        },
         "openings": ledger.openings,
     }
 

@@ -71,16 +71,23 @@ class GroupRule:
 class RulePlan:
     """What has to change in security groups.
 
-    `add_first` names the groups where all fit into the quota at once; in others the old ones go
-    first, for a moment without either.
+    Those of `early` fit beside the old rules, so that there is no moment without either; the others
+    need the room that removals make.
     """
 
     add: tuple[Wanted, ...] = ()
     remove: tuple[GroupRule, ...] = ()
     vanished: tuple[Wanted, ...] = ()  # of those to add, the ones that were in place before
+    edited: tuple[GroupRule, ...] = ()  # of those to remove, the ones that never were in place
+    left: tuple[Wanted, ...] = ()  # that lack, and have no room in their group
     in_place: tuple[str, ...] = ()  # keys of the wanted openings that are there, whoever added them
     problems: tuple[Problem, ...] = ()
-    add_first: frozenset[str] = frozenset()  # ids of groups
+    early: frozenset[str] = frozenset()  # keys of openings
+
+    @property
+    def quiet(self) -> bool:
+        """Tell whether nothing has to change."""
+        return not self.add and not self.remove
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +97,7 @@ class RuleResult:
     added: tuple[Wanted, ...] = ()
     removed: tuple[GroupRule, ...] = ()
     vanished: tuple[Wanted, ...] = ()  # that came back
+    edited: tuple[GroupRule, ...] = ()  # of those removed: edited, or tagged, by somebody else
     in_place: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
     errors: tuple[str, ...] = ()

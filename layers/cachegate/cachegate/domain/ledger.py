@@ -67,6 +67,15 @@ class CacheGroups:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NatSide:
+    """Where a NAT instance sends from, as security groups know it."""
+
+    address: IPv4Address  # its private one
+    group: str | None = None  # the one that we open; None where none is for us to open
+    gone_since: float | None = None  # first pass of those that agree that the instance is gone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
     """All leases of one VPC and the generation of the rule set that follows from them."""
 
@@ -82,6 +91,7 @@ class Ledger:
     enrolling: Mapping[str, Enrolling] = field(default_factory=dict)  # by kind/name of the cache
     holding: Holding | None = None  # of the address; None before it was first looked at
     cache_groups: Mapping[str, CacheGroups] = field(default_factory=dict)  # by cache
+    nat_sides: Mapping[str, NatSide] = field(default_factory=dict)  # by NAT instance
     openings: tuple[str, ...] = ()  # keys of the security-group rules that were in place
 
     @property

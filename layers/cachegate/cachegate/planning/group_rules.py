@@ -1,4 +1,4 @@
-"""Which security-group rules both sides need, and what has to change for it. Pure.
+"""Which security-group rules both sides need. Pure.
 
 On the NAT instances' groups the trusted sources reach the listen ports, in use or at rest, and the
 NAT instances reach the caches and Systems Manager. On the caches' groups the NAT instances' group
@@ -8,24 +8,24 @@ group of another VPC can be named only while the peering is active.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from cachegate.domain.group_rules import Direction, Opening, RulePlan, Wanted
+from cachegate.domain.group_rules import Direction, Opening, Wanted
 from cachegate.domain.ingress import GroupReference
 from cachegate.domain.ledger import CacheGroups
 from cachegate.domain.plan import Problem
 from cachegate.domain.traffic import TCP, Traffic
+from cachegate.planning.text import listing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from cachegate.domain.cache import Cache, NatInstance
-    from cachegate.domain.group_rules import GroupRule
-    from cachegate.domain.ledger import Ledger
+    from cachegate.domain.cache import Cache
+    from cachegate.domain.forward import Target
+    from cachegate.domain.ledger import Ledger, NatSide
 
 EVERYWHERE = IPv4Network("0.0.0.0/0")
 HTTPS, SSH = Traffic(TCP, 443, 443), Traffic(TCP, 22, 22)
@@ -33,25 +33,38 @@ HTTPS, SSH = Traffic(TCP, 443, 443), Traffic(TCP, 22, 22)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sides:
-    """The NAT instances of a VPC, and the group of each that may be changed."""
+    """The NAT instances of a VPC, and the groups of both sides that may be changed."""
 
     stack: str
     vpc_id: str
-    instances: tuple[NatInstance, ...]
-    groups: Mapping[str, str]  # by instance: its group that nothing else has
+    instances: Mapping[str, NatSide]  # by id
+    changeable: frozenset[str]
     ssh_sources: tuple[IPv4Network, ...] = ()
+
+    @property
+    def nat_groups(self) -> list[str]:
+        """Return the groups that clients are let in by."""
+        groups = {side.group for side in self.instances.values() if side.group}
+        return sorted(groups & self.changeable)
 
 
 def remember_groups(ledger: Ledger, caches: Iterable[Cache]) -> dict[str, CacheGroups]:
     """Return the groups of each cache that has a forward; what is not seen now stays as it was."""
-    seen = {
-        cache.name: CacheGroups(vpc_id=cache.vpc_id, groups=tuple(sorted(cache.groups)))
-        for cache in caches
-        if cache.vpc_id and cache.groups
-    }
-    living = {lease.cache for lease in ledger.leases.values() if lease.resting_since is None}
+    seen: dict[str, CacheGroups] = {}
+    for cache in sorted(caches, key=lambda cache: (cache.name, cache.kind)):
+        if cache.vpc_id and cache.groups:
+            # A cluster and a serverless cache may have one name, and one place in the ledger.
+            other = seen.get(cache.name)
+            more = other.groups if other and other.vpc_id == cache.vpc_id else ()
+            groups = tuple(sorted({*more, *cache.groups}))
+            seen[cache.name] = CacheGroups(vpc_id=cache.vpc_id, groups=groups)
     known = {**ledger.cache_groups, **seen}
-    return {name: known[name] for name in sorted(living & known.keys())}
+    return {name: known[name] for name in sorted(_living(ledger) & known.keys())}
+
+
+def unknown_caches(ledger: Ledger) -> list[str]:
+    """Return the caches that have a forward, and whose groups no pass has seen."""
+    return sorted(_living(ledger) - ledger.cache_groups.keys())
 
 
 def wanted_rules(ledger: Ledger, sides: Sides) -> tuple[Wanted, ...]:
@@ -60,95 +73,30 @@ def wanted_rules(ledger: Ledger, sides: Sides) -> tuple[Wanted, ...]:
     return tuple(found[key] for key in sorted(found))
 
 
-def plan_rules(
-    wanted: Sequence[Wanted],
-    rules: Iterable[GroupRule],
-    known: Iterable[str],
-    *,
-    stack: str,
-    vpc_id: str,
-    quota: int,
-) -> RulePlan:
-    """Return what to add and remove so that exactly the wanted openings are ours.
-
-    `rules` are all rules of all groups concerned; `known` are keys of what was in place before.
-    Where the result would not fit into a group's quota, nothing is added there.
-    """
-    existing = {rule.rule_id: rule for rule in rules}
-    keys = {rule.opening.key for rule in existing.values()}
-    needed = {each.opening.key for each in wanted}
-    remove = [
-        rule
-        for rule in existing.values()
-        if rule.managed_by(stack, vpc_id) and rule.opening.key not in needed
-    ]
-    add = [each for each in wanted if each.opening.key not in keys]
-    room = _Room(existing.values(), remove, add, quota)
-    fitting = tuple(each for each in add if room.fits(each.opening))
-    before = set(known)
-    return RulePlan(
-        add=fitting,
-        remove=tuple(sorted(remove, key=lambda rule: rule.rule_id)),
-        vanished=tuple(each for each in fitting if each.opening.key in before),
-        in_place=tuple(sorted(needed & keys)),
-        problems=tuple(room.problems(stack)),
-        add_first=frozenset(room.add_first()),
-    )
+def out_of_hand(ledger: Ledger, sides: Sides) -> Iterator[Problem]:
+    """Yield the caches whose groups are not for us to change, or not known."""
+    for cache, where in sorted(ledger.cache_groups.items()):
+        if sides.changeable.isdisjoint(where.groups):
+            message = (
+                f"{listing(where.groups)} of {cache} is another account's, or gone: let its owner "
+                f"admit the NAT instances ({listing(_senders(sides, where))}) to the cache's port"
+            )
+            yield Problem(code="foreign_group", cache=cache, message=message, forwarded=True)
+    for cache in unknown_caches(ledger):
+        message = (
+            f"AWS has not shown the security groups of {cache} yet: until it does, no way to a "
+            "cache is opened for it, and none is taken away"
+        )
+        yield Problem(code="unknown_groups", cache=cache, message=message, forwarded=True)
 
 
-class _Room:
-    """How many rules each group has and gets, in each direction."""
-
-    def __init__(
-        self,
-        rules: Iterable[GroupRule],
-        remove: Iterable[GroupRule],
-        add: Iterable[Wanted],
-        quota: int,
-    ) -> None:
-        self.quota = quota
-        self.now: defaultdict[tuple[str, Direction], int] = defaultdict(int)
-        self.less: defaultdict[tuple[str, Direction], int] = defaultdict(int)
-        self.more: defaultdict[tuple[str, Direction], int] = defaultdict(int)
-        for rule in rules:
-            self.now[_side(rule.opening)] += rule.weight
-        for rule in remove:
-            self.less[_side(rule.opening)] += rule.weight
-        for each in add:
-            self.more[_side(each.opening)] += 1
-
-    def fits(self, opening: Opening) -> bool:
-        side = _side(opening)
-        return self.now[side] - self.less[side] + self.more[side] <= self.quota
-
-    def add_first(self) -> Iterator[str]:
-        """Yield the groups that have room for the old rules and the new ones at once."""
-        groups = {group_id for group_id, _ in self.more}
-        for group_id in sorted(groups):
-            sides = [side for side in self.more if side[0] == group_id]
-            if all(self.now[side] + self.more[side] <= self.quota for side in sides):
-                yield group_id
-
-    def problems(self, stack: str) -> Iterator[Problem]:
-        for side in sorted(self.more):
-            group_id, direction = side
-            total = self.now[side] - self.less[side] + self.more[side]
-            if total > self.quota:
-                message = (
-                    f"{group_id} would need {total} {direction} rules, and its quota is "
-                    f"{self.quota}: trust fewer networks, or have the quota raised and say so by "
-                    "RulesPerGroup; no rule was added there"
-                )
-                yield Problem(code="group_full", cache=stack, message=message, forwarded=True)
-
-
-def _side(opening: Opening) -> tuple[str, Direction]:
-    return opening.group_id, opening.direction
+def _living(ledger: Ledger) -> set[str]:
+    return {lease.cache for lease in ledger.leases.values() if lease.resting_since is None}
 
 
 def _wanted(ledger: Ledger, sides: Sides) -> Iterator[Wanted]:
     ports = [lease.listen for lease in ledger.leases.values()]
-    for group_id in sorted(set(sides.groups.values())):
+    for group_id in sides.nat_groups:
         for traffic in runs(ports):
             for source in ledger.sources:
                 yield _in(group_id, traffic, source, f"clients of {sides.stack} to listen ports")
@@ -156,34 +104,49 @@ def _wanted(ledger: Ledger, sides: Sides) -> Iterator[Wanted]:
             yield _in(group_id, SSH, source, f"SSH to the NAT instances of {sides.stack}")
         yield _out(group_id, HTTPS, EVERYWHERE, "Systems Manager and packages")
     for cache, where in sorted(ledger.cache_groups.items()):
-        yield from _to_cache(ledger, sides, cache, where)
+        targets = _targets(ledger, cache)
+        for port in sorted({target.port for target in targets}):
+            addresses = sorted({target.address for target in targets if target.port == port})
+            hosts = [IPv4Network(address) for address in addresses]
+            yield from _to_cache(sides, where, Traffic(TCP, port, port), hosts)
 
 
-def _to_cache(ledger: Ledger, sides: Sides, cache: str, where: CacheGroups) -> Iterator[Wanted]:
-    """Yield both ends of the way to a cache."""
-    why = f"NAT instances of {sides.stack} to caches"
-    targets = {
+def _targets(ledger: Ledger, cache: str) -> list[Target]:
+    """Return where the forwards of a cache lead, or led before an address came in doubt."""
+    return [
         target
         for lease in ledger.leases.values()
         if lease.cache == cache and lease.resting_since is None
-        for target in lease.targets
-    }
+        for target in lease.targets or lease.lost
+    ]
+
+
+def _to_cache(
+    sides: Sides, where: CacheGroups, traffic: Traffic, hosts: Sequence[IPv4Network]
+) -> Iterator[Wanted]:
+    """Yield both ends of the way to a port of a cache."""
+    why = f"NAT instances of {sides.stack} to caches"
+    groups = [group_id for group_id in where.groups if group_id in sides.changeable]
+    for source in _senders(sides, where):
+        for group_id in groups:
+            yield _in(group_id, traffic, source, why)
     here = where.vpc_id == sides.vpc_id
-    for port in sorted({target.port for target in targets}):
-        traffic = Traffic(TCP, port, port)
-        addresses = sorted({target.address for target in targets if target.port == port})
-        for instance in sides.instances:
-            group_id = sides.groups.get(instance.instance_id)
-            source = GroupReference(group_id) if here and group_id else None
-            private = IPv4Network(instance.private_address)
-            for cache_group in where.groups:
-                yield _in(cache_group, traffic, source or private, why)
-            if group_id and here:
-                for cache_group in where.groups:
-                    yield _out(group_id, traffic, GroupReference(cache_group), why)
-            elif group_id:
-                for address in addresses:
-                    yield _out(group_id, traffic, IPv4Network(address), why)
+    by_group = groups if here else ()
+    for group_id in sides.nat_groups:
+        for cache_group in by_group:
+            yield _out(group_id, traffic, GroupReference(cache_group), why)
+        for host in () if by_group else hosts:
+            yield _out(group_id, traffic, host, why)
+
+
+def _senders(sides: Sides, where: CacheGroups) -> list[IPv4Network | GroupReference]:
+    """Return what the NAT instances are to the groups of a cache: their groups, or addresses."""
+    found: dict[str, IPv4Network | GroupReference] = {}
+    for side in sides.instances.values():
+        known = where.vpc_id == sides.vpc_id and side.group in sides.changeable
+        sender = GroupReference(str(side.group)) if known else IPv4Network(side.address)
+        found[str(sender)] = sender
+    return [found[key] for key in sorted(found)]
 
 
 def runs(ports: Iterable[int]) -> list[Traffic]:
