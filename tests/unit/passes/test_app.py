@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from cachegate.actions import Actions
+from cachegate.domain.address import ElasticIp
 from cachegate.domain.agent import Reply
 from cachegate.domain.cache import Notified
-from cachegate.errors import ConfigurationError
+from cachegate.errors import ConfigurationError, RuleRefusedError
 from cachegate.metrics import Metric
 from cachegate.protocols import Heartbeat
 from cachegate.retry import RECEIVES
 from tests.function import CONTEXT
-from tests.unit.passes.entry import batch, counted, logged, recheck
+from tests.unit.passes.entry import batch, counted, logged, printed, recheck
 from tests.unit.passes.fakes import NAT, TOPIC, VPC
 
 if TYPE_CHECKING:
@@ -156,6 +159,102 @@ def test_a_stack_can_be_deleted_also_where_detaching_breaks(app: Any, world: Fak
     with pytest.raises(TypeError):
         app.handler(stack_event("Delete"), CONTEXT)
 
+    assert app.answers == [("Delete", None)]
+
+
+def deleted(
+    app: Any, world: FakeWorld, monkeypatch: pytest.MonkeyPatch, **settings: Any
+) -> FakeWorld:
+    """Delete a stack with a managed rule, which has an Elastic IP, set up as told."""
+    world.addresses.addresses["eipalloc-1"] = ElasticIp(
+        allocation_id="eipalloc-1", address=IPv4Address("203.0.113.73")
+    )
+    world.manage_groups()
+    world.settings = replace(world.settings, **settings)
+    monkeypatch.setattr(app, "wired", Actions(world.adapters, world.settings, app.report))
+    app.handler(batch(world, "a"), CONTEXT)
+    assert world.group_rules.held
+    app.handler(stack_event("Delete"), CONTEXT)
+    return world
+
+
+def test_a_deleted_stack_takes_its_rules_away_and_keeps_its_address(
+    app: Any, world: FakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deleted(app, world, monkeypatch, address="eipalloc-1", address_vpc=VPC)
+
+    assert world.group_rules.held == {}
+    assert set(world.addresses.addresses) == {"eipalloc-1"}
+    assert app.answers == [("Delete", None)]
+
+
+def test_a_deleted_stack_gives_its_address_back_where_that_was_asked_for(
+    app: Any, world: FakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {"address": "eipalloc-1", "release_address": True}
+
+    deleted(app, world, monkeypatch, address_vpc=VPC, **asked)
+
+    assert world.addresses.addresses == {}
+
+
+def test_a_deleted_stack_without_an_address_gives_none_back(
+    app: Any, world: FakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.addresses.release = None  # type: ignore[assignment, method-assign]
+
+    deleted(app, world, monkeypatch, release_address=True)
+
+    assert app.answers == [("Delete", None)]
+
+
+def test_what_a_deleted_stack_leaves_behind_is_logged_as_an_error(
+    app: Any,
+    world: FakeWorld,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def refuse(_: Any) -> None:
+        raise RuleRefusedError("may still be there: denied")
+
+    monkeypatch.setattr(world.group_rules, "close", refuse)
+    monkeypatch.setattr(world.addresses, "release", refuse)
+    asked: dict[str, Any] = {"address": "eipalloc-1", "release_address": True}
+
+    deleted(app, world, monkeypatch, address_vpc=VPC, **asked)
+
+    lines = {line["message"]: line for line in printed(capsys) if "message" in line}
+    assert lines["stack deletion"]["level"] == "ERROR"
+    assert lines["stack deletion"]["detached"]["rules_still_there"] == [
+        "may still be there: denied"
+    ]
+    assert lines["address not given back"]["level"] == "ERROR"
+    assert "denied" in lines["address not given back"]["exception"]
+    assert app.answers == [("Delete", None)]
+
+
+def test_an_agent_that_stays_does_not_keep_rules_of_a_deleted_stack(
+    app: Any, world: FakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.add_instance("i-stopped", VPC, state="stopped")
+
+    deleted(app, world, monkeypatch)
+
+    assert world.group_rules.held == {}
+
+
+def test_the_address_is_given_back_also_where_detaching_breaks(
+    app: Any, world: FakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[str] = []
+    monkeypatch.setattr(world.addresses, "release", given.append)
+    monkeypatch.setattr(world.group_rules, "close", None)
+    asked: dict[str, Any] = {"address": "eipalloc-1", "release_address": True}
+
+    with pytest.raises(TypeError):
+        deleted(app, world, monkeypatch, address_vpc=VPC, **asked)
+
+    assert given == ["eipalloc-1"]
     assert app.answers == [("Delete", None)]
 
 
