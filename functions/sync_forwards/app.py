@@ -133,7 +133,7 @@ def on_triggers(records: list[dict[str, Any]], actions: Actions) -> dict[str, An
             logger.info("no pass", reason="a later one saw it, or its chain of re-checks is over")
         return redelivery.hand_back(())
     report(result, asking)
-    return redelivery.hand_back(unanswered(asking, result))
+    return redelivery.hand_back(unanswered(asking, result), result.due)
 
 
 def on_stack(event: dict[str, Any]) -> dict[str, Any]:

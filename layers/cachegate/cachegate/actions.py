@@ -153,11 +153,10 @@ class Actions:
         result = sync(self.adapters, self.settings, only=frozenset({vpc_id}), holder=instance_id)
         self.report(result)
         answer = sync_answer(result)
-        address = next((vpc.address for vpc in result.vpcs), None)
-        if address is not None and address.holder == instance_id:
+        why = next((vpc.not_held_by(instance_id) for vpc in result.vpcs), f"{vpc_id} is not known")
+        if why is None:
             return answer
-        why = address.reason if address else f"{vpc_id} is detached, or has no NAT instance"
-        message = f"the address is not at {instance_id}, which has to be verified first: {why}"
+        message = f"{instance_id} does not hold the address: {why}"
         return answer | {"ok": False, "error": {"code": "not_moved", "message": message}}
 
     def _detach(self, _event: Mapping[str, Any]) -> Answer:

@@ -22,12 +22,15 @@ class Link:
     quiet: int = 0
 
 
-def next_link(former: Heartbeat, motion: float | None, policy: Policy, most: int) -> Link:
+def next_link(
+    former: Heartbeat, motion: float | None, policy: Policy, most: int, due: float | None = None
+) -> Link:
     """Decide what follows a pass.
 
     `motion` is in how many seconds what moves can be decided, None where nothing moves. A chain
     begins with that pause, and doubles from the policy's re-check to its cap. After `most`
-    re-checks the schedule takes over, until a pass finds nothing in motion.
+    re-checks the schedule takes over, until a pass finds nothing in motion. What can be decided in
+    `due` seconds does not wait for a longer pause.
     """
     quiet = 0 if motion is not None else former.quiet + 1
     running = bool(former.token)
@@ -37,4 +40,4 @@ def next_link(former: Heartbeat, motion: float | None, policy: Policy, most: int
         return Link(None, former.rechecks, quiet)
     doubled = policy.recheck * 2.0 ** min(former.rechecks, DOUBLINGS) if former.rechecks else 0.0
     delay = max(policy.recheck if motion is None else motion, min(doubled, policy.recheck_cap))
-    return Link(delay, former.rechecks + 1, quiet)
+    return Link(delay if due is None else min(delay, due), former.rechecks + 1, quiet)

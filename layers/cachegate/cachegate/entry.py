@@ -71,10 +71,14 @@ class Redelivery:
     queue: Queue
     first: float  # seconds before a message comes back for the first time; see retry.py
 
-    def hand_back(self, triggers: Sequence[Trigger]) -> dict[str, Any]:
-        """Return the answer to SQS by which these messages come back, each after its pause."""
+    def hand_back(self, triggers: Sequence[Trigger], due: float | None = None) -> dict[str, Any]:
+        """Return the answer to SQS by which these messages come back, each after its pause.
+
+        Or in `due` seconds, where something can be decided before that.
+        """
         for trigger in triggers:
-            self.queue.retry(trigger.receipt, pause(trigger.receives, self.first))
+            pauses = [pause(trigger.receives, self.first), *([] if due is None else [due])]
+            self.queue.retry(trigger.receipt, min(pauses))
         return {"batchItemFailures": [{"itemIdentifier": each.message_id} for each in triggers]}
 
     @contextmanager

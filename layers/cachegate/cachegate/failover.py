@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cachegate.domain.address import AddressResult, AddressState, Candidate, Holding
 from cachegate.domain.cache import Health
 from cachegate.errors import AddressRefusedError, LedgerConflictError, TransientError
-from cachegate.planning.failover import Scene, decide, done
+from cachegate.planning.failover import Scene, decide, done, undone, unheld
 from cachegate.push import InstanceState
 
 if TYPE_CHECKING:
@@ -21,8 +20,9 @@ if TYPE_CHECKING:
     from cachegate.push import InstanceResult
     from cachegate.settings import SyncSettings
 
-# Of the fence: what is left is for the call itself, which may take as long to time out.
-BEGIN_WITHIN = 0.5
+# Of the fence. The call may take 8 s more, see ONCE in aws/clients.py; what is left of 20 s is for
+# clocks that differ.
+BEGIN_WITHIN = 0.25
 
 
 def hold(
@@ -35,33 +35,23 @@ def hold(
     """Decide who holds the address, write it down, move it where needed, and read it back.
 
     Raise LedgerConflictError where another pass wrote the ledger: nothing was moved then, and
-    what this pass has seen may be old.
+    what this pass has seen may be old. Where EC2 does not answer, the result has an error.
     """
-    address = find(adapters, settings)
+    former = record.ledger.holding or Holding()
+    try:
+        address = find(adapters, settings)
+    except TransientError as error:
+        return record, _unknown(former, adapters.clock(), str(error))
     if address is None:
-        return record, missing(settings)
+        record = _note(adapters, record, unheld(former, adapters.clock()))
+        return record, missing(settings, _unheld_seconds(former, adapters.clock()))
     decision = consider(adapters, settings, record, address, candidates, wanted)
     record = _note(adapters, record, decision.holding)
     if decision.target is None:
         return record, result(decision, address, decision.holding, adapters.clock())
-    began, error = adapters.clock(), None
-    if began > decision.holding.since + settings.policy.fence * BEGIN_WITHIN:
-        raise LedgerConflictError("the ledger was slow, and another pass may move the address now")
-    try:
-        adapters.addresses.associate(address.allocation_id, decision.target)
-    except (AddressRefusedError, TransientError) as refusal:
-        error = str(refusal)
-    now = find(adapters, settings) or address
-    if now.instance_id != decision.target:
-        waiting = replace(decision, state=AddressState.WAITING)
-        failed = result(waiting, now, record.ledger.holding or Holding(), adapters.clock())
-        return record, replace(
-            failed, error=error or f"EC2 does not show the address at {decision.target} yet"
-        )
-    moved = result(decision, now, decision.holding, adapters.clock())
-    with suppress(LedgerConflictError):  # who wrote meanwhile sees by EC2 that the move is done
-        record = _note(adapters, record, done(decision.holding, adapters.clock()))
-    return record, replace(moved, former=address.instance_id)
+    if adapters.clock() > decision.holding.since + settings.policy.fence * BEGIN_WITHIN:
+        raise LedgerConflictError("the ledger was slow, and another pass may soon move the address")
+    return _moved(adapters, settings, record, decision, address)
 
 
 def find(adapters: Adapters, settings: SyncSettings) -> ElasticIp | None:
@@ -69,14 +59,16 @@ def find(adapters: Adapters, settings: SyncSettings) -> ElasticIp | None:
     return adapters.addresses.find(settings.address) if settings.address else None
 
 
-def missing(settings: SyncSettings) -> AddressResult:
-    """Report an address that EC2 does not show."""
+def missing(settings: SyncSettings, unheld_seconds: float = 0.0) -> AddressResult:
+    """Report an address that EC2 does not show. Trying again in seconds cannot help: no error."""
     return AddressResult(
         state=AddressState.MISSING,
-        reason=f"EC2 shows no Elastic IP {settings.address} in this Region",
+        reason=f"EC2 shows no Elastic IP {settings.address} in this Region: deploy with one that "
+        "exists",
         address=None,
         holder=None,
-        error=f"there is no Elastic IP {settings.address}: deploy with one that exists",
+        unheld_seconds=unheld_seconds,
+        recheck_after=settings.policy.recheck,
     )
 
 
@@ -89,13 +81,7 @@ def consider(
     wanted: str | None = None,
 ) -> AddressDecision:
     """Decide, and change nothing."""
-    scene = Scene(
-        at=adapters.clock(),
-        address=address,
-        candidates=candidates,
-        foreign=_foreign(adapters, address, candidates),
-        wanted=wanted,
-    )
+    scene = Scene(at=adapters.clock(), address=address, candidates=candidates, wanted=wanted)
     return decide(record.ledger.holding or Holding(), scene, settings.policy)
 
 
@@ -103,13 +89,13 @@ def result(
     decision: AddressDecision, address: ElasticIp, holding: Holding, at: float
 ) -> AddressResult:
     """Tell how things stand."""
-    unheld = holding.unheld_since
     return AddressResult(
         state=decision.state,
         reason=decision.reason,
         address=address.address,
         holder=address.instance_id,
-        unheld_seconds=0.0 if unheld is None else max(0.0, at - unheld),
+        former=holding.moved_from if decision.state is AddressState.MOVED else None,
+        unheld_seconds=_unheld_seconds(holding, at),
         recheck_after=decision.recheck_after,
     )
 
@@ -117,9 +103,66 @@ def result(
 def candidates_of(
     instances: Iterable[NatInstance], results: Iterable[InstanceResult]
 ) -> tuple[Candidate, ...]:
-    """Say of each NAT instance of a VPC whether it may have the address now."""
+    """Say of each NAT instance of a VPC whether it may have the address now.
+
+    One that lost its tag is among them where the results tell of it: it may still have the address.
+    """
     proofs = {each.instance_id: each for each in results}
-    return tuple(_candidate(each, proofs.get(each.instance_id)) for each in instances)
+    return (
+        *(_candidate(each, proofs.get(each.instance_id)) for each in instances),
+        *(_untagged(each) for each in proofs.values() if each.state is InstanceState.UNTAGGED),
+    )
+
+
+def _moved(
+    adapters: Adapters,
+    settings: SyncSettings,
+    record: Record,
+    decision: AddressDecision,
+    address: ElasticIp,
+) -> tuple[Record, AddressResult]:
+    """Move the address as decided and noted, and say what EC2 shows then."""
+    target, holding = str(decision.target), decision.holding
+    error, over = f"EC2 does not show the address at {target} yet", False
+    try:
+        adapters.addresses.associate(address.allocation_id, target)
+    except AddressRefusedError as refusal:
+        error, over = str(refusal), True
+    except TransientError as silence:
+        error = str(silence)
+    try:
+        shown = find(adapters, settings) or address
+    except TransientError:
+        shown = address
+    state = decision.state if shown.instance_id == target else AddressState.WAITING
+    how = result(replace(decision, state=state), shown, holding, adapters.clock())
+    if state is AddressState.WAITING:
+        how = replace(how, error=error)
+        noted = undone(holding, adapters.clock()) if over else holding
+    else:
+        noted = done(holding, adapters.clock())
+    try:
+        return _note(adapters, record, noted), how
+    except LedgerConflictError:  # who wrote meanwhile sees by EC2 how the move ended
+        if state is AddressState.MOVED:  # and tells of it; to tell twice would count it twice
+            how = replace(how, state=AddressState.HELD, former=None)
+        return record, how
+
+
+def _unknown(holding: Holding, at: float, error: str) -> AddressResult:
+    return AddressResult(
+        state=AddressState.WAITING,
+        reason=error,
+        address=None,
+        holder=None,
+        unheld_seconds=_unheld_seconds(holding, at),
+        error=error,
+    )
+
+
+def _unheld_seconds(holding: Holding, at: float) -> float:
+    since = holding.unheld_since
+    return 0.0 if since is None else max(0.0, at - since)  # two clocks
 
 
 def _candidate(instance: NatInstance, proof: InstanceResult | None) -> Candidate:
@@ -141,13 +184,13 @@ def _candidate(instance: NatInstance, proof: InstanceResult | None) -> Candidate
     )
 
 
-def _foreign(adapters: Adapters, address: ElasticIp, candidates: tuple[Candidate, ...]) -> bool:
-    """Tell whether something else than a NAT instance of ours has the address, and lives."""
-    if address.instance_id is None:
-        return address.interface_id is not None
-    if address.instance_id in {each.instance_id for each in candidates}:
-        return False
-    return address.instance_id in adapters.network.running([address.instance_id])
+def _untagged(proof: InstanceResult) -> Candidate:
+    return Candidate(
+        instance_id=proof.instance_id,
+        running=True,
+        verified=False,
+        trouble="has lost the tag cachegate:nat",
+    )
 
 
 def _note(adapters: Adapters, record: Record, holding: Holding) -> Record:

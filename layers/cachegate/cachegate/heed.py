@@ -81,10 +81,10 @@ class _Batch:
 
     @cached_property
     def _recorded(self) -> frozenset[str]:
-        """The NAT instances that some ledger knows."""
+        """The NAT instances that some ledger knows: given rules, or meant to have the address."""
         ledgers = self._adapters.ledgers
         records = (ledgers.load(vpc_id) for vpc_id in ledgers.vpc_ids())
-        return frozenset(i for record in records if record for i in record.ledger.nat_instances)
+        return frozenset(i for record in records if record for i in record.ledger.known_instances)
 
     def _ours(self, instance_id: str, state: str) -> bool:
         return instance_id in self._vpcs or (state in GONE and instance_id in self._recorded)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cachegate.domain.address import AddressState
 from cachegate.domain.enrolment import Step
 from cachegate.errors import CachegateError, NotVerifiedError
 from cachegate.planning.enrolment import problems
@@ -91,6 +92,29 @@ class VpcResult:
     def _states(self) -> set[InstanceState]:
         return {instance.state for instance in self.instances}
 
+    def not_held_by(self, instance_id: str) -> str | None:
+        """Return why the address is not with an instance that is verified, None where it is."""
+        if self.error is not None:
+            return str(self.error)
+        if self.address is None:
+            return f"{self.vpc_id} is detached"
+        found = next((i for i in self.instances if i.instance_id == instance_id), None)
+        if found is None:
+            return f"it is no NAT instance of this stack in {self.vpc_id}"
+        if found.state is not InstanceState.VERIFIED:
+            return f"it is {found.state}: {found.reason}"
+        held = self.address.state in {AddressState.HELD, AddressState.MOVED}
+        if held and self.address.holder == instance_id:
+            return None
+        return self.address.error or self.address.reason
+
+    @property
+    def due(self) -> float | None:
+        """Return in how many seconds it can be decided about the address; None: nothing waits."""
+        if self.address is None or self.address.state is not AddressState.WAITING:
+            return None
+        return self.address.recheck_after
+
     @property
     def failure(self) -> CachegateError | None:
         """Return why the pass has to be tried again here, or None."""
@@ -116,6 +140,12 @@ class SyncResult:
     def all_problems(self) -> tuple[Problem, ...]:
         """Return why caches are not forwarded, whichever VPC they are in."""
         return (*self.problems, *(problem for vpc in self.vpcs for problem in vpc.problems))
+
+    @property
+    def due(self) -> float | None:
+        """Return in how many seconds it can be decided about the address where the pass failed."""
+        dues = (vpc.due for vpc in self.vpcs if vpc.failure is not None)
+        return min((due for due in dues if due is not None), default=None)
 
     @property
     def failures(self) -> tuple[CachegateError, ...]:

@@ -44,6 +44,7 @@ def sync(  # noqa: PLR0913 - each is one thing that a caller may ask, by keyword
         force=force,
         attach=attach,
         announced=announced,
+        whole=only is None,
         holder=holder,
     )
     with ThreadPoolExecutor(max_workers=8) as pool:

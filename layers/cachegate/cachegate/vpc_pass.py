@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cachegate.admit import admit, let_out
-from cachegate.chain import next_link
+from cachegate.chain import Link, next_link
+from cachegate.domain.address import AddressState
 from cachegate.domain.agent import apply_payload, encode
 from cachegate.domain.ledger import Ledger
 from cachegate.domain.plan import Plan
@@ -19,6 +20,7 @@ from cachegate.errors import (
 from cachegate.failover import candidates_of, hold
 from cachegate.happenings import Passed
 from cachegate.observe import survey
+from cachegate.planning.failover import begin_anew
 from cachegate.planning.ports import PortBook
 from cachegate.prepare import prepare
 from cachegate.protocols import Heartbeat, Record
@@ -49,6 +51,7 @@ class VpcPass:
     force: bool
     attach: bool
     announced: bool
+    whole: bool  # not asked for by a re-check, which comes back with its chain's token
     holder: str | None = None  # the NAT instance that a person wants to have the address
 
     def run(self, vpc_id: str, seen: Survey) -> VpcResult:
@@ -89,12 +92,13 @@ class VpcPass:
         if running and not ledger.detached:
             prover = Prover(adapters=self.adapters, owner=self.settings.owner)
             pushed = prover.prove(ledger, payload, running, former)
-        record, address = self._hold(record, instances, pushed)
+        reached = (*pushed, *not_asked(instances, sorted(untagged)))
+        record, address = self._hold(record, instances, reached)
         record, rules = self._admit(record, instances, seen.observations[vpc_id])
         result = VpcResult(
             vpc_id=vpc_id,
             plan=replace(prepared.plan, ledger=record.ledger),
-            instances=(*pushed, *not_asked(instances, sorted(untagged))),
+            instances=reached,
             listen_ports_left=self._ports_left(ledger),
             address=address,
             rules=rules,
@@ -107,12 +111,16 @@ class VpcPass:
         return self._publish(result, prepared.before, former)
 
     def _hold(
-        self, record: Record, instances: tuple[NatInstance, ...], pushed: tuple[InstanceResult, ...]
+        self,
+        record: Record,
+        instances: tuple[NatInstance, ...],
+        reached: tuple[InstanceResult, ...],
     ) -> tuple[Record, AddressResult | None]:
         """Keep the address on a NAT instance that this pass has seen to be verified."""
-        if record.ledger.vpc_id != self.settings.address_vpc or record.ledger.detached:
+        ours = self.settings.address and record.ledger.vpc_id == self.settings.address_vpc
+        if not ours or record.ledger.detached:
             return record, None
-        candidates = candidates_of(instances, pushed)
+        candidates = candidates_of(instances, reached)
         return hold(self.adapters, self.settings, record, candidates, self.holder)
 
     def _admit(
@@ -134,12 +142,14 @@ class VpcPass:
     ) -> Ledger:
         """Return the planned ledger with the NAT instances that have, or get, a rule set."""
         detached = prepared.before.detached and not self.attach
+        holding = prepared.plan.ledger.holding
         # While detached nobody is given anything, so only those that still have it count.
         given = tagged & set(prepared.before.nat_instances) if detached else tagged
         return replace(
             prepared.plan.ledger,
             nat_instances=tuple(sorted(given | untagged)),
             detached=detached,
+            holding=begin_anew(holding) if prepared.before.detached and holding else holding,
         )
 
     def _ports_left(self, ledger: Ledger) -> int:
@@ -172,25 +182,16 @@ class VpcPass:
     def _beat(
         self, result: VpcResult, began_at: float, former: Heartbeat, *, restless: bool = False
     ) -> VpcResult:
-        """Note how the pass ended, and keep one bounded chain of re-checks while things move.
-
-        A pass that failed leaves the chain as it was: the message that asked for it comes back, and
-        would be taken for one of an old chain if there were a new token.
-        """
+        """Note how the pass ended, and keep one bounded chain of re-checks while things move."""
         if result.failure is not None:
-            self._note_troubles(result, former)
-            return replace(result, verified_at=former.verified_at)
+            return self._beat_failed(result, began_at, former)
         recheck = self.settings.policy.recheck
         motion = in_motion(result, recheck)
         if motion is None and (restless or self.announced):
             motion = recheck
         for _ in range(TRIES):
             now, delay = self._next_beat(result, began_at, former, motion)
-            result = replace(
-                result,
-                verified_at=now.verified_at,
-                newly_proved=result.verified and not former.proves(now.generation, now.proved),
-            )
+            result = _proved(result, now, former)
             try:
                 self.adapters.ledgers.beat(result.vpc_id, now, former.token)
             except LedgerConflictError:
@@ -203,14 +204,28 @@ class VpcPass:
                 return replace(result, recheck_after=delay, recheck=now.token)
         return result
 
-    def _note_troubles(self, result: VpcResult, former: Heartbeat) -> None:
-        """Note what was told of a pass that failed, so that its retries do not tell it again."""
-        now = replace(former, unreachable=result.unreachable, offline=result.offline)
+    def _beat_failed(self, result: VpcResult, began_at: float, former: Heartbeat) -> VpcResult:
+        """Note what a pass that failed has proved and told, so that its retries do not tell again.
+
+        It leaves the chain as it was: a re-check that asked for it comes back, and would be taken
+        for one of an old chain if there were a new token. A whole pass that waits to decide about
+        the address begins one: its message comes back after pauses of its own, four times at most.
+        """
+        if self.whole and result.due is not None:
+            now, delay = self._next_beat(result, began_at, former, result.due)
+        else:
+            chain = Link(None, former.rechecks, former.quiet)
+            now, delay = self._noted(result, began_at, former, chain, former.token), None
         try:
             if now != former:
                 self.adapters.ledgers.beat(result.vpc_id, now, former.token)
-        except LedgerConflictError:
-            return  # another pass ended meanwhile, and noted what it saw
+        except LedgerConflictError:  # another pass ended meanwhile, and noted what it saw
+            return replace(result, verified_at=former.verified_at)
+        result = _proved(result, now, former)
+        if delay is None:
+            return result
+        self.adapters.rechecks.send(result.vpc_id, now.token, delay)
+        return replace(result, recheck_after=delay, recheck=now.token)
 
     def _next_beat(
         self, result: VpcResult, began_at: float, former: Heartbeat, motion: float | None
@@ -218,16 +233,23 @@ class VpcPass:
         """Return what to note of a pass, and when to look again."""
         # What is announced begins a chain of its own, and does not inherit another's long pauses.
         chain = replace(former, rechecks=0) if self.announced else former
-        link = next_link(chain, motion, self.settings.policy, self.settings.most_rechecks)
-        now = replace(
+        most = self.settings.most_rechecks
+        link = next_link(chain, motion, self.settings.policy, most, result.due)
+        token = "" if link.delay is None else self.adapters.new_token()
+        return self._noted(result, began_at, former, link, token), link.delay
+
+    def _noted(
+        self, result: VpcResult, began_at: float, former: Heartbeat, link: Link, token: str
+    ) -> Heartbeat:
+        """Return what to note of a pass: what it proved, what it told, and where its chain is."""
+        return replace(
             self._proof(result, began_at) if result.verified else former,
-            token="" if link.delay is None else self.adapters.new_token(),
+            token=token,
             rechecks=link.rechecks,
             quiet=link.quiet,
             unreachable=result.unreachable,
             offline=result.offline,
         )
-        return now, link.delay
 
     def _proof(self, result: VpcResult, began_at: float) -> Heartbeat:
         """Return what a verified pass proved, and when."""
@@ -239,6 +261,12 @@ class VpcPass:
                 sorted(i.instance_id for i in result.instances if i.state is InstanceState.VERIFIED)
             ),
         )
+
+
+def _proved(result: VpcResult, now: Heartbeat, former: Heartbeat) -> VpcResult:
+    """Say when the VPC was last verified, and whether that is news."""
+    new = result.verified and not former.proves(now.generation, now.proved)
+    return replace(result, verified_at=now.verified_at, newly_proved=new)
 
 
 def _offline(vpc_id: str, error: UnregisteredError) -> VpcResult:
@@ -263,7 +291,10 @@ def in_motion(result: VpcResult, recheck: float) -> float | None:
             waits.append(recheck)
         if result.plan.recheck_after is not None:
             waits.append(result.plan.recheck_after or recheck)
-    if result.address is not None and result.address.recheck_after is not None:
-        waits.append(result.address.recheck_after or recheck)
+    if result.address is not None:
+        if result.address.state is AddressState.MOVED:
+            waits.append(recheck)
+        if result.address.recheck_after is not None:
+            waits.append(result.address.recheck_after)
     waits += [e.recheck_after or recheck for e in result.enrolments if e.recheck_after is not None]
     return min(waits, default=None)

@@ -26,17 +26,18 @@ class Holding:
 
     It is written before the address is moved, so that of two passes only one moves it, and again
     when EC2 shows the move done. Until `fenced_until` all others leave the address alone, for that
-    one may still be at it; 0 means that no move is open.
+    one may still be at it; 0 means that no move is open, and a time that is past that one was begun
+    which EC2 has not shown done.
     """
 
-    instance_id: str | None = None  # who is to have the address
+    instance_id: str | None = None  # who is to have the address; None: something that is not ours
     since: float = 0.0  # when that was decided
     reason: str = ""  # why
     moved_from: str | None = None  # who had it before
     moved_at: float | None = None  # when EC2 showed the last move done
     fenced_until: float = 0.0
     bad_since: float | None = None  # the holder does not prove the rule set, or EC2 calls it ill
-    unheld_since: float | None = None  # nobody who has the address proves the rule set
+    unheld_since: float | None = None  # no verified instance that is well has the address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,10 +60,10 @@ class AddressState(StrEnum):
     """How things stand with the address after a pass."""
 
     HELD = "held"  # by a verified NAT instance
-    MOVED = "moved"  # by this pass, to a verified one; read back
-    WAITING = "waiting"  # the holder is in doubt, or another pass is at it: a later pass decides
-    STRANDED = "stranded"  # no NAT instance is verified: nothing was moved
-    ELSEWHERE = "elsewhere"  # something that is no NAT instance of ours has it
+    MOVED = "moved"  # to a verified one; read back, and told by one pass: the one that noted it
+    WAITING = "waiting"  # the holder is in doubt, or a move is not seen done: a later pass decides
+    STRANDED = "stranded"  # no other NAT instance is verified and well: nothing was moved
+    ELSEWHERE = "elsewhere"  # something that is no NAT instance of ours has it, and keeps it
     MISSING = "missing"  # EC2 does not show the address
 
 
@@ -73,7 +74,7 @@ class AddressDecision:
     state: AddressState
     holding: Holding  # for the ledger
     reason: str
-    target: str | None = None  # the instance to move it to now
+    target: str | None = None  # the instance to move it to now; None where nothing is to be done
     recheck_after: float | None = None  # seconds; None where nothing waits
 
 
@@ -83,9 +84,9 @@ class AddressResult:
 
     state: AddressState
     reason: str
-    address: IPv4Address | None  # None: EC2 does not show it
-    holder: str | None  # the instance that has it, as EC2 shows it
+    address: IPv4Address | None  # None: EC2 does not show it, or does not answer
+    holder: str | None  # the instance that has it, as EC2 shows it after the pass
     former: str | None = None  # the instance that it was moved from, where it was moved
-    unheld_seconds: float = 0.0  # for how long no verified instance has held it
-    recheck_after: float | None = None
-    error: str | None = None  # why a move that was decided was not done
+    unheld_seconds: float = 0.0  # for how long no verified instance held it, up to the decision
+    recheck_after: float | None = None  # seconds; where it waits, until it can be decided
+    error: str | None = None  # why it is not known who has it, or a move is not seen done

@@ -95,6 +95,12 @@ class Ledger:
     openings: tuple[str, ...] = ()  # keys of the security-group rules that were in place
 
     @property
+    def known_instances(self) -> frozenset[str]:
+        """Return the ids that were given a rule set, and the one that is to have the address."""
+        holder = self.holding.instance_id if self.holding else None
+        return frozenset({*self.nat_instances, *([holder] if holder else [])})
+
+    @property
     def rule_set(self) -> RuleSet:
         """Return what is pushed: exactly what the ledger holds."""
         forwards = sorted((lease.forward for lease in self.leases.values()), key=_listen)

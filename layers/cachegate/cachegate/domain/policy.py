@@ -37,3 +37,5 @@ class Policy:
     def __post_init__(self) -> None:
         if not 1 <= self.first_port <= self.last_port <= 65535:
             raise ConfigurationError(f"no such port range: {self.first_port}-{self.last_port}")
+        if self.fence <= 0:
+            raise ConfigurationError("the fence of a move has to last some seconds, not 0")
