@@ -98,11 +98,8 @@ class VpcResult:
             return str(self.error)
         if self.address is None:
             return f"{self.vpc_id} is detached"
-        found = next((i for i in self.instances if i.instance_id == instance_id), None)
-        if found is None:
+        if instance_id not in {each.instance_id for each in self.instances}:
             return f"it is no NAT instance of this stack in {self.vpc_id}"
-        if found.state is not InstanceState.VERIFIED:
-            return f"it is {found.state}: {found.reason}"
         held = self.address.state in {AddressState.HELD, AddressState.MOVED}
         if held and self.address.holder == instance_id:
             return None

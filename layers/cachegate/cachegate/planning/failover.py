@@ -51,6 +51,15 @@ class Scene:
 
 def decide(former: Holding, scene: Scene, policy: Policy) -> AddressDecision:
     """Return who is to have the address, why, and what the ledger notes."""
+    decision = _decide(former, scene, policy)
+    asked = scene.by_id.get(scene.wanted or "")
+    if asked is None or asked.able or asked.instance_id == scene.has:
+        return decision
+    why = f"{asked.instance_id}, which a person asked for, {asked.trouble}; {decision.reason}"
+    return replace(decision, reason=why)
+
+
+def _decide(former: Holding, scene: Scene, policy: Policy) -> AddressDecision:
     early = _too_early(former, scene, policy)
     if early is not None:
         return early
