@@ -44,6 +44,44 @@ def test_every_setting_is_read() -> None:
     assert settings.stale_trigger == 60
 
 
+def test_the_address_and_its_vpc_are_read() -> None:
+    settings = SyncSettings.from_env(
+        COMPLETE
+        | {
+            "CACHEGATE_ADDRESS": "eipalloc-1",
+            "CACHEGATE_ADDRESS_VPC": "vpc-1",
+            "CACHEGATE_RELEASE_ADDRESS": "true",
+            "CACHEGATE_TAKEOVER": "3",
+            "CACHEGATE_TAKEOVER_REST": "4.5",
+            "CACHEGATE_FENCE": "2",
+        }
+    )
+
+    assert (settings.address, settings.address_vpc) == ("eipalloc-1", "vpc-1")
+    assert settings.release_address
+    policy = settings.policy
+    assert (policy.takeover, policy.takeover_rest, policy.fence) == (3, 4.5, 2)
+
+
+def test_without_an_address_none_is_held_nor_given_back() -> None:
+    settings = SyncSettings.from_env(COMPLETE)
+
+    assert (settings.address, settings.address_vpc, settings.release_address) == (None, None, False)
+    policy = settings.policy
+    assert (policy.takeover, policy.takeover_rest, policy.fence) == (60, 300, 20)
+
+
+def test_a_vpc_without_an_address_holds_none() -> None:
+    settings = SyncSettings.from_env(COMPLETE | {"CACHEGATE_ADDRESS_VPC": "vpc-1"})
+
+    assert (settings.address, settings.address_vpc) == (None, "vpc-1")
+
+
+def test_a_fence_of_no_time_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="fence"):
+        SyncSettings.from_env(COMPLETE | {"CACHEGATE_FENCE": "0"})
+
+
 def test_no_trusted_network_means_nobody() -> None:
     settings = SyncSettings.from_env(COMPLETE | {"CACHEGATE_TRUSTED_CIDRS": ""})
 
@@ -70,6 +108,9 @@ def test_no_trusted_network_means_nobody() -> None:
         ("CACHEGATE_RESOLVE_FROM", "home"),
         ("CACHEGATE_TOPIC", ""),
         ("CACHEGATE_ENROL_NOTIFICATIONS", "yes"),
+        ("CACHEGATE_ADDRESS", "eipalloc-1"),  # without a VPC it would be anybody's
+        ("CACHEGATE_RELEASE_ADDRESS", "yes"),
+        ("CACHEGATE_TAKEOVER", "-1"),
     ],
 )
 def test_a_wrong_setting_is_named(name: str, value: str) -> None:

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cachegate.aws.ledger_body import pack, unpack
+from cachegate.domain.address import Holding
 from cachegate.domain.forward import ForwardKind, Target
-from cachegate.domain.ledger import Enrolling, Lease, Ledger
+from cachegate.domain.ledger import CacheGroups, Enrolling, Lease, Ledger
 from cachegate.errors import ConfigurationError
 
 TIMES = st.floats(min_value=0, max_value=1e11, allow_nan=False)
@@ -45,6 +46,22 @@ ENROLLINGS = st.builds(
     absent_since=st.none() | TIMES,
     error=st.none() | st.text(max_size=50),
 )
+HOLDINGS = st.builds(
+    Holding,
+    instance_id=st.none() | st.text(max_size=19),
+    since=TIMES,
+    reason=st.text(max_size=50),
+    moved_from=st.none() | st.text(max_size=19),
+    moved_at=st.none() | TIMES,
+    fenced_until=TIMES,
+    bad_since=st.none() | TIMES,
+    unheld_since=st.none() | TIMES,
+)
+CACHE_GROUPS = st.builds(
+    CacheGroups,
+    vpc_id=st.text(max_size=20),
+    groups=st.lists(st.text(max_size=20), max_size=2).map(tuple),
+)
 LEDGERS = st.builds(
     Ledger,
     vpc_id=st.text(min_size=1, max_size=20),
@@ -57,6 +74,9 @@ LEDGERS = st.builds(
     detached=st.booleans(),
     nat_instances=st.lists(st.text(max_size=19), max_size=3).map(tuple),
     enrolling=st.dictionaries(st.text(max_size=20), ENROLLINGS, max_size=2),
+    holding=st.none() | HOLDINGS,
+    cache_groups=st.dictionaries(st.text(max_size=20), CACHE_GROUPS, max_size=2),
+    openings=st.lists(st.text(max_size=20), max_size=2).map(tuple),
 )
 
 
@@ -92,6 +112,15 @@ def test_no_field_is_forgotten_when_one_is_added() -> None:
 
     assert body.keys() - {"schema"} == {each.name for each in fields(Ledger)}
     assert body["leases"]["k"].keys() == {each.name for each in fields(Lease)}
+
+
+def test_a_ledger_of_a_version_that_held_no_address_is_read() -> None:
+    ledger = Ledger(vpc_id="vpc-1", generation=7, nat_instances=("i-1",))
+    body = json.loads(gzip.decompress(pack(ledger)))
+    for name in ("enrolling", "holding", "cache_groups", "openings"):
+        del body[name]
+
+    assert unpack(gzip.compress(json.dumps(body).encode())) == ledger
 
 
 def test_a_ledger_of_a_newer_version_is_not_guessed_at() -> None:

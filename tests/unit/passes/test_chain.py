@@ -61,6 +61,24 @@ def test_pauses_double_up_to_five_minutes_and_two_quiet_passes_end_the_chain(
     assert follow(motions) == pauses
 
 
+@pytest.mark.parametrize(
+    ("rechecks", "due", "delay"),
+    [(0, None, 30), (5, None, 300), (5, 7, 7), (5, 900, 300), (0, 7, 7)],
+)
+def test_what_can_be_decided_sooner_waits_for_no_longer_pause(
+    rechecks: int, due: float | None, delay: float
+) -> None:
+    former = Heartbeat(token="live", rechecks=rechecks)  # noqa: S106
+
+    assert next_link(former, 30, POLICY, MOST, due) == Link(delay, rechecks + 1, 0)
+
+
+def test_nothing_due_makes_a_chain_longer_than_it_may_be() -> None:
+    former = Heartbeat(token="live", rechecks=MOST)  # noqa: S106
+
+    assert next_link(former, 30, POLICY, MOST, 7) == Link(None, MOST, 0)
+
+
 def test_a_chain_is_bounded_and_begins_anew_only_after_rest() -> None:
     pauses = follow([30.0] * (MOST + 3) + [None, 30.0])
 

@@ -263,7 +263,13 @@ def test_while_another_pass_may_be_at_it_nothing_is_moved_nor_noted(
     has: str | None, wanted: str | None
 ) -> None:
     decision = look(
-        TWO_IS_TO_HAVE_IT, has=has, at=NOW - 0.1, wanted=wanted, one="well", two="well", three="well"
+        TWO_IS_TO_HAVE_IT,
+        has=has,
+        at=NOW - 0.1,
+        wanted=wanted,
+        one="well",
+        two="well",
+        three="well",
     )
 
     assert (decision.state, decision.target) == (AddressState.WAITING, None)
