@@ -25,6 +25,7 @@ from cachegate.aws.ledgers import DynamoLedgers
 from cachegate.aws.network import Ec2Network
 from cachegate.aws.notifications import CacheNotifications
 from cachegate.aws.rechecks import SqsRechecks
+from cachegate.aws.subnets import Ec2Subnets
 from cachegate.domain.agent import apply_payload, encode
 from cachegate.observe import survey
 from cachegate.prepare import prepare
@@ -119,6 +120,7 @@ def _plan(aws: AwsServer) -> Plan:
         notifications=CacheNotifications(aws.client("elasticache"), aws.client("sns"), "none"),
         addresses=Ec2Addresses(ec2, ec2),
         group_rules=Ec2GroupRules(ec2),
+        subnets=Ec2Subnets(ec2),
         clock=time.time,
         new_token=lambda: "",
     )

@@ -6,6 +6,7 @@ import moto.ec2.models.elastic_ip_addresses
 import moto.ec2.models.elastic_network_interfaces
 import moto.ec2.models.security_groups
 from moto.ec2.models.core import TaggedEC2Resource
+from moto.ec2.models.route_tables import Route
 from moto.ec2.responses import EC2Response
 
 from local.addresses import AddressAnswers
@@ -15,19 +16,21 @@ from local.instance_status import InstanceStatusAnswers
 from local.interfaces import Interface, InterfaceAnswers
 from local.prefix_lists import PrefixListAnswers
 from local.rule_changes import RuleChangeAnswers
+from local.routes import RouteAnswers, state_of
 from local.security_group_rules import Rule
 
 
 class Responses(
-    RuleChangeAnswers, PrefixListAnswers, InterfaceAnswers, AddressAnswers,
+    RuleChangeAnswers, PrefixListAnswers, InterfaceAnswers, AddressAnswers, RouteAnswers,
     InstanceStatusAnswers, EC2Response,
 ):  # fmt: skip
     """All answers of EC2."""
 
 
 def register() -> None:
-    """Let moto make rules, interfaces and Elastic IPs of ours; call before it makes any."""
+    """Let moto make resources of ours, and routes be true; call before it makes any."""
     moto.ec2.models.elastic_ip_addresses.ElasticAddress = Address  # type: ignore[misc]
     moto.ec2.models.security_groups.SecurityGroupRule = Rule  # type: ignore[misc]
     moto.ec2.models.elastic_network_interfaces.NetworkInterface = Interface  # type: ignore[misc]
+    Route.state = property(state_of)  # type: ignore[assignment]
     TaggedEC2Resource.get_tags = own_tags  # type: ignore[assignment, method-assign]

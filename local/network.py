@@ -30,6 +30,7 @@ class Network:
     subnets: dict[IPv4Network, str] = field(default_factory=dict)
     nat_group: str = ""
     cache_group: str = ""
+    gateway: str = ""  # the Internet gateway
     interfaces: dict[IPv4Address, str] = field(default_factory=dict)
     reuses: bool = False  # whether a new node gets the address that was left last, as on AWS it may
     left: list[IPv4Address] = field(default_factory=list)
@@ -42,6 +43,7 @@ class Network:
         for cidr in (PUBLIC_SUBNET, *NODE_SUBNETS):
             subnet = ec2.create_subnet(VpcId=self.vpc_id, CidrBlock=str(cidr))["Subnet"]
             self.subnets[cidr] = subnet["SubnetId"]
+        self._open_to_internet(ec2, self.subnets[PUBLIC_SUBNET])
         self.nat_group = self._group(ec2, "nat")
         self.cache_group = self._group(ec2, "caches")
         self.aws.client("elasticache").create_cache_subnet_group(
@@ -69,6 +71,15 @@ class Network:
     def give_away(self, group_id: str, account: str = "999999999999") -> None:
         """Let another account own a group, as in a shared VPC: it is shown, and stays as it is."""
         backend("ec2").get_security_group_from_id(group_id).owner_id = account
+
+    def _open_to_internet(self, ec2: Any, subnet_id: str) -> None:
+        """Attach an Internet gateway, to which a route table of the subnet's own leads."""
+        gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+        ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=self.vpc_id)
+        table = ec2.create_route_table(VpcId=self.vpc_id)["RouteTable"]["RouteTableId"]
+        ec2.create_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
+        ec2.associate_route_table(RouteTableId=table, SubnetId=subnet_id)
+        self.gateway = gateway
 
     def _group(self, ec2: Any, name: str) -> str:
         group = ec2.create_security_group(GroupName=name, Description=name, VpcId=self.vpc_id)

@@ -22,13 +22,16 @@ from cachegate.aws.ledgers import DynamoLedgers
 from cachegate.aws.network import Ec2Network
 from cachegate.aws.notifications import CacheNotifications
 from cachegate.aws.rechecks import SqsRechecks
-from cachegate.aws.stack_response import respond
+from cachegate.aws.stack_response import NETWORK_ID, respond
+from cachegate.aws.subnets import Ec2Subnets
 from cachegate.counts import count_pass
 from cachegate.detach import detach
 from cachegate.entry import Outlet, Redelivery
 from cachegate.errors import CachegateError, ConfigurationError
 from cachegate.heed import heed
 from cachegate.metrics import Metric
+from cachegate.nat_network import check_network
+from cachegate.planning.nat_network import read_asked
 from cachegate.protocols import Adapters
 from cachegate.report import report_pass
 from cachegate.settings import SyncSettings
@@ -41,6 +44,8 @@ if TYPE_CHECKING:
 
     from cachegate.protocols import Resolver
     from cachegate.results import SyncResult
+
+NAT_NETWORK = "Custom::CachegateNatNetwork"  # the other custom resource asks for a first pass
 
 logger = Logger()
 metrics = Metrics()
@@ -88,6 +93,7 @@ def wire(environment: Mapping[str, str]) -> Actions:
         rechecks=SqsRechecks(clients.sqs, settings.queue_url),
         addresses=Ec2Addresses(clients.ec2, clients.mover),
         group_rules=Ec2GroupRules(clients.ec2),
+        subnets=Ec2Subnets(clients.ec2),
         clock=time.time,
         new_token=lambda: uuid.uuid4().hex,
         former_ledgers=DynamoLedgers(clients.dynamodb, former) if former else None,
@@ -102,7 +108,8 @@ def handler(event: Any, context: LambdaContext) -> dict[str, Any]:
     logger.set_correlation_id(context.aws_request_id)
     fields = event if isinstance(event, dict) else {}
     if "ResponseURL" in fields:
-        return on_stack(fields)
+        checked = fields.get("ResourceType") == NAT_NETWORK
+        return on_nat_network(fields) if checked else on_stack(fields)
     if isinstance(wired, ConfigurationError):
         raise wired
     if "Records" in fields:
@@ -173,6 +180,35 @@ def leave(actions: Actions) -> None:
                 logger.info("address given back", address=settings.address)
             except CachegateError:
                 logger.exception("address not given back", address=settings.address)
+
+
+def on_nat_network(event: dict[str, Any]) -> dict[str, Any]:
+    """Tell CloudFormation whether NAT instances may be made where they are asked for.
+
+    What cannot be seen is refused with the reason: no instance is made on a guess. There is nothing
+    to delete.
+    """
+    failure: str | None = "the check broke off; the function's log says where"
+    try:
+        failure = None if event["RequestType"] == "Delete" else refusal(event)
+    finally:
+        respond(event, failure=failure, physical_id=NETWORK_ID)
+    logger.info("nat network", request=event["RequestType"], refused=failure)
+    return {"ok": failure is None}
+
+
+def refusal(event: dict[str, Any]) -> str | None:
+    """Return why NAT instances must not be made there, None where they may."""
+    try:
+        if isinstance(wired, ConfigurationError):
+            raise wired
+        asked = read_asked(event.get("ResourceProperties"))
+        verdict = check_network(wired.adapters.subnets, asked)
+    except CachegateError as error:
+        return str(error)
+    for warning in verdict.warnings:
+        logger.warning("nat network", warning=warning)
+    return "; ".join(verdict.refusals) or None
 
 
 def report(result: SyncResult, asking: Sequence[Trigger] = ()) -> None:

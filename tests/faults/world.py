@@ -26,6 +26,7 @@ from cachegate.aws.ledgers import DynamoLedgers, _read
 from cachegate.aws.network import Ec2Network
 from cachegate.aws.notifications import CacheNotifications
 from cachegate.aws.rechecks import SqsRechecks
+from cachegate.aws.subnets import Ec2Subnets
 from cachegate.domain.policy import Policy
 from cachegate.errors import CachegateError
 from cachegate.planning.plan import make_plan
@@ -117,6 +118,7 @@ class World:
                 notifications=CacheNotifications(aws, aws, TOPIC),  # nothing is enrolled
                 addresses=Ec2Addresses(aws, aws),  # the stack holds none
                 group_rules=Ec2GroupRules(aws),  # and manages no groups
+                subnets=Ec2Subnets(aws),  # nothing is peered
                 clock=lambda: self.clock.now,
                 new_token=lambda: f"token-{next(tokens)}",
             ),

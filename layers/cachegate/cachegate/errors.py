@@ -45,6 +45,12 @@ class TransientError(CachegateError):
     code = "try_again"
 
 
+class NotShownError(CachegateError):
+    """AWS does not answer, or not to us: nothing may be concluded from what was not seen."""
+
+    code = "not_shown"
+
+
 class UnregisteredError(TransientError):
     """SSM does not reach NAT instances (yet) that have to be asked; they may have just started."""
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cachegate.domain.groups import Interface, SecurityGroup
     from cachegate.domain.ledger import Ledger
     from cachegate.domain.plan import Problem
+    from cachegate.domain.routes import Peering, RouteTable, Subnet
     from cachegate.happenings import Happening
 
 
@@ -196,6 +197,30 @@ class GroupRules(Protocol):
         ...
 
 
+class Subnets(Protocol):
+    """Subnets of VPCs and where they lead. Each call raises NotShownError without an answer."""
+
+    def named(self, subnet_ids: Iterable[str]) -> tuple[Subnet, ...]:
+        """Return these subnets; one that does not exist is left out."""
+        ...
+
+    def of(self, vpc_ids: Iterable[str]) -> tuple[Subnet, ...]:
+        """Return all subnets of VPCs."""
+        ...
+
+    def tables(self, vpc_ids: Iterable[str]) -> tuple[RouteTable, ...]:
+        """Return all route tables of VPCs; a VPC that does not exist has none."""
+        ...
+
+    def interfaces(self, subnet_id: str) -> tuple[Interface, ...]:
+        """Return the network interfaces in a subnet."""
+        ...
+
+    def peerings(self, vpc_id: str) -> tuple[Peering, ...]:
+        """Return the peering connections of a VPC, in any state that EC2 still shows."""
+        ...
+
+
 class Bus(Protocol):
     """Where others hear of what happened."""
 
@@ -249,6 +274,7 @@ class Adapters:
     notifications: Notifications
     addresses: Addresses
     group_rules: GroupRules
+    subnets: Subnets
     clock: Callable[[], float]  # seconds since the epoch
     new_token: Callable[[], str]
     former_ledgers: Ledgers | None = None  # the retained table of a stack that is taken over

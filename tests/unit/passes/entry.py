@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from cachegate.actions import Actions
+from cachegate.aws.stack_response import PHYSICAL_ID
 from tests.function import started
 
 if TYPE_CHECKING:
@@ -65,10 +66,11 @@ def entry_point(world: FakeWorld, monkeypatch: pytest.MonkeyPatch) -> Any:
     module = started(monkeypatch)
     monkeypatch.setattr(module, "wired", Actions(world.adapters, world.settings, module.report))
     monkeypatch.setattr(module.logger.registered_handler, "stream", Stdout())
-    module.answers = []
+    module.answers, module.named = [], []
 
-    def respond(event: dict[str, Any], failure: str | None) -> None:
+    def respond(event: dict[str, Any], failure: str | None, physical_id: str = PHYSICAL_ID) -> None:
         module.answers.append((event["RequestType"], failure))
+        module.named.append(physical_id)
 
     monkeypatch.setattr(module, "respond", respond)
     return module

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from cachegate.domain.group_rules import Wanted
     from cachegate.domain.groups import Interface
     from cachegate.domain.ledger import Ledger
+    from cachegate.domain.routes import Peering, RouteTable, Subnet
     from cachegate.errors import CachegateError
     from cachegate.happenings import Happening
 
@@ -284,6 +285,45 @@ class FakeGroupRules:
 
 
 @dataclass
+class FakeSubnets:
+    """Subnets with what is in them and where they lead; `asked` counts the looks."""
+
+    known: dict[str, Subnet] = field(default_factory=dict)
+    route_tables: dict[str, RouteTable] = field(default_factory=dict)
+    connections: dict[str, Peering] = field(default_factory=dict)
+    holding: dict[str, tuple[Interface, ...]] = field(default_factory=dict)  # by subnet
+    refusal: CachegateError | None = None
+    asked: int = 0
+
+    def named(self, subnet_ids: Iterable[str]) -> tuple[Subnet, ...]:
+        self._ask()
+        return tuple(self.known[each] for each in subnet_ids if each in self.known)
+
+    def of(self, vpc_ids: Iterable[str]) -> tuple[Subnet, ...]:
+        self._ask()
+        wanted = set(vpc_ids)
+        return tuple(each for each in self.known.values() if each.vpc_id in wanted)
+
+    def tables(self, vpc_ids: Iterable[str]) -> tuple[RouteTable, ...]:
+        self._ask()
+        wanted = set(vpc_ids)
+        return tuple(each for each in self.route_tables.values() if each.vpc_id in wanted)
+
+    def interfaces(self, subnet_id: str) -> tuple[Interface, ...]:
+        self._ask()
+        return self.holding.get(subnet_id, ())
+
+    def peerings(self, vpc_id: str) -> tuple[Peering, ...]:
+        self._ask()
+        return tuple(each for each in self.connections.values() if vpc_id in each.vpc_ids)
+
+    def _ask(self) -> None:
+        self.asked += 1
+        if self.refusal is not None:
+            raise self.refusal
+
+
+@dataclass
 class FakeWorld:
     """One VPC with one running NAT instance, and what a pass needs of it."""
 
@@ -297,6 +337,7 @@ class FakeWorld:
     notifications: FakeNotifications = field(default_factory=FakeNotifications)
     addresses: FakeAddresses = field(default_factory=FakeAddresses)
     group_rules: FakeGroupRules = field(default_factory=FakeGroupRules)
+    subnets: FakeSubnets = field(default_factory=FakeSubnets)
     now: float = 1_000_000.0
 
     def __post_init__(self) -> None:
@@ -314,6 +355,7 @@ class FakeWorld:
             notifications=self.notifications,
             addresses=self.addresses,
             group_rules=self.group_rules,
+            subnets=self.subnets,
             clock=lambda: self.now,
             new_token=lambda: f"token-{next(tokens)}",
         )

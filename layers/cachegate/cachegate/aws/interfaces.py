@@ -1,4 +1,4 @@
-"""Network interfaces: what has a security group."""
+"""Network interfaces: what has a security group, or an address of a subnet."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cachegate.aws.failures import needed
 from cachegate.domain.groups import Interface
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_ec2.type_defs import NetworkInterfaceTypeDef
@@ -23,16 +23,24 @@ def interfaces(ec2: EC2Client, group_ids: Iterable[str]) -> tuple[Interface, ...
 
     One may have several of the groups, and so come in more than one batch: it counts once.
     """
-    found = {}
-    paginator = ec2.get_paginator("describe_network_interfaces")
+    found: dict[str, Interface] = {}
     with needed("the interfaces that share security groups are not known"):
         for ids in batches(group_ids, MOST_VALUES):
-            for page in paginator.paginate(
-                Filters=[{"Name": "group-id", "Values": ids}], PaginationConfig={"PageSize": PAGE}
-            ):
-                for shape in page["NetworkInterfaces"]:
-                    found[shape["NetworkInterfaceId"]] = _interface(shape)
+            found |= {each.interface_id: each for each in _found(ec2, "group-id", ids)}
     return tuple(found[interface_id] for interface_id in sorted(found))
+
+
+def interfaces_in(ec2: EC2Client, subnet_id: str) -> tuple[Interface, ...]:
+    """Return those in a subnet, sorted by id."""
+    found = _found(ec2, "subnet-id", [subnet_id])
+    return tuple(sorted(found, key=lambda each: each.interface_id))
+
+
+def _found(ec2: EC2Client, name: str, values: list[str]) -> Iterator[Interface]:
+    for page in ec2.get_paginator("describe_network_interfaces").paginate(
+        Filters=[{"Name": name, "Values": values}], PaginationConfig={"PageSize": PAGE}
+    ):
+        yield from map(_interface, page["NetworkInterfaces"])
 
 
 def _interface(shape: NetworkInterfaceTypeDef) -> Interface:

@@ -1,4 +1,4 @@
-"""Answer CloudFormation about our custom resource."""
+"""Answer CloudFormation about our custom resources."""
 
 from __future__ import annotations
 
@@ -15,11 +15,16 @@ if TYPE_CHECKING:
 TIMEOUT = 10  # seconds, for each step of the exchange
 # One id for life: another one would make CloudFormation delete the former resource, and so detach.
 PHYSICAL_ID = "cachegate-pass"
+NETWORK_ID = "cachegate-nat-network"
 LONGEST_REASON = 1000  # the whole answer may have 4,096 bytes
 
 
-def respond(event: Mapping[str, Any], *, failure: str | None = None) -> None:
+def respond(
+    event: Mapping[str, Any], *, failure: str | None = None, physical_id: str = PHYSICAL_ID
+) -> None:
     """Say that the request of the event is done, or why it failed.
+
+    `physical_id` names the resource where it is new.
 
     The fields are those of
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html.
@@ -31,7 +36,7 @@ def respond(event: Mapping[str, Any], *, failure: str | None = None) -> None:
     body = {
         "Status": "SUCCESS" if failure is None else "FAILED",
         "Reason": (failure or "done")[:LONGEST_REASON],
-        "PhysicalResourceId": event.get("PhysicalResourceId", PHYSICAL_ID),
+        "PhysicalResourceId": event.get("PhysicalResourceId", physical_id),
         "StackId": event["StackId"],
         "RequestId": event["RequestId"],
         "LogicalResourceId": event["LogicalResourceId"],

@@ -58,7 +58,7 @@ def sharing(
     not complete, an interface that nothing else tells about may be one of theirs.
     """
     members = sorted(interfaces, key=lambda each: each.interface_id)
-    strange = [each for each in members if not _is_a_caches(each, cache_addresses)]
+    strange = [each for each in members if not is_a_caches(each, cache_addresses)]
     unknown = tuple(each for each in strange if _may_be_a_caches(each, complete=complete))
     others = tuple(each for each in strange if not _may_be_a_caches(each, complete=complete))
     if group.is_default:
@@ -86,8 +86,8 @@ def in_words(interface: Interface) -> str:
     return f"{interface.interface_id} ({about or 'unattached'}{public})"
 
 
-def _is_a_caches(
-    interface: Interface, cache_addresses: Collection[IPv4Address | IPv6Address]
+def is_a_caches(
+    interface: Interface, cache_addresses: Collection[IPv4Address | IPv6Address] = ()
 ) -> bool:
     """Tell whether its address is a cache's, or AWS says so in one of the ways that were seen."""
     if _is_anothers(interface):
