@@ -15,8 +15,8 @@ from local.elastic_ips import Address
 from local.instance_status import InstanceStatusAnswers
 from local.interfaces import Interface, InterfaceAnswers
 from local.prefix_lists import PrefixListAnswers
-from local.rule_changes import RuleChangeAnswers
 from local.routes import RouteAnswers, state_of
+from local.rule_changes import RuleChangeAnswers
 from local.security_group_rules import Rule
 
 

@@ -18,6 +18,7 @@ from cachegate.domain.plan import Problem
 from cachegate.enrol import look
 from cachegate.errors import CachegateError, InvocationError
 from cachegate.observe import survey
+from cachegate.peering import peering_problems
 from cachegate.planning.enrolment import problems
 from cachegate.planning.explain import explain
 from cachegate.planning.release import release
@@ -90,7 +91,7 @@ class Actions:
                 }
                 for vpc_id, p in prepared.items()
             ],
-            "problems": _problems(seen, prepared, failed, enrolments),
+            "problems": self._problems(seen, prepared, failed, enrolments),
         }
 
     def _sync(self, event: Mapping[str, Any]) -> Answer:
@@ -117,7 +118,7 @@ class Actions:
                 | {"notifications": [describe_enrolment(e) for e in enrolments[vpc_id]]}
                 for vpc_id, p in prepared.items()
             ],
-            "not_forwarded": _problems(seen, prepared, failed, enrolments),
+            "not_forwarded": self._problems(seen, prepared, failed, enrolments),
         }
 
     def _explain(self, event: Mapping[str, Any]) -> Answer:
@@ -195,6 +196,28 @@ class Actions:
             for vpc_id, p in prepared.items()
         }
 
+    def _problems(
+        self,
+        seen: Survey,
+        prepared: Mapping[str, Prepared],
+        failed: Mapping[str, CachegateError],
+        enrolments: Mapping[str, tuple[Enrolment, ...]],
+    ) -> list[Answer]:
+        noticed = (problem for decisions in enrolments.values() for problem in problems(decisions))
+        planned = (problem for p in prepared.values() for problem in p.plan.problems)
+        peering = (
+            problem
+            for vpc_id, p in prepared.items()
+            for problem in peering_problems(self.adapters, seen, vpc_id, p.plan.ledger)
+        )
+        unplanned = (
+            Problem(code=error.code, cache=cache.name, message=f"{cache.name}: {error}")
+            for vpc_id, error in failed.items()
+            for cache in seen.observations[vpc_id].caches
+        )
+        found = (*seen.problems, *planned, *noticed, *peering, *unplanned)
+        return [describe_problem(problem) for problem in found]
+
 
 def sync_answer(result: SyncResult) -> Answer:
     """Return how a pass ended; `ok` only where each VPC with a running instance is verified."""
@@ -247,24 +270,6 @@ def _outcome(failures: Iterable[CachegateError]) -> Answer:
         return {"ok": True}
     message = "; ".join(map(str, failed))
     return {"ok": False, "error": {"code": failed[0].code, "message": message}}
-
-
-def _problems(
-    seen: Survey,
-    prepared: Mapping[str, Prepared],
-    failed: Mapping[str, CachegateError],
-    enrolments: Mapping[str, tuple[Enrolment, ...]],
-) -> list[Answer]:
-    noticed = (problem for decisions in enrolments.values() for problem in problems(decisions))
-    planned = (problem for p in prepared.values() for problem in p.plan.problems)
-    unplanned = (
-        Problem(code=error.code, cache=cache.name, message=f"{cache.name}: {error}")
-        for vpc_id, error in failed.items()
-        for cache in seen.observations[vpc_id].caches
-    )
-    return [
-        describe_problem(problem) for problem in (*seen.problems, *planned, *noticed, *unplanned)
-    ]
 
 
 def _flag(event: Mapping[str, Any], name: str) -> bool:

@@ -25,6 +25,7 @@ class Survey:
     at: float  # seconds since the epoch, before the first question was asked
     instances: tuple[NatInstance, ...]  # of this stack
     observations: Mapping[str, Observation]
+    networks: Mapping[str, tuple[IPv4Network, ...]]  # by VPC, of those and of the caches'
     problems: tuple[Problem, ...]  # caches that belong to no VPC of ours, failed describes
 
     def restless(self, vpc_id: str) -> bool:
@@ -71,6 +72,7 @@ def survey(
         at=at,
         instances=ours,
         observations=observations,
+        networks=networks,
         problems=(*listing.problems, *selection.problems),
     )
 

@@ -38,6 +38,7 @@ class VpcResult:
     enrolments: tuple[Enrolment, ...] = ()  # what was done about each cache's topic, and why
     address: AddressResult | None = None  # None: the stack holds no address in this VPC
     rules: RuleResult | None = None  # None: security groups are not managed
+    peering: tuple[Problem, ...] = ()  # what is missing on the way to caches in other VPCs
 
     @property
     def failed(self) -> tuple[InstanceResult, ...]:
@@ -59,7 +60,7 @@ class VpcResult:
         """Return why caches are not forwarded, or what is wrong with those that are."""
         planned = self.plan.problems if self.plan else ()
         rules = self.rules.problems if self.rules else ()
-        return (*planned, *problems(self.enrolments), *rules)
+        return (*planned, *problems(self.enrolments), *rules, *self.peering)
 
     @property
     def offline(self) -> tuple[str, ...]:

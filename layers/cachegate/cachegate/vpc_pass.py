@@ -20,6 +20,7 @@ from cachegate.errors import (
 from cachegate.failover import candidates_of, hold
 from cachegate.happenings import Passed
 from cachegate.observe import survey
+from cachegate.peering import peering_problems
 from cachegate.planning.failover import begin_anew
 from cachegate.planning.ports import PortBook
 from cachegate.prepare import prepare
@@ -103,6 +104,10 @@ class VpcPass:
             address=address,
             rules=rules,
         )
+        peering = peering_problems(
+            self.adapters, seen, vpc_id, record.ledger, doubted=result.unreachable
+        )
+        result = replace(result, peering=peering)
         off = "this pass failed" if result.failure else None  # the forwards come first
         enrolments = enrol(self.adapters, self.settings, seen.observations[vpc_id], record, off)
         result = replace(result, enrolments=enrolments)
