@@ -42,9 +42,9 @@ class CacheWorld:
 
     # -- creation ---------------------------------------------------------------------------------
 
-    def _start_node(self, engine: str, port: int | None = None) -> IPv4Address:
-        address = self.network.take_address()
-        self.servers.start(address, engine, port)
+    def _start_node(self, made: Options) -> IPv4Address:
+        address = self.network.take_address(made.subnet_group)
+        self.servers.start(address, made.engine, made.port)
         return address
 
     def _options(self, engine: str, tags: Mapping[str, str], more: Mapping[str, Any]) -> Options:
@@ -60,7 +60,7 @@ class CacheWorld:
     ) -> None:  # fmt: skip
         """Create a standalone cluster: one node of Redis or Valkey, or several of Memcached."""
         made = self._options(engine, tags, options)
-        addresses = [self._start_node(engine, made.port) for _ in range(nodes)]
+        addresses = [self._start_node(made) for _ in range(nodes)]
         for address in addresses:
             self.network.add_interface(address, name, made.security_groups)
         self.aws.fleet.create_cluster(name, addresses, made)
@@ -76,7 +76,7 @@ class CacheWorld:
     ) -> None:  # fmt: skip
         """Create a replication group whose replicas really follow their primary."""
         made = self._options(engine, tags, options)
-        groups = [[self._start_node(engine, made.port) for _ in range(1 + replicas)]
+        groups = [[self._start_node(made) for _ in range(1 + replicas)]
                   for _ in range(shards)]  # fmt: skip
         for primary, *others in groups:
             for address in others:
@@ -92,7 +92,8 @@ class CacheWorld:
         **options: Any,
     ) -> None:  # fmt: skip
         """Create a serverless cache with one interface."""
-        made, address = self._options(engine, tags, options), self._start_node(engine)
+        made = self._options(engine, tags, options)
+        address = self._start_node(made)
         self.network.add_interface(address, name, made.security_groups, SERVERLESS)
         self.aws.fleet.create_serverless(name, [address], self.network.cache_subnets, made)
         self._tell("CreateServerlessCache", "serverlessCacheName", name, made)
@@ -142,7 +143,7 @@ class CacheWorld:
         if cluster.group_id is not None:
             self._move_primary_away(cluster.group_id, cluster_id)
         announce(cluster.options, "CacheNodeReplaceStarted", cluster_id)
-        old, new = node.address, self._start_node(cluster.options.engine, node.port)
+        old, new = node.address, self._start_node(cluster.options)
         self._follow_primary(cluster_id, new)
         self.network.add_interface(new, cluster_id, cluster.options.security_groups)
         fleet.replace_node(cluster_id, node_id, new)
@@ -175,7 +176,7 @@ class CacheWorld:
         """Scale out by one node."""
         fleet = self.aws.fleet
         cache = fleet.groups.get(name) or fleet.clusters[name]
-        address = self._start_node(cache.options.engine, cache.options.port)
+        address = self._start_node(cache.options)
         node = fleet.add_node(name, address, shard)
         self._follow_primary(node.cluster_id, address)
         self.network.add_interface(address, node.cluster_id, cache.options.security_groups)

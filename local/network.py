@@ -31,6 +31,7 @@ class Network:
     nat_group: str = ""
     cache_group: str = ""
     gateway: str = ""  # the Internet gateway
+    elsewhere: dict[str, Iterator[IPv4Address]] = field(default_factory=dict)  # by subnet group
     interfaces: dict[IPv4Address, str] = field(default_factory=dict)
     reuses: bool = False  # whether a new node gets the address that was left last, as on AWS it may
     left: list[IPv4Address] = field(default_factory=list)
@@ -43,7 +44,7 @@ class Network:
         for cidr in (PUBLIC_SUBNET, *NODE_SUBNETS):
             subnet = ec2.create_subnet(VpcId=self.vpc_id, CidrBlock=str(cidr))["Subnet"]
             self.subnets[cidr] = subnet["SubnetId"]
-        self._open_to_internet(ec2, self.subnets[PUBLIC_SUBNET])
+        self._open_to_internet(ec2, self.public_subnet)
         self.nat_group = self._group(ec2, "nat")
         self.cache_group = self._group(ec2, "caches")
         self.aws.client("elasticache").create_cache_subnet_group(
@@ -62,6 +63,11 @@ class Network:
     def cache_subnets(self) -> list[str]:
         """The ids of the subnets where caches live."""
         return [self.subnets[cidr] for cidr in NODE_SUBNETS]
+
+    @property
+    def public_subnet(self) -> str:
+        """The id of the subnet of NAT instances."""
+        return self.subnets[PUBLIC_SUBNET]
 
     @property
     def default_group(self) -> str:
@@ -85,8 +91,10 @@ class Network:
         group = ec2.create_security_group(GroupName=name, Description=name, VpcId=self.vpc_id)
         return str(group["GroupId"])
 
-    def take_address(self) -> IPv4Address:
+    def take_address(self, subnet_group: str | None = SUBNET_GROUP) -> IPv4Address:
         """Return the next address that nobody has had, or where that is asked for, one left."""
+        if subnet_group in self.elsewhere:
+            return next(self.elsewhere[subnet_group])
         return self.left.pop() if self.reuses and self.left else next(self._free)
 
     def add_interface(
@@ -147,7 +155,7 @@ class Network:
             ImageId=next(iter(backend("ec2").amis)),  # any
             MinCount=1,
             MaxCount=1,
-            SubnetId=self.subnets[PUBLIC_SUBNET],
+            SubnetId=self.public_subnet,
             PrivateIpAddress=str(private),
             SecurityGroupIds=list(groups) or [self.nat_group],
         )["Instances"][0]["InstanceId"]

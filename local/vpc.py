@@ -1,6 +1,7 @@
 """The VPC as network namespaces: Internet gateway, NAT instances, cache nodes, and clients outside.
 
     client, stranger -- internet -- igw -- router -- NAT instance, cache nodes
+                                           |-- peering -- router of a peered VPC -- cache nodes
                                            |
                  AWS: the sandbox's own network, with the VPC's resolver and instance metadata
 
@@ -32,6 +33,9 @@ NODE_SUBNETS = (IPv4Network("10.0.1.0/24"), IPv4Network("10.0.2.0/24"))
 # each keeps the addresses free of any layout, as an Elastic network interface does.
 _ROUTER = IPv4Interface("169.254.0.1/32")
 _AWS_LINK = ("aws0", "aws1")
+_PEER_LINK = ("aws2", "aws3")
+# The peering connection. AWS has no such hop: a packet over one keeps both its addresses.
+_OUR_END, _PEERS_END = IPv4Interface("100.64.2.1/30"), IPv4Interface("100.64.2.2/30")
 
 _INTERNET_GATEWAY = """
 table ip igw {
@@ -60,6 +64,7 @@ class Vpc:
     router: Host = field(init=False)
     client: Host = field(init=False)
     stranger: Host = field(init=False)
+    peers: dict[IPv4Network, Host] = field(default_factory=dict)  # routers of peered VPCs
     hosts: dict[IPv4Address, Host] = field(default_factory=dict)
     arriving: dict[IPv4Address, IPv4Address] = field(default_factory=dict)  # public to private
     leaving: dict[IPv4Address, IPv4Address] = field(default_factory=dict)  # private to public
@@ -86,6 +91,9 @@ class Vpc:
         if self.linked:
             ip("link", "del", _AWS_LINK[0])
             self.linked = False
+        if self.peers:
+            ip("link", "del", _PEER_LINK[0])
+            self.peers.clear()
         self.hosts.clear()
         self.lab.close()
 
@@ -142,20 +150,51 @@ class Vpc:
         ip("-n", self.router.name, "route", "add", "blackhole", str(CIDR))
         self.gateway.run("nft", "-f", "-", text=_INTERNET_GATEWAY)
 
+    def peer(self, cidr: IPv4Network) -> None:
+        """Add a second VPC behind a peering connection, over which no route leads yet."""
+        router = self.lab.host("peer")
+        router.sysctl("net.ipv4.ip_forward", 1)
+        here, there = _PEER_LINK
+        ip("link", "add", here, "type", "veth", "peer", "name", there, "netns", router.name)
+        ip("-n", router.name, "addr", "add", str(_ROUTER), "dev", there)
+        ip("-n", router.name, "link", "set", there, "up")
+        ip("link", "set", here, "up")
+        resolver = cidr.network_address + 2
+        ip("addr", "add", f"{resolver}/32", "dev", here)
+        ip("route", "add", str(cidr), "via", str(_ROUTER.ip), "dev", here, "onlink",
+           "src", str(resolver))  # fmt: skip
+        ip("-n", router.name, "route", "add", f"{resolver}/32", "dev", there)
+        ip("-n", router.name, "route", "add", "blackhole", "default")
+        self.lab.link(self.router, _OUR_END, router, _PEERS_END)
+        self.peers[cidr] = router
+
+    def lead_to_peer(self, cidr: IPv4Network) -> None:
+        """Route what our VPC sends to a peered one over the peering connection."""
+        self.lab.route(self.router, str(cidr), str(_PEERS_END.ip))
+
+    def lead_back(self, cidr: IPv4Network) -> None:
+        """Route what a peered VPC sends to ours over the peering connection."""
+        self.lab.route(self.peers[cidr], str(CIDR), str(_OUR_END.ip))
+
+    def _router_at(self, address: IPv4Address) -> Host:
+        return next((peer for cidr, peer in self.peers.items() if address in cidr), self.router)
+
     def add_host(self, name: str, address: IPv4Address) -> Host:
         """Start a machine in a subnet that has no route to the Internet: a cache node."""
-        host = self.lab.host(name)
+        host, router = self.lab.host(name), self._router_at(address)
         self.lab.links += 1
         device = f"n{self.lab.links}"
-        ip("link", "add", device, "netns", self.router.name, "type", "veth",
+        ip("link", "add", device, "netns", router.name, "type", "veth",
            "peer", "name", "ens5", "netns", host.name)  # fmt: skip
         ip("-n", host.name, "addr", "add", f"{address}/32", "dev", "ens5")
         ip("-n", host.name, "link", "set", "ens5", "up")
         ip("-n", host.name, "route", "add", str(_ROUTER.ip), "dev", "ens5", "scope", "link")
-        self.lab.route(host, str(CIDR), str(_ROUTER.ip))
-        ip("-n", self.router.name, "addr", "add", str(_ROUTER), "dev", device)
-        ip("-n", self.router.name, "link", "set", device, "up")
-        ip("-n", self.router.name, "route", "add", f"{address}/32", "dev", device)
+        # In a peered VPC its router alone knows how far it goes, as a route table does.
+        reach = str(CIDR) if router is self.router else "default"
+        self.lab.route(host, reach, str(_ROUTER.ip))
+        ip("-n", router.name, "addr", "add", str(_ROUTER), "dev", device)
+        ip("-n", router.name, "link", "set", device, "up")
+        ip("-n", router.name, "route", "add", f"{address}/32", "dev", device)
         self.hosts[address] = host
         return host
 
@@ -196,7 +235,7 @@ class Vpc:
 
     def cut(self, address: IPv4Address) -> None:
         """Pull a machine's cable: what is sent to it vanishes, and it can say no goodbye."""
-        ip("-n", self.router.name, "route", "del", f"{address}/32")
+        ip("-n", self._router_at(address).name, "route", "del", f"{address}/32")
         ip("-n", self.hosts[address].name, "link", "set", "ens5", "down")
 
     def remove_host(self, address: IPv4Address) -> None:
