@@ -35,6 +35,10 @@ _CHECKED = {
     "ec2:RevokeSecurityGroupEgress": ("GroupId", f"{_EC2}security-group/{{}}"),
     "ec2:RevokeSecurityGroupIngress": ("GroupId", f"{_EC2}security-group/{{}}"),
     "elasticache:DescribeCacheClusters": ("CacheClusterId", arn("cluster", "{}")),
+    "elasticache:DescribeCacheSecurityGroups": (
+        "CacheSecurityGroupName",
+        arn("securitygroup", "{}"),
+    ),
     "elasticache:DescribeCacheSubnetGroups": ("CacheSubnetGroupName", arn("subnetgroup", "{}")),
     "elasticache:DescribeReplicationGroups": ("ReplicationGroupId", arn("replicationgroup", "{}")),
     "elasticache:DescribeServerlessCaches": ("ServerlessCacheName", arn("serverlesscache", "{}")),

@@ -48,6 +48,7 @@ class Options:
     tags: dict[str, str] = field(default_factory=dict)
     security_groups: tuple[str, ...] = ()
     subnet_group: str | None = "caches"  # None: EC2-Classic, where there was no VPC
+    classic_groups: tuple[str, ...] = ()  # cache security groups: only there
     tls: bool = False
     network_type: str = "ipv4"
     topic: str | None = None
@@ -58,6 +59,19 @@ class Options:
     def listens_on(self) -> int:
         """The port of every node: the engine's own unless one was asked for."""
         return self.port or PORTS[self.engine]
+
+
+@dataclass(slots=True, kw_only=True)
+class CacheSecurityGroup:
+    """What let instances in EC2-Classic reach caches; each with its owner and status."""
+
+    name: str
+    admits: list[tuple[str, str, str]] = field(default_factory=list)
+
+    @property
+    def arn(self) -> str:
+        """The name that policies know."""
+        return arn("securitygroup", self.name)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from local.caches import (
     ACCOUNT,
     NO_ENDPOINT,
     REGION,
+    CacheSecurityGroup,
     Cluster,
     Node,
     ReplicationGroup,
@@ -37,6 +38,12 @@ class ServerlessCacheNotFound(ElastiCacheException):
     """AWS's answer about a serverless cache that does not exist."""
 
     code = "ServerlessCacheNotFoundFault"
+
+
+class CacheSecurityGroupNotFound(ElastiCacheException):
+    """AWS's answer about a cache security group that does not exist."""
+
+    code = "CacheSecurityGroupNotFound"
 
 
 class InvalidReplicationGroupState(ElastiCacheException):
@@ -93,6 +100,23 @@ class Responses(ElastiCacheResponse):
             page, token = page_of(caches, start, size)
             shown = [serverless_shape(cache) for cache in page]
         return ActionResult({"ServerlessCaches": shown, "NextToken": token})
+
+    def describe_cache_security_groups(self) -> ActionResult:
+        """Answer DescribeCacheSecurityGroups: an account that never had EC2-Classic is refused."""
+        wanted = self._get_param("CacheSecurityGroupName")
+        with self.fleet.lock:
+            known = self.fleet.classic_groups
+            if known is None:
+                raise InvalidParameterValueException(
+                    "Use of cache security groups is not permitted in this API version for "
+                    "your account."
+                )
+            groups = [each for each in known.values() if wanted in (None, each.name)]
+            if wanted and not groups:
+                raise CacheSecurityGroupNotFound(f"CacheSecurityGroup not found: {wanted}")
+            page, marker = self._page(groups)
+            shown = [classic_shape(group) for group in page]
+        return ActionResult({"CacheSecurityGroups": shown, "Marker": marker})
 
     def list_tags_for_resource(self) -> ActionResult:
         """Answer ListTagsForResource."""
@@ -199,7 +223,10 @@ def cluster_shape(cluster: Cluster, *, with_nodes: bool) -> dict[str, Any]:
         "SecurityGroups": [
             {"SecurityGroupId": group, "Status": "active"} for group in options.security_groups
         ],
-        "CacheSecurityGroups": [],
+        "CacheSecurityGroups": [
+            {"CacheSecurityGroupName": group, "Status": "active"}
+            for group in options.classic_groups
+        ],
         "TransitEncryptionEnabled": options.tls,
         "AtRestEncryptionEnabled": False,
         "AuthTokenEnabled": False,
@@ -219,6 +246,20 @@ def cluster_shape(cluster: Cluster, *, with_nodes: bool) -> dict[str, Any]:
     if with_nodes and settled:
         shape["CacheNodes"] = [node_shape(node) for node in cluster.nodes]
     return {key: value for key, value in shape.items() if value is not None}
+
+
+def classic_shape(group: CacheSecurityGroup) -> dict[str, Any]:
+    """Return a CacheSecurityGroup."""
+    return {
+        "OwnerId": ACCOUNT,
+        "CacheSecurityGroupName": group.name,
+        "Description": group.name,
+        "EC2SecurityGroups": [
+            {"EC2SecurityGroupName": name, "EC2SecurityGroupOwnerId": owner, "Status": status}
+            for name, owner, status in group.admits
+        ],
+        "ARN": group.arn,
+    }
 
 
 def node_shape(node: Node) -> dict[str, Any]:

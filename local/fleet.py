@@ -8,7 +8,15 @@ from datetime import UTC, datetime
 from threading import RLock, Timer
 from typing import TYPE_CHECKING
 
-from local.caches import NO_ENDPOINT, Cluster, Node, Options, ReplicationGroup, ServerlessCache
+from local.caches import (
+    NO_ENDPOINT,
+    CacheSecurityGroup,
+    Cluster,
+    Node,
+    Options,
+    ReplicationGroup,
+    ServerlessCache,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,6 +41,8 @@ class Fleet:
     clusters: dict[str, Cluster] = field(default_factory=dict)
     groups: dict[str, ReplicationGroup] = field(default_factory=dict)
     serverless: dict[str, ServerlessCache] = field(default_factory=dict)
+    # Of an account that had EC2-Classic; None: it never had, and may not ask for any.
+    classic_groups: dict[str, CacheSecurityGroup] | None = None
     zones: list[tuple[float, dict[str, Answer]]] = field(default_factory=list)
     lock: RLock = field(default_factory=RLock)
     clock: Callable[[], float] = time.monotonic  # when a change reaches DNS, in seconds

@@ -12,7 +12,7 @@ from cachegate.aws.caches import CacheInventory
 from cachegate.aws.guarded_caches import GuardedCaches
 from cachegate.domain.cache import CacheKind, Role
 from local.aws_server import AwsServer, register
-from local.caches import Options
+from local.caches import CacheSecurityGroup, Options
 from local.fleet import Fleet
 
 if TYPE_CHECKING:
@@ -108,6 +108,23 @@ def test_a_cluster_that_is_being_made_is_unknown_not_empty(aws: AwsServer) -> No
     listing = inventory(aws).listing()
 
     assert [(cache.status, cache.whole) for cache in listing.caches] == [("creating", False)]
+
+
+def test_a_cache_in_ec2_classic_is_seen_whole_with_whom_it_admits(aws: AwsServer) -> None:
+    old = Options(tags=EXPOSED, subnet_group=None, classic_groups=("default",))
+    aws.fleet.create_cluster("old", addresses(1), old)
+
+    refused = inventory(aws).listing()
+    web = ("web", "999999999999", "authorized")
+    aws.fleet.classic_groups = {"default": CacheSecurityGroup(name="default", admits=[web])}
+    told = inventory(aws).listing()
+
+    for listing in (refused, told):
+        (cache,) = listing.caches
+        assert (cache.vpc_id, cache.whole, listing.whole) == (None, True, True)
+    (unknown,), (known,) = (each.caches[0].classic_groups for each in (refused, told))
+    assert "Use of cache security groups is not permitted" in unknown.unknown
+    assert str(known.admits[0]) == "EC2 security group web of account 999999999999 (authorized)"
 
 
 def test_the_guard_sees_every_cache_that_has_a_security_group(aws: AwsServer) -> None:

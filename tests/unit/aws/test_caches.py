@@ -8,7 +8,15 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
 from cachegate.aws.caches import CacheInventory
-from cachegate.domain.cache import Cache, CacheKind, Endpoint, NodeId, Role
+from cachegate.domain.cache import (
+    Admitted,
+    Cache,
+    CacheKind,
+    CacheSecurityGroup,
+    Endpoint,
+    NodeId,
+    Role,
+)
 from cachegate.errors import TransientError
 from tests.unit.aws.fake_client import Call, client_error, failing, fake_client, pages
 
@@ -26,6 +34,7 @@ class World:
         self.groups: list[dict[str, Any]] = []
         self.clusters: list[dict[str, Any]] = []
         self.serverless: list[dict[str, Any]] = []
+        self.classic_groups: list[dict[str, Any]] = []
         self.failing: dict[str, Exception] = {}
         self.calls: list[Call] = []
 
@@ -55,6 +64,7 @@ class World:
             "DescribeCacheSubnetGroups": self._paged(
                 "CacheSubnetGroups", [{"CacheSubnetGroupName": "subnets", "VpcId": "vpc-1"}]
             ),
+            "DescribeCacheSecurityGroups": self._paged("CacheSecurityGroups", self.classic_groups),
             "DescribeServerlessCaches": pages(
                 "NextToken", "NextToken", *({"ServerlessCaches": [e]} for e in self.serverless)
             )
@@ -291,6 +301,92 @@ def test_a_cluster_without_subnet_group_is_outside_any_vpc_and_whole() -> None:
 
     assert (listing.caches[0].vpc_id, listing.caches[0].whole) == (None, True)
     assert listing.whole
+
+
+def classic(name: str, *admits: dict[str, Any]) -> dict[str, Any]:
+    return {"CacheSecurityGroupName": name, "EC2SecurityGroups": list(admits)}
+
+
+def outside(name: str, *groups: str, **more: Any) -> dict[str, Any]:
+    """A cluster in no VPC, with these cache security groups."""
+    named = [{"CacheSecurityGroupName": each, "Status": "active"} for each in groups]
+    shape = cluster(name, "0001", CacheSecurityGroups=named, **more)
+    del shape["CacheSubnetGroupName"]
+    return shape
+
+
+WEB = {"EC2SecurityGroupName": "web", "EC2SecurityGroupOwnerId": "123", "Status": "authorized"}
+
+
+def test_a_cache_outside_any_vpc_comes_with_what_its_cache_security_groups_admit() -> None:
+    world = World()
+    for name in ("old", "older"):
+        world.tag("cluster", name)
+    world.clusters = [outside("old", "default", "jobs"), outside("older", "default")]
+    world.classic_groups = [classic("other", WEB), classic("jobs"), classic("default", WEB, {})]
+
+    old, older = world.listing().caches
+
+    web, unknown = Admitted("web", "123", "authorized"), Admitted("unknown", "unknown", "unknown")
+    default = CacheSecurityGroup(name="default", admits=(unknown, web))
+    assert old.classic_groups == (default, CacheSecurityGroup(name="jobs"))
+    assert older.classic_groups == (default,)
+    asked = [call for call in world.calls if call[0] == "DescribeCacheSecurityGroups"]
+    assert len(asked) == len(world.classic_groups)  # one a page, not one a cache
+
+
+def test_a_replication_group_outside_any_vpc_has_the_cache_security_groups_of_its_members() -> None:
+    world = World()
+    world.tag("replicationgroup", "sessions")
+    world.groups = [group([member("a", "primary"), member("b", "replica")])]
+    world.clusters = [
+        outside("a", "one", ReplicationGroupId="sessions"),
+        outside("b", "two", ReplicationGroupId="sessions"),
+    ]
+    world.classic_groups = [classic("two"), classic("one")]
+
+    assert [each.name for each in world.only().classic_groups] == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (client_error("InvalidParameterValue", operation="Describe"), "InvalidParameterValue"),
+        (client_error("AccessDenied", 403), "AccessDenied"),
+        (client_error("Throttling", 400), "Throttling"),
+        (ConnectTimeoutError(endpoint_url="https://cache"), "https://cache"),
+        (None, "AWS does not show it"),
+    ],
+)
+def test_where_cache_security_groups_are_not_told_nothing_else_is_lost(
+    error: Exception | None, words: str
+) -> None:
+    world = World()
+    world.tag("cluster", "old")
+    world.tag("cluster", "new")
+    world.clusters = [outside("old", "default"), cluster("new", "0001")]
+    world.failing = {"DescribeCacheSecurityGroups": error} if error else {}
+
+    listing = world.listing()
+
+    assert (listing.whole, listing.problems) == (True, ())
+    new, old = listing.caches
+    assert (new.vpc_id, old.vpc_id, old.whole) == ("vpc-1", None, True)
+    (told,) = old.classic_groups
+    assert (told.name, told.admits) == ("default", ())
+    assert words in told.unknown
+
+
+def test_without_a_cache_outside_any_vpc_nobody_is_asked_for_cache_security_groups() -> None:
+    world = World()
+    world.tag("cluster", "new")
+    world.tag("cluster", "bare")
+    world.clusters = [cluster("new", "0001"), outside("bare"), outside("untagged", "default")]
+
+    bare, _ = world.listing().caches
+
+    assert bare.classic_groups == ()
+    assert "DescribeCacheSecurityGroups" not in {operation for operation, _ in world.calls}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cachegate.domain.cache import NatInstance
+from cachegate.domain.cache import Admitted, CacheSecurityGroup, NatInstance
 from cachegate.planning.select import Selection, select
 from tests.unit.planning.builders import memcached
 
@@ -70,6 +70,24 @@ def test_a_cache_that_cannot_be_forwarded_says_why(
 
     assert codes(selection) == [("a", code)]
     assert words in selection.problems[0].message
+
+
+def test_a_cache_outside_any_vpc_says_who_is_admitted_to_it_as_far_as_that_is_known() -> None:
+    groups = (
+        CacheSecurityGroup(name="default", admits=(Admitted("web", "123", "authorized"),)),
+        CacheSecurityGroup(name="jobs"),
+        CacheSecurityGroup(name="lost", unknown="AWS does not show it"),
+    )
+
+    selection = select([memcached("a", vpc_id=None, classic_groups=groups)], [nat()], "dev", {})
+
+    assert codes(selection) == [("a", "no_vpc")]
+    assert selection.problems[0].message == (
+        "a: it is in no VPC (EC2-Classic: no subnet group), where no NAT instance reaches it; make "
+        "it anew in a VPC, from a backup; its cache security group default admits: EC2 security "
+        "group web of account 123 (authorized); its cache security group jobs admits: none; what "
+        "its cache security group lost admits is not known (AWS does not show it)"
+    )
 
 
 def test_a_dual_stack_cache_is_forwarded() -> None:

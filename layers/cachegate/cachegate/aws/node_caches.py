@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from cachegate.aws import shapes
+from cachegate.aws.classic import classic_groups
 from cachegate.aws.listings import clusters, subnet_group_vpcs
 from cachegate.aws.look import Look
 from cachegate.aws.tags import CacheName
@@ -34,23 +35,37 @@ class NodeCaches:
         groups = look.ask(self._groups) or []
         found = look.ask(partial(clusters, self._elasticache)) or {}
         vpcs = (look.ask(partial(subnet_group_vpcs, self._elasticache)) if found else None) or {}
+        homes: dict[CacheName, _Vpc] = {}
         for group in groups:
             ids = group.get("MemberClusters", [])
             look.members |= {CacheName(CacheKind.CLUSTER, each) for each in ids}
             name = CacheName(CacheKind.REPLICATION_GROUP, group["ReplicationGroupId"])
             if name in tagged:
                 members = {each: found[each] for each in ids if each in found}
-                vpc = _Vpc(members, vpcs)
-                cache = shapes.replication_group(group, members, tagged[name], vpc.vpc_id)
-                look.caches[name] = vpc.judged(cache)
+                home = homes[name] = _Vpc(members, vpcs)
+                cache = shapes.replication_group(group, members, tagged[name], home.vpc_id)
+                look.caches[name] = home.judged(cache)
         for each in found.values():
             name = CacheName(CacheKind.CLUSTER, each["CacheClusterId"])
             if "ReplicationGroupId" in each:
                 look.members.add(name)
             elif name in tagged:
-                vpc = _Vpc({name.name: each}, vpcs)
-                look.caches[name] = vpc.judged(shapes.cluster(each, tagged[name], vpc.vpc_id))
+                home = homes[name] = _Vpc({name.name: each}, vpcs)
+                look.caches[name] = home.judged(shapes.cluster(each, tagged[name], home.vpc_id))
+        look.caches |= self._outside(look.caches, homes)
         return look
+
+    def _outside(
+        self, caches: Mapping[CacheName, Cache], homes: Mapping[CacheName, _Vpc]
+    ) -> dict[CacheName, Cache]:
+        """Return the caches outside any VPC, with what their cache security groups admit."""
+        named = {name: home.classic_groups for name, home in homes.items() if home.classic}
+        wanted = {group for groups in named.values() for group in groups}
+        told = classic_groups(self._elasticache, wanted) if wanted else ()
+        return {
+            name: replace(caches[name], classic_groups=tuple(g for g in told if g.name in groups))
+            for name, groups in named.items()
+        }
 
     def _groups(self) -> list[ReplicationGroupTypeDef]:
         pages = self._elasticache.get_paginator("describe_replication_groups").paginate()
@@ -65,8 +80,13 @@ class _Vpc:
     ) -> None:
         names = {each.get("CacheSubnetGroupName", "") for each in clusters.values()} - {""}
         self.vpc_id = next((vpcs[name] for name in sorted(names) if name in vpcs), None)
-        self._classic = bool(clusters) and not names  # no subnet group: outside any VPC
+        self.classic = bool(clusters) and not names  # no subnet group: outside any VPC
+        self.classic_groups = {
+            group["CacheSecurityGroupName"]
+            for each in clusters.values()
+            for group in each.get("CacheSecurityGroups", [])
+        }
 
     def judged(self, cache: Cache) -> Cache:
         """Return the cache, not whole where its VPC is not known: none of its clusters was seen."""
-        return replace(cache, whole=cache.whole and (self._classic or self.vpc_id is not None))
+        return replace(cache, whole=cache.whole and (self.classic or self.vpc_id is not None))

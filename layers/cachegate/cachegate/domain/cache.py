@@ -85,6 +85,27 @@ class Notified:
     pending: bool = False  # a modification waits for the maintenance window
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Admitted:
+    """An EC2 security group that a cache security group lets in, or will, or did."""
+
+    group: str  # a name: EC2-Classic had no other identity for it
+    owner: str  # account id
+    status: str  # authorizing, authorized, revoking or revoked
+
+    def __str__(self) -> str:
+        return f"EC2 security group {self.group} of account {self.owner} ({self.status})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheSecurityGroup:
+    """What decided who reached a cache outside any VPC."""
+
+    name: str
+    admits: tuple[Admitted, ...] = ()
+    unknown: str = ""  # why AWS did not tell what it admits, if so
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cache:
     """What a person names, with all that one observation learned of it.
@@ -112,6 +133,7 @@ class Cache:
     whole: bool = True
     notified: tuple[Notified, ...] = ()  # of each cluster described; serverless caches have none
     groups: frozenset[str] = frozenset()  # security groups; empty where AWS did not show them
+    classic_groups: tuple[CacheSecurityGroup, ...] = ()  # of a cache outside any VPC
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from cachegate.planning.text import listing
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from cachegate.domain.cache import Cache, NatInstance
+    from cachegate.domain.cache import Cache, CacheSecurityGroup, NatInstance
 
 KEPT = frozenset({"no_answer", "no_nat_instance"})  # problems of caches that are not gone
 
@@ -79,7 +79,7 @@ class _Chooser:
         if cache.vpc_id is None and not cache.whole:
             return _problem("no_answer", cache, "AWS did not answer for it in this pass")
         if cache.vpc_id is None:
-            return _problem("no_vpc", cache, "it is in no VPC (EC2-Classic: no subnet group)")
+            return _problem("no_vpc", cache, _outside(cache))
         if cache.network_type == "ipv6":
             return _problem("ipv6_only", cache, "it has IPv6 addresses only; forwards are IPv4")
         home = self._home(cache.vpc_id)
@@ -97,6 +97,25 @@ class _Chooser:
 
     def _home(self, vpc_id: str) -> str:
         return self.peered.get(vpc_id, vpc_id)
+
+
+def _outside(cache: Cache) -> str:
+    """Say what becomes of a cache in EC2-Classic, which AWS has retired, and who was let in there.
+
+    https://aws.amazon.com/blogs/aws/ec2-classic-is-retiring-heres-how-to-prepare/
+    """
+    why = (
+        "it is in no VPC (EC2-Classic: no subnet group), where no NAT instance reaches it; make it "
+        "anew in a VPC, from a backup"
+    )
+    return "; ".join((why, *map(_admission, cache.classic_groups)))
+
+
+def _admission(group: CacheSecurityGroup) -> str:
+    name = f"its cache security group {group.name}"
+    if group.unknown:
+        return f"what {name} admits is not known ({group.unknown})"
+    return f"{name} admits: {listing(group.admits)}"
 
 
 def _problem(code: str, cache: Cache, why: str) -> Problem:
