@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from ipaddress import IPv4Network
 
 import pytest
 
@@ -45,6 +46,8 @@ def test_every_setting_is_read() -> None:
             "CACHEGATE_MOST_RETURNS": "2",
             "CACHEGATE_RETURNS_WITHIN": "3600",
             "CACHEGATE_PEERED_VPCS": "vpc-a=vpc-b",
+            "CACHEGATE_TRUSTED_CIDRS": "203.0.113.0/25, 203.0.113.128/25",
+            "CACHEGATE_TRUSTED_SSH_CIDRS": "198.51.100.7/32",
             "CACHEGATE_READ_BACK": "1.5",
             "CACHEGATE_RETRY": "2",
         }
@@ -66,6 +69,9 @@ def test_every_setting_is_read() -> None:
     assert (policy.revoke_exclusive, policy.carve_ranges, policy.add_own_path) == (True,) * 3
     assert (policy.most_revocations, policy.most_returns, policy.returns_within) == (5, 2, 3600.0)
     assert policy.peered == {"vpc-a": "vpc-b"}
+    # Joined where they touch, as sync_forwards opens them.
+    assert policy.trusted == (IPv4Network("203.0.113.0/24"),)
+    assert policy.trusted_ssh == (IPv4Network("198.51.100.7/32"),)
     assert (settings.read_back, settings.retry) == (1.5, 2.0)
 
 
@@ -119,6 +125,8 @@ def test_what_has_no_default_must_be_there(missing: str, value: str | None) -> N
         ("CACHEGATE_WIDE_IPV4", "-8"),
         ("CACHEGATE_PEERED_VPCS", "vpc-a"),
         ("CACHEGATE_PEERED_VPCS", "=vpc-b"),
+        ("CACHEGATE_TRUSTED_CIDRS", "203.0.113.0/33"),
+        ("CACHEGATE_TRUSTED_SSH_CIDRS", "office"),
     ],
 )
 def test_a_wrong_setting_is_named(name: str, value: str) -> None:

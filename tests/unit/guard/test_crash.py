@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cachegate.domain.finding import CARVED, MANAGED
+from cachegate.domain.finding import CARVED
+from cachegate.domain.group_rules import MANAGED_TAG
 from cachegate.domain.revocation import RevocationState
 from cachegate.errors import CachegateError
 from cachegate.guard.restore import Restorer
@@ -76,7 +77,7 @@ class Case:
         assert [held.get(rule.rule_id) for rule in self.innocent] == self.innocent
         ours = [rule for rule in held.values() if rule not in self.innocent]
         assert sum(CARVED in rule.tags for rule in ours) == 2
-        assert sum(MANAGED in rule.tags for rule in ours) == 1
+        assert sum(MANAGED_TAG in rule.tags for rule in ours) == 1
         assert len(ours) == 3
         kept = self.world.store.revocations
         assert kept.keys() == {rule.rule_id for rule in self.wide}

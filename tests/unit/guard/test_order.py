@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cachegate.domain.finding import CARVED, MANAGED, Step
+from cachegate.domain.finding import CARVED, Step
+from cachegate.domain.group_rules import MANAGED_TAG, VPC_TAG
 from cachegate.domain.revocation import Author, RevocationState
 from cachegate.errors import NotVerifiedError, RuleRefusedError, TransientError
 from cachegate.guard.revoke import Asked
 from cachegate.guard.sweep import sweep
-from tests.unit.guard.fakes import GROUP, STACK, Crash, World, read_traffic
+from tests.unit.guard.fakes import GROUP, STACK, VPC, Crash, World, read_traffic
 
 if TYPE_CHECKING:
     from cachegate.domain.ingress import IngressRule
@@ -187,6 +188,16 @@ def test_what_is_carved_out_keeps_source_description_and_tags(world: World) -> N
     assert world.store.revocations[rule.rule_id].carved
 
 
+def test_what_is_carved_out_of_a_rule_with_our_tags_is_not_ours(world: World) -> None:
+    world.set_policy(carve_ranges=True)
+    ours = {MANAGED_TAG: STACK, VPC_TAG: VPC}
+    rule = world.add_rule("tcp 6000-7000", "0.0.0.0/0", team="shop", **ours)
+
+    run(world)
+
+    assert [each.tags for each in world.ec2.opened] == [{"team": "shop", CARVED: rule.rule_id}] * 2
+
+
 def test_our_own_way_is_opened_as_ours(world: World) -> None:
     carving(world)
 
@@ -194,7 +205,7 @@ def test_our_own_way_is_opened_as_ours(world: World) -> None:
 
     way = world.ec2.opened[0]
     assert (str(way.source), way.traffic) == ("sg-nat", read_traffic("tcp 6379"))
-    assert way.tags == {MANAGED: STACK}
+    assert way.tags == {MANAGED_TAG: STACK, VPC_TAG: VPC}
 
 
 @pytest.mark.parametrize("call", MUST_WORK)

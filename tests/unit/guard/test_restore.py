@@ -22,7 +22,7 @@ from cachegate.guard.restore import Restored, Restorer
 from cachegate.guard.revoke import Asked
 from cachegate.guard.settings import Mode
 from cachegate.guard.sweep import sweep
-from tests.unit.guard.fakes import GROUP, WRITES, Crash, World, key
+from tests.unit.guard.fakes import GROUP, STACK, VPC, WRITES, Crash, World, key
 
 if TYPE_CHECKING:
     from cachegate.domain.ingress import IngressRule
@@ -499,3 +499,16 @@ def test_among_thousands_of_findings_it_is_decided_in_seconds(world: World) -> N
         restore(world, gone)
 
     assert time.process_time() - began < 12.0
+
+
+def test_a_rule_with_our_own_tags_comes_back_without_them_or_it_would_go_again(
+    world: World,
+) -> None:
+    ours = {"cachegate:managed": STACK, "cachegate:vpc": VPC}
+    rule = world.add_rule("tcp 6379", "0.0.0.0/0", team="shop", **ours)
+    run(world)
+
+    restore(world, rule, EXCUSE)
+
+    (again,) = world.ec2.held.values()
+    assert again.tags == {"team": "shop", EXEMPT: str(EXCUSE)}

@@ -8,7 +8,8 @@ from ipaddress import IPv4Address, ip_address
 from typing import TYPE_CHECKING, Any
 
 from cachegate.domain.cache import NatInstance
-from cachegate.domain.finding import CARVED, MANAGED, Sharing, Use
+from cachegate.domain.finding import CARVED, Sharing, Use
+from cachegate.domain.group_rules import MANAGED_TAG, VPC_TAG
 from cachegate.domain.groups import GuardedCache, Interface, SecurityGroup
 from cachegate.domain.guard_policy import GuardPolicy
 from cachegate.domain.guard_view import GuardView
@@ -131,7 +132,10 @@ def applied(seen: GuardView, findings: Iterable[Finding]) -> GuardView:
         if not finding.step.acts:
             continue
         gone = finding.rule
-        opened = [(path.traffic, _source(path.source), {MANAGED: "gate"}) for path in finding.paths]
+        opened = [
+            (path.traffic, _source(path.source), {MANAGED_TAG: "gate", VPC_TAG: path.vpc_id})
+            for path in finding.paths
+        ]
         opened += [(traffic, gone.source, {CARVED: gone.rule_id}) for traffic in finding.carved]
         for traffic, source, tags in opened:
             new = replace(gone, traffic=traffic, source=source, description="", tags=tags)

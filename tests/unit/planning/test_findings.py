@@ -448,7 +448,7 @@ def test_or_the_way_is_opened_first_where_the_stack_allows_it() -> None:
 
     assert finding.step == "revoke"
     assert finding.paths == (
-        Path(group_id="sg-1", traffic=Traffic(TCP, 6379, 6379), source="sg-nat"),
+        Path(group_id="sg-1", traffic=Traffic(TCP, 6379, 6379), source="sg-nat", vpc_id="vpc-1"),
     )
 
 

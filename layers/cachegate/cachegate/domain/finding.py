@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 # Tags on a security-group rule.
 EXEMPT = "cachegate:exempt"  # <owner>|<expiry date>|<reason>
-MANAGED = "cachegate:managed"  # the stack's name: we added it
 CARVED = "cachegate:carved"  # id of the revoked rule whose ports beside the caches' it keeps open
 
 
@@ -94,6 +93,7 @@ class Path:
     group_id: str
     traffic: Traffic
     source: str  # id of the NAT instance's group, or its address as a network
+    vpc_id: str  # of the NAT instance
 
     @property
     def admitted(self) -> GroupReference | IPv4Network:

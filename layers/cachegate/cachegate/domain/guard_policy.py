@@ -10,6 +10,7 @@ from cachegate.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from ipaddress import IPv4Network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,8 @@ class GuardPolicy:
     most_returns: int = 3  # a rule that was revoked so often is left to a person
     returns_within: float = 30 * 24 * 3600.0
     peered: Mapping[str, str] = field(default_factory=dict)  # cache VPC -> VPC of its NAT instances
+    trusted: tuple[IPv4Network, ...] = ()  # whom sync_forwards lets in to listen ports
+    trusted_ssh: tuple[IPv4Network, ...] = ()  # and to port 22
 
     def __post_init__(self) -> None:
         if self.most_returns < 1 or self.most_revocations < 1:

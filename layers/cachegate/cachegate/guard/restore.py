@@ -14,6 +14,7 @@ from cachegate.guard.protocols import Permission
 from cachegate.guard.read_back import await_gone, await_seen
 from cachegate.planning.carving import holds
 from cachegate.planning.findings import find
+from cachegate.planning.managed import unmanaged
 
 if TYPE_CHECKING:
     from cachegate.domain.finding import Exemption, Finding
@@ -60,7 +61,8 @@ class Restorer:
             raise RuleRefusedError(
                 f"the group {group_id} is gone: its record in {self.settings.table} has the rule"
             )
-        wanted = revocation.rule
+        # Without our own tags: sync_forwards would take it away again as one that it need not keep.
+        wanted = replace(revocation.rule, tags=unmanaged(revocation.rule.tags))
         if exemption is not None:
             refuse_ended(self.adapters, exemption)
             wanted = replace(wanted, tags={**wanted.tags, EXEMPT: str(exemption)})

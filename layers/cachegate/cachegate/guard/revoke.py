@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from cachegate.domain.finding import CARVED, EXEMPT, MANAGED
+from cachegate.domain.finding import CARVED, EXEMPT
+from cachegate.domain.group_rules import MANAGED_TAG, VPC_TAG
 from cachegate.domain.revocation import Revocation, RevocationState
 from cachegate.errors import TransientError
 from cachegate.guard.protocols import Permission
 from cachegate.guard.read_back import await_gone, await_shown
+from cachegate.planning.managed import unmanaged
 from cachegate.planning.sharing import in_words
 
 if TYPE_CHECKING:
@@ -100,11 +102,12 @@ class Revoker:
         )
 
     def _open_path(self, path: Path) -> None:
+        """Open a way as sync_forwards would: it takes it over where it manages groups."""
         permission = Permission(
             traffic=path.traffic,
             source=path.admitted,
             description="cachegate: the NAT instance's way to the cache",
-            tags={MANAGED: self.settings.stack},
+            tags={MANAGED_TAG: self.settings.stack, VPC_TAG: path.vpc_id},
         )
         self._open(path.group_id, permission)
 
@@ -116,7 +119,7 @@ class Revoker:
                 traffic=traffic,
                 source=rule.source,
                 description=rule.description,
-                tags={**rule.tags, CARVED: rule.rule_id},
+                tags={**unmanaged(rule.tags), CARVED: rule.rule_id},
             )
             self._open(finding.group.group_id, permission)
 

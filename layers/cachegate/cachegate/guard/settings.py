@@ -75,6 +75,8 @@ class GuardSettings:
                 carve_ranges=read.flag("CARVE_RANGES"),
                 add_own_path=read.flag("ADD_OWN_PATH"),
                 peered=read.pairs("PEERED_VPCS"),
+                trusted=read.networks("TRUSTED_CIDRS"),
+                trusted_ssh=read.networks("TRUSTED_SSH_CIDRS"),
                 **read.numbers(GuardPolicy),
             ),
             function=environment.get("AWS_LAMBDA_FUNCTION_NAME", ""),

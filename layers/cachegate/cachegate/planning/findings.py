@@ -12,6 +12,7 @@ from cachegate.domain.revocation import RevocationState
 from cachegate.planning.carving import beside, beside_in_words
 from cachegate.planning.exemption import excuse
 from cachegate.planning.judge import judge
+from cachegate.planning.managed import kept
 from cachegate.planning.returning import Past, maker
 from cachegate.planning.severity import severity
 from cachegate.planning.text import listing, moment
@@ -102,6 +103,9 @@ def _finding(
         by = f"{exemption.owner} answers for it through {exemption.until}"
         reason = f"{by}: {exemption.reason}"
         return replace(finding, step=Step.EXEMPT, reason=reason, exemption=exemption)
+    keeping = kept(finding.rule, view.instances, policy)
+    if keeping is not None:
+        return replace(finding, reason=keeping.reason, advice=keeping.advice)
     finding = _decided(finding, past, policy)
     return replace(finding, reason=f"{finding.reason}; {objection}") if objection else finding
 

@@ -79,7 +79,12 @@ def paths(group_id: str, lost: Iterable[Way]) -> tuple[Path, ...]:
     for way in lost:
         here = way.instance.vpc_id == way.cache.vpc_id and way.instance.groups
         source = way.instance.groups[0] if here else f"{way.instance.private_address}/32"
-        path = Path(group_id=group_id, traffic=Traffic(TCP, way.port, way.port), source=source)
+        path = Path(
+            group_id=group_id,
+            traffic=Traffic(TCP, way.port, way.port),
+            source=source,
+            vpc_id=way.instance.vpc_id,
+        )
         found[path.source, way.port] = path
     return tuple(found[key] for key in sorted(found))
 
