@@ -35,7 +35,11 @@ ONE, TWO = "i-nat", "i-two"  # ONE is the world's own
 
 @pytest.fixture
 def world() -> FakeWorld:
-    """Two instances that are well, the first of them with the address."""
+    return two_instances()
+
+
+def two_instances() -> FakeWorld:
+    """Return two instances that are well, the first of them with the address."""
     world = FakeWorld()
     world.settings = replace(world.settings, address=EIP, address_vpc=VPC)
     world.add_instance(TWO, VPC)
@@ -615,6 +619,104 @@ def test_a_pass_that_ends_at_the_move_leaves_nothing_that_a_later_one_does_not_m
         assert (within.state, within.recheck_after) == (AddressState.WAITING, 10)
         assert after.state is AddressState.MOVED
     assert has(world) == TWO
+
+
+@dataclass
+class Tripwire:
+    """Part of the world that calls `trip` before each call of a pass."""
+
+    inner: Any
+    trip: Callable[[], None]
+
+    def __getattr__(self, name: str) -> Any:
+        called = getattr(self.inner, name)
+
+        def tripped(*given: Any, **named: Any) -> Any:
+            self.trip()
+            return called(*given, **named)
+
+        return tripped
+
+
+STEPS = 60  # more calls than a pass makes
+
+
+def wired(world: FakeWorld, number: int, happens: Callable[[], None]) -> FakeWorld:
+    """Let something happen before the pass's call of this number."""
+    calls = iter(range(STEPS))
+
+    def trip() -> None:
+        if next(calls) == number:
+            happens()
+
+    parts = ("inventory", "network", "ledgers", "gateways", "addresses", "rechecks", "bus")
+    tripwires = {part: Tripwire(getattr(world.adapters, part), trip) for part in parts}
+    return replace_adapters(world, **tripwires)
+
+
+def replace_adapters(world: FakeWorld, **parts: Any) -> FakeWorld:
+    world.adapters = replace(world.adapters, **parts)
+    return world
+
+
+@pytest.mark.parametrize("trouble", ["stopped", "hangs"])
+def test_wherever_a_pass_ends_a_later_one_brings_the_address_to_a_verified_instance(
+    trouble: str,
+) -> None:
+    ended = 0
+    for number in range(STEPS):
+        world = two_instances()
+        if trouble == "stopped":
+            state(world, ONE, "stopped")
+        else:
+            hang(world, ONE)
+            one_pass(world)
+            world.now += 60
+        plain = world.adapters
+
+        def crash() -> None:
+            raise Crash
+
+        try:
+            one_pass(wired(world, number, crash))
+        except (Crash, BaseExceptionGroup):
+            ended += 1
+        world.adapters = plain
+        world.now += 21
+        one_pass(world)
+
+        assert has(world) == TWO
+        assert holding(world).instance_id == TWO
+        assert holding(world).fenced_until == 0
+        assert len(world.addresses.moves) == 1
+
+    assert ended > 12
+
+
+def test_wherever_another_pass_comes_between_the_address_is_moved_once_and_told_once() -> None:
+    came = 0
+    for number in range(STEPS):
+        world = two_instances()
+        state(world, ONE, "stopped")
+        plain, others = world.adapters, list[AddressResult]()
+
+        def another(plain: Any = plain, others: list[AddressResult] = others) -> None:
+            (vpc,) = sync(plain, world.settings).vpcs  # noqa: B023 - called in this round only
+            assert vpc.address is not None
+            others.append(vpc.address)
+
+        mine = run(wired(world, number, another))
+        world.adapters = plain
+        later = run(world)
+        came += len(others)
+
+        assert has(world) == TWO
+        assert len(world.addresses.moves) == 1
+        told = [each.state for each in (*others, mine, later)]
+        assert told.count(AddressState.MOVED) == 1
+        assert not any(each.error for each in (*others, mine, later))
+
+    assert came > 12
 
 
 # -- when a later pass looks -----------------------------------------------------------------------

@@ -20,6 +20,7 @@ STATES: dict[str, dict[str, Any]] = {
     "well": WELL,
     "ill": WELL | {"ill": True, "trouble": "fails EC2's status checks"},
     "doubt": {"running": True, "verified": False, "trouble": "is not verified: timed out"},
+    "ending": WELL | {"running": False, "trouble": "is stopping"},  # since it proved its rule set
     "down": {"running": False, "verified": False, "trouble": "is stopped"},
 }
 ONE_HOLDS = Holding(instance_id="i-1", since=1000, reason="as before", moved_at=1010)
@@ -59,6 +60,8 @@ def look(
         ("well", "doubt", AddressState.HELD, None, None),
         ("well", "down", AddressState.HELD, None, None),
         ("down", "well", AddressState.MOVED, "i-2", None),
+        ("down", "ending", AddressState.STRANDED, None, 30),
+        ("ending", "well", AddressState.MOVED, "i-2", None),
         ("down", "ill", AddressState.STRANDED, None, 30),
         ("down", "doubt", AddressState.STRANDED, None, 30),
         ("down", "down", AddressState.STRANDED, None, 30),
