@@ -566,6 +566,39 @@ def test_a_decision_that_took_too_long_to_write_is_not_carried_out(
     assert address.state is (AddressState.MOVED if moves else AddressState.WAITING)
 
 
+@pytest.mark.parametrize("ahead", [-6.5, 0, 6.5])
+def test_no_clock_that_is_seconds_off_lets_another_decide_while_the_call_may_take_effect(
+    world: FakeWorld, ahead: float
+) -> None:
+    state(world, ONE, "stopped")
+    save, others = world.ledgers.save, list[AddressState]()
+    plain = world.adapters
+
+    def slowest(ledger: Ledger, replacing: int | None) -> Any:
+        world.ledgers.save = save  # type: ignore[method-assign]
+        record = save(ledger, replacing)
+        world.now += 5
+        return record
+
+    def longest() -> None:
+        world.addresses.meanwhile = lambda: None
+        state(world, ONE, "running")  # whoever decides now leaves the address to it
+        off = replace(plain, clock=lambda: world.now + ahead)
+        for _ in range(9):
+            (vpc,) = sync(off, world.settings).vpcs
+            assert vpc.address is not None
+            others.append(vpc.address.state)
+            world.now += 1
+        world.now -= 1
+
+    world.ledgers.save = slowest  # type: ignore[method-assign]
+    world.addresses.meanwhile = longest
+    run(world)
+
+    assert others == [AddressState.WAITING] * 9
+    assert has(world) == TWO
+
+
 def test_who_cannot_note_that_the_move_is_done_leaves_it_to_the_next_to_tell(
     world: FakeWorld,
 ) -> None:

@@ -32,7 +32,7 @@ EIP = "eipalloc-1"
 INTERVAL = 300.0  # of the schedule
 LONGEST_CALL = 8.0  # a call to EC2 that moves the address: 3 s to connect, 5 s to answer
 LATEST = 6.0  # so long EC2 may show what was so before
-SKEW = 1.5  # of each function's clock, in either direction
+SKEW = 3.0  # of each function's clock, in either direction
 LIFETIME = 120.0  # of a function
 SLOWEST_PROOF = 60.0  # where an instance hangs
 TAKEOVER, REST = 60.0, 300.0
@@ -152,7 +152,7 @@ class OnePass:
     ) -> None:
         self.world, self.number, self.wanted, self.prompt = world, number, wanted, prompt
         self.began = world.truth.now
-        self.skew = world.chance.uniform(-SKEW, SKEW)
+        self.skew = world.chance.choice((-SKEW, 0.0, SKEW))
         self.listed: dict[str, str] = {}  # how the instances were when it looked
         self.proved: set[str] = set()  # who proved the rule set when it asked
         self.saw: str | None = None
@@ -264,7 +264,8 @@ class OnePass:
             ["done", "refused", "silent", "lost"],
             [6, 1, 1, 1] if self.world.rough else [1, 0, 0, 0],
         )[0]
-        lands = truth.now + (chance.uniform(0, LONGEST_CALL) if self.world.rough else 0.0)
+        takes = chance.choice((0.0, chance.uniform(0, LONGEST_CALL), LONGEST_CALL))
+        lands = truth.now + (takes if self.world.rough else 0.0)
         if answer in {"done", "silent"}:
             truth.under_way.append((lands, self.wrote, instance_id))
             truth.advance(0)
