@@ -43,7 +43,8 @@ def recover(
         return rebuilt
     # Above every old generation, or the agents would refuse it as done already.
     generation = max(former.ledger.generation, rebuilt.generation) + 1
-    return replace(former.ledger, generation=generation, detached=False)
+    # Who held the address of that stack, and since when in doubt, says nothing of this one's.
+    return replace(former.ledger, generation=generation, detached=False, holding=None)
 
 
 def _own(report: Mapping[str, Any], settings: SyncSettings) -> bool:

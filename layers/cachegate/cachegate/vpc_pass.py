@@ -201,7 +201,7 @@ class VpcPass:
                 self.adapters.ledgers.beat(result.vpc_id, now, former.token)
             except LedgerConflictError:
                 former = self.adapters.ledgers.heartbeat(result.vpc_id)
-                if former.token and not self.announced:
+                if former.token and not self.announced and result.due is None:
                     break  # the pass that ended meanwhile goes on with the chain
             else:
                 if delay is not None:

@@ -20,7 +20,7 @@ from cachegate.push import InstanceState
 from cachegate.sync import ALL_VPCS, sync
 from tests.function import CONTEXT
 from tests.unit.passes.entry import batch, entry_point, recheck
-from tests.unit.passes.fakes import VPC, FakeWorld
+from tests.unit.passes.fakes import VPC, FakeLedgers, FakeWorld
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -833,6 +833,37 @@ def test_a_pass_that_failed_while_another_ended_sends_no_recheck(world: FakeWorl
 
     assert one_pass(world).recheck_after is None
     assert world.rechecks.sent == []
+
+
+def test_a_pass_that_waits_takes_the_chain_from_one_that_ended_meanwhile(
+    world: FakeWorld,
+) -> None:
+    impair(world, ONE)
+    beat, ended = world.ledgers.beat, list[str]()
+
+    def overtaken(vpc_id: str, heartbeat: Heartbeat, replacing: str | None = None) -> None:
+        if not ended and vpc_id == VPC:
+            ended.append("theirs")
+            beat(vpc_id, Heartbeat(token="theirs", rechecks=7))  # noqa: S106
+        beat(vpc_id, heartbeat, replacing)
+
+    world.ledgers.beat = overtaken  # type: ignore[method-assign]
+
+    assert one_pass(world).recheck_after == 60
+    assert [delay for _, _, delay in world.rechecks.sent] == [60]
+
+
+def test_what_a_former_stack_noted_of_its_address_is_not_taken_over(world: FakeWorld) -> None:
+    left = FakeLedgers()
+    record = world.ledgers.records[VPC]
+    doubted = replace(holding(world), instance_id="i-old", bad_since=1.0, fenced_until=1.0)
+    left.save(replace(record.ledger, holding=doubted), None)
+    world.former(left, "their-owner")
+    world.ledgers.records.clear()
+    world.gateways.held.clear()
+
+    assert run(world).state is AddressState.HELD
+    assert holding(world).reason == "it had the address already"
 
 
 def test_a_terminated_holder_is_heard_of_though_its_rules_are_forgotten(
