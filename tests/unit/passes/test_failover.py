@@ -15,8 +15,9 @@ from cachegate.domain.address import AddressResult, AddressState, ElasticIp, Hol
 from cachegate.domain.agent import Reply
 from cachegate.domain.cache import Health
 from cachegate.errors import AddressRefusedError, LedgerConflictError, TransientError
+from cachegate.failover import candidates_of
 from cachegate.protocols import Heartbeat
-from cachegate.push import InstanceState
+from cachegate.push import InstanceResult, InstanceState
 from cachegate.sync import ALL_VPCS, sync
 from tests.function import CONTEXT
 from tests.unit.passes.entry import batch, entry_point, recheck
@@ -245,6 +246,18 @@ def test_no_address_is_asked_for_where_the_stack_has_none_here(world: FakeWorld)
 
     assert world.ledgers.records[VPC].ledger.holding == before.ledger.holding
     assert world.addresses.moves == []
+
+
+@pytest.mark.parametrize("answer", [None, *InstanceState])
+def test_only_a_proof_makes_an_instance_verified(
+    world: FakeWorld, answer: InstanceState | None
+) -> None:
+    reply = None if answer is None else InstanceResult(instance_id=ONE, state=answer)
+
+    candidate, *_ = candidates_of([world.network.instances[ONE]], [reply] if reply else [])
+
+    assert candidate.verified == (answer is InstanceState.VERIFIED)
+    assert bool(candidate.trouble) != candidate.verified
 
 
 # -- what a pass reports ---------------------------------------------------------------------------
