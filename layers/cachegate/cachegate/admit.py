@@ -59,18 +59,22 @@ def admit(
 ) -> tuple[Record, RuleResult]:
     """Add what lacks and remove what nothing needs any more; note what is in place.
 
-    Where AWS does not answer now, the result has an error and the next pass goes on. Raise
-    LedgerConflictError where another pass wrote the ledger after this one: it knows better what is
-    needed.
+    Where AWS does not answer now, the result has an error and the next pass goes on. Where another
+    pass wrote the ledger after this one, it knows better what is needed: nothing is changed, and a
+    later look decides. Raise LedgerConflictError where somebody detached.
     """
     try:
         considered = consider(adapters, settings, record.ledger, instances, seen)
     except TransientError as error:
         return record, RuleResult(errors=(str(error),))
     plan = considered.plan
-    if not plan.quiet:
-        # After the look: whoever writes later than this adds later too, so it was not seen.
-        _still(adapters, record)
+    # After the look: whoever writes later than this adds later too, so it was not seen.
+    if not plan.quiet and not _still(adapters, record):
+        return record, RuleResult(
+            in_place=plan.in_place,
+            problems=(*considered.problems, *plan.problems),
+            recheck_after=settings.policy.disagreement_recheck,
+        )
     result = _Changes(adapters, settings, record.ledger.vpc_id).make(considered)
     if result.added:
         _take_back(adapters, settings, record.ledger.vpc_id)
@@ -186,11 +190,10 @@ def _plan(
     )
 
 
-def _still(adapters: Adapters, record: Record) -> None:
-    """Raise LedgerConflictError where the ledger is not what this pass decided by any more."""
+def _still(adapters: Adapters, record: Record) -> bool:
+    """Tell whether the ledger is still what this pass decided by."""
     now = adapters.ledgers.load(record.ledger.vpc_id)
-    if now is None or now.version != record.version:
-        raise LedgerConflictError(f"the ledger of {record.ledger.vpc_id} changed meanwhile")
+    return now is not None and now.version == record.version
 
 
 def _take_back(adapters: Adapters, settings: SyncSettings, vpc_id: str) -> None:

@@ -301,5 +301,7 @@ def in_motion(result: VpcResult, recheck: float) -> float | None:
             waits.append(recheck)
         if result.address.recheck_after is not None:
             waits.append(result.address.recheck_after)
-    waits += [e.recheck_after or recheck for e in result.enrolments if e.recheck_after is not None]
+    told = [each.recheck_after for each in result.enrolments]
+    told += [result.rules.recheck_after] if result.rules is not None else []
+    waits += [after or recheck for after in told if after is not None]
     return min(waits, default=None)

@@ -210,7 +210,7 @@ class Life:
     def record(self, vpc_id: str) -> None:
         """Write what the planner would: the leases and sources of a VPC."""
         record = self.world.ledgers.records[vpc_id]
-        leases = {}
+        leases: dict[str, Lease] = {}
         for name, nodes in self.nodes.items():
             if CACHES[name][0] == vpc_id:
                 leases |= {f"{name}/{n}": _lease(name, n, to) for n, to in nodes.items()}

@@ -16,6 +16,7 @@ from cachegate.domain.ledger import Ledger
 from cachegate.errors import NotVerifiedError, RuleRefusedError, TransientError
 from cachegate.observe import survey
 from cachegate.sync import sync
+from cachegate.vpc_pass import in_motion
 from tests.unit.passes.fakes import NAT, VPC, FakeWorld
 from tests.unit.planning.rules import interface, opening, short
 
@@ -300,8 +301,8 @@ def test_one_that_could_not_come_back_at_once_is_told_when_it_does(gate: FakeWor
 def test_a_rule_that_ec2_does_not_show_yet_is_no_news(gate: FakeWorld) -> None:
     run(gate)
     shown, listed = gate.group_rules.rules, gate.group_rules.managed
-    gate.group_rules.rules = lambda group_ids: ()  # type: ignore[assignment, method-assign]  # noqa: ARG005
-    gate.group_rules.managed = lambda stack: ()  # type: ignore[assignment, method-assign]  # noqa: ARG005
+    gate.group_rules.rules = lambda group_ids: ()  # type: ignore[method-assign]  # noqa: ARG005
+    gate.group_rules.managed = lambda stack: ()  # type: ignore[method-assign]  # noqa: ARG005
 
     result = rules_of(gate)
 
@@ -478,10 +479,30 @@ def test_a_late_pass_takes_nothing_away_that_a_younger_one_has_opened(gate: Fake
     log: list[str] = []
     record_calls(gate, log)
 
-    assert run(gate).failure is None
+    result = run(gate)
 
+    assert result.failure is None
+    assert result.rules is not None
+    assert result.rules.recheck_after == gate.settings.policy.disagreement_recheck
+    assert in_motion(result, 30.0) == gate.settings.policy.disagreement_recheck
     assert "sg-b in 6379 sg-nat" in held(gate)
     assert [each for each in log if each.startswith("shut")] == [f"shut {CLIENTS}"]
+    assert rules_of(gate).recheck_after is None
+
+
+def test_a_late_pass_that_would_change_nothing_has_nothing_to_put_off(gate: FakeWorld) -> None:
+    run(gate)
+    run(gate)
+    listed = gate.group_rules.managed
+
+    def meanwhile(stack: str) -> tuple[GroupRule, ...]:
+        record = gate.ledgers.records[VPC]
+        gate.ledgers.save(record.ledger, record.version)
+        return listed(stack)
+
+    gate.group_rules.managed = meanwhile  # type: ignore[method-assign]
+
+    assert rules_of(gate).recheck_after is None
 
 
 def test_a_pass_that_opened_while_somebody_detached_takes_its_rules_away_again(

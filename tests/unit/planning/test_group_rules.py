@@ -78,6 +78,15 @@ def test_a_port_at_rest_stays_open_for_clients_who_get_its_reset_and_its_cache_d
     assert not any("sg-b" in each for each in needed(found, sides()))
 
 
+def test_a_node_that_is_gone_keeps_no_way_of_its_own_beside_those_of_its_cache() -> None:
+    resting = lease(
+        "cart", 6380, "", resting_since=1.0, lost=lease("x", 1, "10.0.1.6:7000").targets
+    )
+    found = ledger(lease("cart", 6379), resting, cart="sg-a")
+
+    assert not any("7000" in each for each in needed(found, sides()))
+
+
 def test_a_cache_whose_address_is_in_doubt_keeps_its_way() -> None:
     doubtful = lease("cart", 6379, "", lost=lease("x", 1, "10.0.1.5:7000").targets)
 

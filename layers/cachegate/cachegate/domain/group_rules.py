@@ -101,3 +101,4 @@ class RuleResult:
     in_place: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
     errors: tuple[str, ...] = ()
+    recheck_after: float | None = None  # seconds; None where nothing was put off
