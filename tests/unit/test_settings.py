@@ -118,6 +118,17 @@ def test_a_wrong_setting_is_named(name: str, value: str) -> None:
         SyncSettings.from_env(COMPLETE | {name: value})
 
 
+@pytest.mark.parametrize(
+    ("owner", "account"),
+    [
+        ("arn:aws:cloudformation:eu-west-1:123456789012:stack/gate/1f2e", "123456789012"),
+        ("arn:stack", ""),
+    ],
+)
+def test_the_account_is_that_of_the_stack_s_id(owner: str, account: str) -> None:
+    assert SyncSettings.from_env(COMPLETE | {"CACHEGATE_OWNER": owner}).account == account
+
+
 def test_host_bits_are_masked_as_aws_masks_them() -> None:
     settings = SyncSettings.from_env(COMPLETE | {"CACHEGATE_TRUSTED_CIDRS": "203.0.113.1/24"})
 

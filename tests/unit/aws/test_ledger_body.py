@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from cachegate.aws.ledger_body import pack, unpack
 from cachegate.domain.address import Holding
 from cachegate.domain.forward import ForwardKind, Target
-from cachegate.domain.ledger import CacheGroups, Enrolling, Lease, Ledger
+from cachegate.domain.ledger import CacheGroups, Enrolling, Lease, Ledger, NatSide
 from cachegate.errors import ConfigurationError
 
 TIMES = st.floats(min_value=0, max_value=1e11, allow_nan=False)
@@ -62,6 +62,12 @@ CACHE_GROUPS = st.builds(
     vpc_id=st.text(max_size=20),
     groups=st.lists(st.text(max_size=20), max_size=2).map(tuple),
 )
+NAT_SIDES = st.builds(
+    NatSide,
+    address=ADDRESSES,
+    group=st.none() | st.text(max_size=20),
+    gone_since=st.none() | TIMES,
+)
 LEDGERS = st.builds(
     Ledger,
     vpc_id=st.text(min_size=1, max_size=20),
@@ -76,6 +82,7 @@ LEDGERS = st.builds(
     enrolling=st.dictionaries(st.text(max_size=20), ENROLLINGS, max_size=2),
     holding=st.none() | HOLDINGS,
     cache_groups=st.dictionaries(st.text(max_size=20), CACHE_GROUPS, max_size=2),
+    nat_sides=st.dictionaries(st.text(max_size=20), NAT_SIDES, max_size=2),
     openings=st.lists(st.text(max_size=20), max_size=2).map(tuple),
 )
 

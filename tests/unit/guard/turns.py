@@ -54,14 +54,14 @@ class SharedRules:
     def interfaces(self, group_ids: Iterable[str]) -> tuple[Interface, ...]:
         return self.ec2.interfaces(group_ids)
 
-    def open(self, wanted: Wanted, tags: Mapping[str, str]) -> None:
+    def open(self, wanted: Wanted, tags: Mapping[str, str]) -> bool:
         opening = wanted.opening
         if any(each.opening.key == opening.key for each in self._all()):
-            return
+            return False
         rule_id = self.ec2.new_id()
         if opening.direction is Direction.EGRESS:
             self.egress[rule_id] = GroupRule(rule_id=rule_id, opening=opening, tags=dict(tags))
-            return
+            return True
         held = [each for each in self.ec2.held.values() if each.group_id == opening.group_id]
         if len(held) >= self.ec2.quota:
             raise RuleRefusedError(f"{opening.group_id} is full")
@@ -76,6 +76,7 @@ class SharedRules:
             )
         )
         self.opened.append(rule_id)
+        return True
 
     def close(self, rule: GroupRule) -> None:
         if self.egress.pop(rule.rule_id, None) is None and rule.rule_id in self.ec2.held:
