@@ -12,7 +12,7 @@ from cachegate.domain.finding import EXEMPT
 from cachegate.domain.forward import ForwardKind, Target
 from cachegate.domain.group_rules import MANAGED_TAG, VPC_TAG, Opening
 from cachegate.domain.ingress import ipv4_network
-from cachegate.domain.ledger import CacheGroups, Lease, Ledger
+from cachegate.domain.ledger import CacheGroups, Lease, Ledger, NatSide
 from cachegate.planning.findings import find
 from cachegate.planning.group_rules import Sides, wanted_rules
 from cachegate.planning.managed import kept, unmanaged
@@ -103,8 +103,12 @@ def test_all_that_sync_forwards_opens_is_known_by_the_guard() -> None:
     sides = Sides(
         stack="gate",
         vpc_id="vpc-1",
-        instances=instances,
-        groups={"i-nat": "sg-nat"},  # the second has none of its own: its address is named
+        instances={
+            "i-nat": NatSide(address=instances[0].private_address, group="sg-nat"),
+            # The second has none of its own: its address is named.
+            "i-2": NatSide(address=instances[1].private_address),
+        },
+        changeable=frozenset({"sg-nat", "sg-1", "sg-peer"}),
         ssh_sources=POLICY.trusted_ssh,
     )
 
