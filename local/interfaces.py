@@ -30,14 +30,19 @@ class Interface(NetworkInterface):
 
     def check_auto_public_ip(self) -> None:
         """Have a public address where EC2 gives one: at its creation, and when it starts again."""
-        if not self.public_ip and self.public_ip_auto_assign:
+        if not self.public_ip and self.public_ip_auto_assign and self._alone():
             self.public_ip = self._take_address()
             Ec2Answers.public.change({self.public_ip: self}, 0)
 
     def address_due(self) -> str | None:
         """Return a new public address where EC2 gives one to an interface without Elastic IP."""
         running = self.instance is not None and self.instance.is_running()
-        return self._take_address() if running and self.public_ip_auto_assign else None
+        wanted = running and self.public_ip_auto_assign and self._alone()
+        return self._take_address() if wanted else None
+
+    def _alone(self) -> bool:
+        """Tell whether its instance has no other: of two, EC2 gives none an address."""
+        return self.instance is None or len(self.instance.nics) == 1
 
     def _take_address(self) -> str:
         return Ec2Answers.public.take(each.public_ip for each in self.ec2_backend.addresses)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local.aws_server import AwsServer
+from local.aws_server import AwsServer, backend
 from local.network import PUBLIC_SUBNET, Network
 from local.public_addresses import PublicAddresses
 
@@ -73,7 +73,7 @@ def running(ec2: Any, network: Network, **more: Any) -> Iterator[str]:
         "DeviceIndex": 0, "SubnetId": network.subnets[PUBLIC_SUBNET],
         "AssociatePublicIpAddress": True, "Groups": [network.nat_group],
     }  # fmt: skip
-    image = ec2.describe_images()["Images"][0]["ImageId"]
+    image = next(iter(backend("ec2").amis))  # any
     started = ec2.run_instances(
         ImageId=image, MinCount=1, MaxCount=1, NetworkInterfaces=[interface], **more
     )
@@ -344,8 +344,15 @@ def test_an_instance_with_two_interfaces_must_say_which(
     )
 
     code, text = refusal(ec2.associate_address, AllocationId=address, InstanceId=instance)
+    filters = [{"Name": "private-ip-address", "Values": [private(ec2, instance)]}]
+    (first,) = ec2.describe_network_interfaces(Filters=filters)["NetworkInterfaces"]
+    made = ec2.associate_address(
+        AllocationId=address, NetworkInterfaceId=first["NetworkInterfaceId"]
+    )
+    ec2.disassociate_address(AssociationId=made["AssociationId"])
 
     assert (code, "multiple interfaces" in text) == ("InvalidInstanceID", True)
+    assert public(ec2, instance) is None  # and none is given to it again
     ec2.detach_network_interface(AttachmentId=attached["AttachmentId"])
     ec2.delete_network_interface(NetworkInterfaceId=second_id)
 
@@ -366,7 +373,7 @@ def test_an_address_in_use_is_not_released_outside_the_default_vpc(
 
 
 def test_in_the_default_vpc_a_release_takes_the_address_away(ec2: Any, address: str) -> None:
-    image = ec2.describe_images()["Images"][0]["ImageId"]
+    image = next(iter(backend("ec2").amis))  # any
     started = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1)
     instance = started["Instances"][0]["InstanceId"]
     ec2.associate_address(AllocationId=address, InstanceId=instance)

@@ -80,6 +80,36 @@ def test_the_way_out_of_a_nat_instance_carries_its_elastic_address(
         process.stdout.close()
 
 
+def test_an_elastic_address_leads_where_ec2_moves_it_and_the_former_holder_goes_out_by_another(
+    world: World, nat: NatInstance, service: None
+) -> None:
+    ec2, second = world.aws.client("ec2"), world.add_nat_instance({"cachegate:nat": "cachegate"})
+    filters = [{"Name": "public-ip", "Values": [str(nat.public_address)]}]
+    (address,) = ec2.describe_addresses(Filters=filters)["Addresses"]
+    process = second.host.start(sys.executable, "-c", SERVE, stdout=-1)
+    assert process.stdout is not None
+    process.stdout.readline()
+
+    def move(instance: str) -> str:
+        ec2.associate_address(
+            AllocationId=address["AllocationId"], InstanceId=instance, AllowReassociation=True
+        )
+        return connect(world.client, nat.public_address, 7000)
+
+    try:
+        there = move(second.instance_id)
+        gone = connect(world.client, second.public_address, 7000)
+        back = move(nat.instance_id)
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+    assert there == f"198.51.100.27 at {second.private_address}"
+    assert gone == "TimeoutError"  # its own Elastic IP gave way
+    assert back == f"198.51.100.27 at {nat.private_address}"
+
+
 def test_a_node_answers_the_client_only_where_the_nat_instance_masquerades(
     world: World, nat: NatInstance
 ) -> None:

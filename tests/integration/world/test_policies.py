@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -255,6 +256,126 @@ def test_a_rule_is_revoked_by_the_permission_on_its_group(
     assert code(denied, **asked) == "UnauthorizedOperation"
     on_groups = f"arn:aws:ec2:{REGION}:{ACCOUNT}:security-group/*"
     may(revoke | {"Resource": on_groups}).revoke_security_group_ingress(**asked)
+
+
+BASE = f"arn:aws:ec2:{REGION}:{ACCOUNT}:"
+OURS = {"StringEquals": {"aws:ResourceTag/cachegate:nat": "tiny"}}
+
+
+@pytest.fixture
+def held(world: World) -> Iterator[tuple[str, str]]:
+    """An Elastic IP and an instance that has our tag."""
+    ec2, instance = world.aws.client("ec2"), world.nat.instance_id
+    ec2.create_tags(Resources=[instance], Tags=[{"Key": "cachegate:nat", "Value": "tiny"}])
+    (before,) = ec2.describe_addresses(Filters=[{"Name": "instance-id", "Values": [instance]}])[
+        "Addresses"
+    ]
+    address = ec2.allocate_address(Domain="vpc")["AllocationId"]
+    yield address, instance
+    ec2.associate_address(AllocationId=before["AllocationId"], InstanceId=instance)
+    ec2.release_address(AllocationId=address)
+
+
+def test_an_address_is_associated_by_a_permission_on_it_and_on_what_the_call_names(
+    world: World, held: tuple[str, str], may: Callable[..., Any]
+) -> None:
+    address, instance = held
+    action = "ec2:AssociateAddress"
+    on_it = {"Sid": "It", "Action": action, "Resource": f"{BASE}elastic-ip/{address}"}
+    on_ours = {"Sid": "Ours", "Action": action, "Resource": f"{BASE}instance/*", "Condition": OURS}
+    asked = {"AllocationId": address, "InstanceId": instance}
+    stranger = world.network.run_instance(IPv4Address("10.0.0.200"), None, {"Name": "stranger"})
+    interface = world.aws.client("ec2").describe_addresses()["Addresses"][0]["NetworkInterfaceId"]
+    denied = "UnauthorizedOperation"
+
+    assert code(may(on_it).associate_address, **asked) == denied
+    assert code(may(on_ours).associate_address, **asked) == denied
+    other = on_it | {"Resource": f"{BASE}elastic-ip/eipalloc-0"}
+    assert code(may(other, on_ours).associate_address, **asked) == denied
+    both = may(on_it, on_ours).associate_address
+    assert code(both, AllocationId=address, InstanceId=stranger) == denied
+    assert code(both, AllocationId=address, NetworkInterfaceId=interface) == denied
+    world.aws.gate.used.clear()
+    both(**asked)
+
+    assert used(world) == {
+        Grant("Tries", "It", action, "ec2:elastic-ip"),
+        Grant("Tries", "Ours", action, "ec2:instance"),
+    }
+
+
+def test_an_address_is_taken_away_and_given_back_by_permissions_on_it(
+    world: World, held: tuple[str, str], may: Callable[..., Any]
+) -> None:
+    address, instance = held
+    ec2 = world.aws.client("ec2")
+    spare = ec2.allocate_address(Domain="vpc")["AllocationId"]
+    association = ec2.associate_address(AllocationId=spare, InstanceId=instance)["AssociationId"]
+    take = {"Action": "ec2:DisassociateAddress", "Resource": f"{BASE}elastic-ip/{spare}"}
+    interfaces = {"Action": "ec2:DisassociateAddress", "Resource": f"{BASE}network-interface/*"}
+    give_back = {"Action": "ec2:ReleaseAddress", "Resource": f"{BASE}elastic-ip/{spare}"}
+    denied = "UnauthorizedOperation"
+
+    for allowed in (take, interfaces):
+        taking = may(allowed).disassociate_address
+        assert code(taking, AssociationId=association) == denied
+    may(take, interfaces).disassociate_address(AssociationId=association)
+    assert code(may(give_back).release_address, AllocationId=address) == denied
+    may(give_back).release_address(AllocationId=spare)
+
+
+@pytest.mark.parametrize("direction", ["Ingress", "Egress"])
+def test_the_tags_of_a_new_rule_are_known_of_the_rule_and_not_of_its_group(
+    world: World, may: Callable[..., Any], direction: str
+) -> None:
+    group = world.aws.client("ec2").create_security_group(
+        GroupName=direction, Description="d", VpcId=world.network.vpc_id
+    )["GroupId"]
+    action = f"ec2:AuthorizeSecurityGroup{direction}"
+    ours = {"StringEquals": {"aws:RequestTag/cachegate:managed": "tiny"}}
+    on_group = {"Action": action, "Resource": f"{BASE}security-group/*"}
+    on_rule = {"Action": action, "Resource": ON_RULES, "Condition": ours}
+    tag = {"Action": "ec2:CreateTags", "Resource": ON_RULES} | {
+        "Condition": {"StringEquals": {"ec2:CreateAction": action.partition(":")[2]}}
+    }
+    tags = [{"Key": "cachegate:managed", "Value": "tiny"}]
+    asked = {"GroupId": group, "IpPermissions": permission(4)}
+    with_tags = asked | {
+        "TagSpecifications": [{"ResourceType": "security-group-rule", "Tags": tags}]
+    }
+
+    def authorize(*statements: dict[str, Any]) -> Any:
+        return getattr(may(*statements), f"authorize_security_group_{direction.lower()}")
+
+    denied = "UnauthorizedOperation"
+    assert code(authorize(on_group, on_rule, tag), **asked) == denied
+    assert code(authorize(on_group | {"Condition": ours}, on_rule, tag), **with_tags) == denied
+    assert code(authorize(on_group, on_rule), **with_tags) == denied
+    authorize(on_group, on_rule, tag)(**with_tags)
+
+
+@pytest.mark.parametrize("direction", ["Ingress", "Egress"])
+def test_rules_are_revoked_in_the_vpc_that_a_policy_names(
+    world: World, may: Callable[..., Any], direction: str
+) -> None:
+    ec2 = world.aws.client("ec2")
+    made = ec2.create_security_group(
+        GroupName=f"in {direction}", Description="d", VpcId=world.network.vpc_id
+    )["GroupId"]
+    authorize = getattr(ec2, f"authorize_security_group_{direction.lower()}")
+    (rule,) = authorize(GroupId=made, IpPermissions=permission(5))["SecurityGroupRules"]
+    asked = {"GroupId": made, "SecurityGroupRuleIds": [rule["SecurityGroupRuleId"]]}
+
+    def revoke(vpc: str) -> Any:
+        statement = {
+            "Action": f"ec2:RevokeSecurityGroup{direction}",
+            "Resource": f"{BASE}security-group/*",
+            "Condition": {"ArnEquals": {"ec2:Vpc": f"{BASE}vpc/{vpc}"}},
+        }
+        return getattr(may(statement), f"revoke_security_group_{direction.lower()}")
+
+    assert code(revoke("vpc-0"), **asked) == "UnauthorizedOperation"
+    revoke(world.network.vpc_id)(**asked)
 
 
 @pytest.mark.parametrize(

@@ -224,6 +224,108 @@ def test_rules_come_in_pages_and_by_id_and_tag(ec2: Any, group: str) -> None:
     assert absent == "InvalidSecurityGroupRuleId.NotFound"
 
 
+# -- what goes out ---------------------------------------------------------------------------------
+
+
+def outbound(ec2: Any, group: str) -> list[dict[str, Any]]:
+    """Return the rules of a group that let something out, but for the one that it is born with."""
+    answer = ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])
+    return [
+        rule for rule in answer["SecurityGroupRules"]
+        if rule["IsEgress"] and rule["IpProtocol"] != "-1"
+    ]  # fmt: skip
+
+
+def let_out(ec2: Any, group: str, *permissions: dict[str, Any], **more: Any) -> list[Any]:
+    answer = ec2.authorize_security_group_egress(
+        GroupId=group, IpPermissions=list(permissions), **more
+    )
+    return list(answer["SecurityGroupRules"])
+
+
+def test_an_outbound_rule_has_description_and_tags_and_is_found_by_them(
+    ec2: Any, network: Network, group: str
+) -> None:
+    pair = {"GroupId": network.cache_group, "Description": "to the caches"}
+    permission = {
+        "IpProtocol": "6", "FromPort": 6379, "ToPort": 6379, "UserIdGroupPairs": [pair],
+    }  # fmt: skip
+    tag = {"Key": "cachegate:managed", "Value": group}
+
+    (made,) = let_out(
+        ec2, group, permission,
+        TagSpecifications=[{"ResourceType": "security-group-rule", "Tags": [tag]}],
+    )  # fmt: skip
+
+    expected = {
+        "GroupId": group, "GroupOwnerId": "123456789012", "IsEgress": True, "IpProtocol": "tcp",
+        "FromPort": 6379, "ToPort": 6379, "Tags": [tag], "Description": "to the caches",
+        "ReferencedGroupInfo": {"GroupId": network.cache_group, "UserId": "123456789012"},
+    }  # fmt: skip
+    by_tag = [{"Name": "tag:cachegate:managed", "Values": [group]}]
+    assert ec2.describe_security_group_rules(Filters=by_tag)["SecurityGroupRules"] == [made]
+    assert outbound(ec2, group) == [made]
+    assert {key: made[key] for key in expected} == expected
+
+
+def test_a_group_is_born_with_one_outbound_rule_which_is_a_duplicate_like_any_other(
+    ec2: Any, group: str
+) -> None:
+    everywhere = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+    let_out(ec2, group, WORLD)
+
+    for again in (everywhere, WORLD):
+        refused = code(ec2.authorize_security_group_egress, GroupId=group, IpPermissions=[again])
+        assert refused == "InvalidPermission.Duplicate"
+    admit(ec2, group, everywhere)
+    assert len(outbound(ec2, group)) == 1
+
+
+def test_what_goes_out_and_what_comes_in_have_a_quota_each(ec2: Any, group: str) -> None:
+    sixty = [{"CidrIp": f"192.0.2.{host}/32"} for host in range(60)]
+    admit(ec2, group, WORLD | {"IpRanges": sixty})
+
+    let_out(ec2, group, WORLD | {"IpRanges": sixty[:59]})
+
+    refused = code(ec2.authorize_security_group_egress, GroupId=group, IpPermissions=[WORLD])
+    assert refused == "RulesPerSecurityGroupLimitExceeded"
+    assert len(outbound(ec2, group)) == 59
+
+
+def test_a_rule_is_revoked_in_its_own_direction_only(ec2: Any, group: str) -> None:
+    inward = admit_one(ec2, group)
+    (outward,) = (rule["SecurityGroupRuleId"] for rule in let_out(ec2, group, WORLD))
+    for call, rule in (
+        (ec2.revoke_security_group_egress, inward),
+        (ec2.revoke_security_group_ingress, outward),
+    ):
+        refused = code(call, GroupId=group, SecurityGroupRuleIds=[rule])
+        assert refused == "InvalidSecurityGroupRuleId.NotFound"
+
+    answer = ec2.revoke_security_group_egress(GroupId=group, SecurityGroupRuleIds=[outward])
+
+    (revoked,) = answer["RevokedSecurityGroupRules"]
+    assert (revoked["SecurityGroupRuleId"], revoked["IsEgress"]) == (outward, True)
+    assert outbound(ec2, group) == []
+    assert [rule["SecurityGroupRuleId"] for rule in rules(ec2, group)] == [inward]
+    again = code(ec2.revoke_security_group_egress, GroupId=group, IpPermissions=[WORLD])
+    assert again == "InvalidPermission.NotFound"
+
+
+def test_an_outbound_rule_is_modified_among_its_like(ec2: Any, group: str) -> None:
+    admit(ec2, group, WORLD)
+    private = WORLD | {"IpRanges": [{"CidrIp": "10.0.0.0/8"}]}
+    (rule,) = (each["SecurityGroupRuleId"] for each in let_out(ec2, group, private))
+    wide = {"IpProtocol": "tcp", "FromPort": 6379, "ToPort": 6379, "CidrIpv4": "0.0.0.0/0"}
+    wanted = {"SecurityGroupRuleId": rule, "SecurityGroupRule": wide}
+
+    ec2.modify_security_group_rules(GroupId=group, SecurityGroupRules=[wanted])
+
+    (found,) = outbound(ec2, group)
+    assert (found["SecurityGroupRuleId"], found["CidrIpv4"]) == (rule, "0.0.0.0/0")
+    assert len(rules(ec2, group)) == 1
+
+
 # -- the quota -------------------------------------------------------------------------------------
 
 
