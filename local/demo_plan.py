@@ -21,6 +21,7 @@ from cachegate.aws.dns import LambdaResolver
 from cachegate.aws.events import EventBus
 from cachegate.aws.gateways import SsmGateways
 from cachegate.aws.group_rules import Ec2GroupRules
+from cachegate.aws.guarded_caches import GuardedCaches
 from cachegate.aws.ledgers import DynamoLedgers
 from cachegate.aws.network import Ec2Network
 from cachegate.aws.notifications import CacheNotifications
@@ -110,6 +111,9 @@ def _plan(aws: AwsServer) -> Plan:
     adapters = Adapters(
         inventory=CacheInventory(
             aws.client("elasticache"), aws.client("resourcegroupstaggingapi"), ec2
+        ),
+        caches=GuardedCaches(
+            aws.client("elasticache"), aws.client("resourcegroupstaggingapi"), ec2, settings.stack
         ),
         network=Ec2Network(ec2),
         resolver=lambda _: LambdaResolver(3.0, lookup),

@@ -17,6 +17,7 @@ from cachegate.aws.dns import LambdaResolver
 from cachegate.aws.events import EventBus
 from cachegate.aws.gateways import SsmGateways
 from cachegate.aws.group_rules import Ec2GroupRules
+from cachegate.aws.guarded_caches import GuardedCaches
 from cachegate.aws.instance_dns import InstanceResolver
 from cachegate.aws.ledgers import DynamoLedgers
 from cachegate.aws.network import Ec2Network
@@ -84,6 +85,7 @@ def wire(environment: Mapping[str, str]) -> Actions:
     former = settings.adopt_table
     adapters = Adapters(
         inventory=CacheInventory(clients.elasticache, clients.tagging, clients.ec2),
+        caches=GuardedCaches(clients.elasticache, clients.tagging, clients.ec2, settings.stack),
         network=Ec2Network(clients.ec2),
         resolver=resolver,
         ledgers=DynamoLedgers(clients.dynamodb, settings.table),

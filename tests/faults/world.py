@@ -21,6 +21,7 @@ from cachegate.aws.caches import CacheInventory
 from cachegate.aws.events import EventBus
 from cachegate.aws.gateways import SsmGateways
 from cachegate.aws.group_rules import Ec2GroupRules
+from cachegate.aws.guarded_caches import GuardedCaches
 from cachegate.aws.ledger_body import unpack
 from cachegate.aws.ledgers import DynamoLedgers, _read
 from cachegate.aws.network import Ec2Network
@@ -109,6 +110,7 @@ class World:
                     aws.tagging(self.views, self.faults),
                     aws.ec2(self.views, self.faults, self.machines, STACK),
                 ),
+                caches=GuardedCaches(aws, aws, aws, STACK),  # only where groups are managed
                 network=Ec2Network(aws.ec2(self.views, self.faults, self.machines, STACK)),
                 resolver=lambda _instances: clients.Dns(self.views, self.faults),
                 ledgers=ledgers,

@@ -11,6 +11,7 @@ from cachegate.describe import (
     describe_enrolment,
     describe_explanation,
     describe_problem,
+    describe_proposal,
     describe_vpc,
 )
 from cachegate.detach import detach
@@ -23,6 +24,7 @@ from cachegate.planning.enrolment import problems
 from cachegate.planning.explain import explain
 from cachegate.planning.release import release
 from cachegate.prepare import prepare
+from cachegate.propose import look_at_groups
 from cachegate.sync import sync
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from cachegate.domain.enrolment import Enrolment
     from cachegate.observe import Survey
     from cachegate.prepare import Prepared
+    from cachegate.propose import Proposed
     from cachegate.protocols import Adapters, Record
     from cachegate.results import SyncResult, VpcResult
     from cachegate.settings import SyncSettings
@@ -79,6 +82,8 @@ class Actions:
         seen = survey(self.adapters, self.settings)
         prepared, failed = self._prepare(seen, force=_flag(event, "force"))
         enrolments = self._look(seen, prepared)
+        ledgers = {vpc_id: p.plan.ledger for vpc_id, p in prepared.items()}
+        proposed = look_at_groups(self.adapters, self.settings, seen, ledgers)
         return {
             **_outcome(failed.values()),
             "vpcs": [
@@ -91,7 +96,11 @@ class Actions:
                 }
                 for vpc_id, p in prepared.items()
             ],
-            "problems": self._problems(seen, prepared, failed, enrolments),
+            "proposals": _proposals(proposed),
+            "problems": [
+                *self._problems(seen, prepared, failed, enrolments),
+                *map(describe_problem, proposed.problems),
+            ],
         }
 
     def _sync(self, event: Mapping[str, Any]) -> Answer:
@@ -104,6 +113,8 @@ class Actions:
         seen = survey(self.adapters, self.settings)
         prepared, failed = self._prepare(seen)
         enrolments = self._look(seen, prepared)
+        ledgers = {vpc_id: p.plan.ledger for vpc_id, p in prepared.items()}
+        proposed = look_at_groups(self.adapters, self.settings, seen, ledgers)
         return {
             **_outcome(failed.values()),
             "stack": self.settings.stack,
@@ -118,7 +129,11 @@ class Actions:
                 | {"notifications": [describe_enrolment(e) for e in enrolments[vpc_id]]}
                 for vpc_id, p in prepared.items()
             ],
-            "not_forwarded": self._problems(seen, prepared, failed, enrolments),
+            "proposals": _proposals(proposed),
+            "not_forwarded": [
+                *self._problems(seen, prepared, failed, enrolments),
+                *map(describe_problem, proposed.problems),
+            ],
         }
 
     def _explain(self, event: Mapping[str, Any]) -> Answer:
@@ -261,6 +276,13 @@ def detach_answer(result: Detached) -> Answer:
     if wrong:
         answer["error"] = {"code": "not_removed", "message": "; ".join(wrong)}
     return answer | {"ok": not wrong}
+
+
+def _proposals(proposed: Proposed) -> list[Answer] | None:
+    """Return them; None where nobody looked."""
+    if proposed.proposals is None:
+        return None
+    return [describe_proposal(proposal) for proposal in proposed.proposals]
 
 
 def _outcome(failures: Iterable[CachegateError]) -> Answer:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cachegate.domain.enrolment import Enrolment
     from cachegate.domain.ledger import Lease
     from cachegate.domain.plan import Change, Plan, Problem
+    from cachegate.domain.proposal import Proposal
     from cachegate.planning.explain import Explanation
     from cachegate.protocols import Heartbeat
 
@@ -126,6 +127,22 @@ def describe_enrolment(enrolment: Enrolment) -> dict[str, Any]:
         "reason": enrolment.reason,
         "attempts": enrolment.note.attempts,
         "error": enrolment.note.error,
+    }
+
+
+def describe_proposal(proposal: Proposal) -> dict[str, Any]:
+    """Return how a cache gets a group of its own; `command` is null where a person looks."""
+    return {
+        "cache": proposal.cache,
+        "kind": proposal.kind.value,
+        "vpc": proposal.vpc_id,
+        "groups": list(proposal.groups),
+        "shared": [
+            {"group": each.group_id, "name": each.name, "why": each.why} for each in proposal.shared
+        ],
+        "group": proposal.group,
+        "admitted": list(proposal.admitted),
+        "steps": [{"what": step.what, "command": step.command} for step in proposal.steps],
     }
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cachegate.domain.cache import Cache, CacheKind, Evidence, NatInstance
     from cachegate.domain.enrolment import Existence
     from cachegate.domain.group_rules import GroupRule, Wanted
-    from cachegate.domain.groups import Interface, SecurityGroup
+    from cachegate.domain.groups import GuardedCache, Interface, SecurityGroup
     from cachegate.domain.ledger import Ledger
     from cachegate.domain.plan import Problem
     from cachegate.domain.routes import Peering, RouteTable, Subnet
@@ -66,6 +66,14 @@ class Inventory(Protocol):
 
     def listing(self) -> Listing:
         """Return every cache with the expose tag, its nodes, roles and endpoints."""
+        ...
+
+
+class AllCaches(Protocol):
+    """Every cache of this account and Region as security groups meet it, forwarded or not."""
+
+    def guarded(self) -> tuple[GuardedCache, ...]:
+        """Return every one that has a security group; raise TransientError where some may lack."""
         ...
 
 
@@ -265,6 +273,7 @@ class Adapters:
     """The world as one pass meets it."""
 
     inventory: Inventory
+    caches: AllCaches
     network: Network
     resolver: Callable[[tuple[str, ...]], Resolver]  # given the running NAT instances of a VPC
     ledgers: Ledgers

@@ -51,6 +51,12 @@ class SyncSettings:
         parts = self.owner.split(":")
         return parts[4] if len(parts) > 5 else ""
 
+    @property
+    def region(self) -> str:
+        """Return the Region that the stack is in, by the same."""
+        parts = self.owner.split(":")
+        return parts[3] if len(parts) > 5 else ""
+
     @classmethod
     def from_env(cls, environment: Mapping[str, str]) -> SyncSettings:
         """Read them; raise ConfigurationError naming the variable that is missing or wrong."""

@@ -63,8 +63,26 @@ def test_a_cache_that_comes_into_the_nat_instances_group_starts_no_fight() -> No
     assert reported == {f"tcp 6379 {WIDE}": "report"}
     assert turns.guard.ec2.removed == []
     turns.settle("guard")
-    # Clients are not cut off by what somebody gives the group to: both say it, and neither acts.
-    assert turns.admitted("sg-both") == {"tcp 6379 sg-both", f"tcp 6379-6380 {WIDE}"}
+    # Clients are not cut off because somebody gives the group to a cache: that is reported.
+    assert turns.admitted("sg-both") == {f"tcp 6379-6380 {WIDE}", "tcp 6379 sg-both"}
+    assert turns.guard.ec2.removed == []
+
+
+def test_a_group_that_waits_for_the_successor_of_its_nat_instance_starts_no_fight() -> None:
+    turns = Turns([WIDE])
+    turns.add_group("sg-both")
+    turns.add_nat("i-nat", "sg-both")
+    turns.add_group("sg-cache")
+    turns.add_cache("cart", "sg-cache")
+    turns.settle()
+    turns.add_cache("users", "sg-both")
+    turns.settle()
+    before = turns.admitted("sg-both")
+    turns.lose_nat("i-nat")
+
+    turns.settle("guard")
+
+    assert turns.admitted("sg-both") == before
     assert turns.guard.ec2.removed == []
 
 

@@ -156,6 +156,13 @@ class Turns:
     def guard_adapters(self) -> GuardAdapters:
         return self.guard.adapters
 
+    def lose_nat(self, instance_id: str) -> None:
+        """Terminate one: its group stays, and a successor may come."""
+        del self.forwards.network.instances[instance_id]
+        self.forwards.network.runs.discard(instance_id)
+        self.guard.rest.instances = list(self.forwards.network.instances.values())
+        del self.guard.ec2.having[f"eni-{instance_id}"]
+
     def unexpose(self, name: str) -> None:
         del self.forwards.inventory.caches[name]
         cache = self.guard.rest.caches[name]

@@ -22,7 +22,7 @@ from cachegate.domain.cache import (
 )
 from cachegate.domain.enrolment import Existence
 from cachegate.domain.group_rules import GroupRule
-from cachegate.domain.groups import SecurityGroup
+from cachegate.domain.groups import GuardedCache, SecurityGroup
 from cachegate.domain.policy import Policy
 from cachegate.errors import LedgerConflictError
 from cachegate.protocols import Adapters, Heartbeat, Listing, Record
@@ -50,9 +50,28 @@ OWNER = "arn:aws:cloudformation:eu-west-1:123456789012:stack/gate/1"
 class FakeInventory:
     caches: dict[str, Cache] = field(default_factory=dict)
     whole: bool = True
+    missing: CachegateError | None = None  # why not every cache of the Region is known
+
+    def guarded(self) -> tuple[GuardedCache, ...]:
+        """Every cache here is one cluster, or serverless; there are no others."""
+        if self.missing is not None:
+            raise self.missing
+        return tuple(map(_guarded, self.caches.values()))
 
     def listing(self) -> Listing:
         return Listing(caches=tuple(self.caches.values()), whole=self.whole)
+
+
+def _guarded(cache: Cache) -> GuardedCache:
+    ends = [end for end in (cache.endpoint, *(n.endpoint for n in cache.nodes)) if end]
+    return GuardedCache(
+        name=cache.name,
+        groups=cache.groups,
+        ports=frozenset(end.port for end in ends),
+        hosts=frozenset(end.host for end in ends),
+        vpc_id=cache.vpc_id,
+        exposed=True,
+    )
 
 
 @dataclass
@@ -346,6 +365,7 @@ class FakeWorld:
         tokens = itertools.count(1)
         self.adapters = Adapters(
             inventory=self.inventory,
+            caches=self.inventory,
             network=self.network,
             resolver=lambda _instances: self.dns,
             ledgers=self.ledgers,

@@ -12,7 +12,7 @@ from cachegate.domain.finding import EXEMPT
 from cachegate.domain.forward import ForwardKind, Target
 from cachegate.domain.group_rules import MANAGED_TAG, VPC_TAG, Opening
 from cachegate.domain.ingress import ipv4_network
-from cachegate.domain.ledger import CacheGroups, Lease, Ledger, NatSide
+from cachegate.domain.ledger import CacheGroups, Lease, Ledger
 from cachegate.planning.findings import find
 from cachegate.planning.group_rules import Sides, wanted_rules
 from cachegate.planning.managed import kept, unmanaged
@@ -20,7 +20,9 @@ from tests.unit.planning.guarded import EXPOSED, cache, group, nat, policy, view
 from tests.unit.planning.ingress import entries, rule
 
 if TYPE_CHECKING:
+    from cachegate.domain.cache import NatInstance
     from cachegate.domain.finding import Finding
+    from cachegate.domain.groups import SecurityGroup
     from cachegate.domain.ingress import IngressRule
 
 OURS = {MANAGED_TAG: "gate", VPC_TAG: "vpc-1"}
@@ -32,12 +34,16 @@ NAT = nat(groups=("sg-nat", "sg-second"))
 STRANGER = nat("i-other", stack="other", groups=("sg-other",))
 
 
-def ours(text: str, group: str = "sg-nat", **tags: str) -> IngressRule:
-    return replace(rule(text, group=group), tags=OURS | tags)
+def ours(text: str, of: str = "sg-nat", **tags: str) -> IngressRule:
+    return replace(rule(text, group=of), tags=OURS | tags)
 
 
-def listed(group: str = "sg-nat") -> IngressRule:
-    return replace(rule("tcp 6379", entries(WIDE), group=group), tags=OURS)
+def in_vpc(of: IngressRule) -> SecurityGroup:
+    return group(of.group_id or "")
+
+
+def listed() -> IngressRule:
+    return replace(rule("tcp 6379", entries(WIDE), group="sg-nat"), tags=OURS)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +84,7 @@ def listed(group: str = "sg-nat") -> IngressRule:
     ],
 )
 def test_what_is_kept(of: IngressRule, parameter: str | None, why: str) -> None:
-    found = kept(of, [STRANGER, NAT], POLICY)
+    found = kept(of, in_vpc(of), [STRANGER, NAT], POLICY)
 
     assert (found is not None) == (parameter is not None), why
     if found is not None and parameter is not None:
@@ -86,9 +92,24 @@ def test_what_is_kept(of: IngressRule, parameter: str | None, why: str) -> None:
         assert found.reason.startswith("sync_forwards keeps it: ")
 
 
-def test_without_a_nat_instance_nothing_is_kept() -> None:
-    assert kept(ours(f"tcp 6379 {WIDE}"), [], POLICY) is None
-    assert kept(ours("tcp 6379 sg-nat", "sg-1"), [], POLICY) is None
+@pytest.mark.parametrize(
+    ("of", "instances", "keeps", "why"),
+    [
+        (ours(f"tcp 6379 {WIDE}"), [], True, "its successor gets the same group"),
+        (ours(f"tcp 6379 {WIDE}"), [STRANGER], True, "another stack's is no successor"),
+        (ours(f"tcp 6379 {WIDE}"), [nat(vpc_id="vpc-2")], True, "nor is one of another VPC"),
+        (ours(f"tcp 6379 {WIDE}"), [nat(groups=("sg-2",))], False, "it is let in elsewhere"),
+        (ours(f"tcp 6379 {WORLD}"), [], False, "nobody trusts the world"),
+        (ours("tcp 6379 sg-nat", "sg-1"), [], False, "whose group it is, nothing tells"),
+    ],
+)
+def test_what_is_kept_while_the_vpc_has_no_nat_instance(
+    of: IngressRule,
+    instances: list[NatInstance],
+    keeps: bool,  # noqa: FBT001
+    why: str,
+) -> None:
+    assert (kept(of, in_vpc(of), instances, POLICY) is not None) is keeps, why
 
 
 def test_all_that_sync_forwards_opens_is_known_by_the_guard() -> None:
@@ -103,10 +124,9 @@ def test_all_that_sync_forwards_opens_is_known_by_the_guard() -> None:
     sides = Sides(
         stack="gate",
         vpc_id="vpc-1",
-        instances={
+        instances={  # the second has no group of its own: its address is named
             "i-nat": NatSide(address=instances[0].private_address, group="sg-nat"),
-            # The second has none of its own: its address is named.
-            "i-2": NatSide(address=instances[1].private_address),
+            "i-2": NatSide(address=instances[1].private_address, group=None),
         },
         changeable=frozenset({"sg-nat", "sg-1", "sg-peer"}),
         ssh_sources=POLICY.trusted_ssh,
@@ -116,7 +136,7 @@ def test_all_that_sync_forwards_opens_is_known_by_the_guard() -> None:
 
     ingress = [each for each in openings if each.direction == "ingress"]
     assert len(ingress) == 5 + 2 + 2
-    assert all(kept(as_rule(each), instances, POLICY) for each in ingress)
+    assert all(kept(as_rule(each), in_vpc(as_rule(each)), instances, POLICY) for each in ingress)
 
 
 def lease(port: int) -> Lease:

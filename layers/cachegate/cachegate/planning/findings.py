@@ -103,7 +103,7 @@ def _finding(
         by = f"{exemption.owner} answers for it through {exemption.until}"
         reason = f"{by}: {exemption.reason}"
         return replace(finding, step=Step.EXEMPT, reason=reason, exemption=exemption)
-    keeping = kept(finding.rule, view.instances, policy)
+    keeping = kept(finding.rule, group, view.instances, policy)
     if keeping is not None:
         return replace(finding, reason=keeping.reason, advice=keeping.advice)
     finding = _decided(finding, past, policy)

@@ -79,7 +79,7 @@ def out_of_hand(ledger: Ledger, sides: Sides) -> Iterator[Problem]:
         if sides.changeable.isdisjoint(where.groups):
             message = (
                 f"{listing(where.groups)} of {cache} is another account's, or gone: let its owner "
-                f"admit the NAT instances ({listing(_senders(sides, where))}) to the cache's port"
+                f"admit the NAT instances ({listing(senders(sides, where))}) to the cache's port"
             )
             yield Problem(code="foreign_group", cache=cache, message=message, forwarded=True)
     for cache in unknown_caches(ledger):
@@ -127,7 +127,7 @@ def _to_cache(
     """Yield both ends of the way to a port of a cache."""
     why = f"NAT instances of {sides.stack} to caches"
     groups = [group_id for group_id in where.groups if group_id in sides.changeable]
-    for source in _senders(sides, where):
+    for source in senders(sides, where):
         for group_id in groups:
             yield _in(group_id, traffic, source, why)
     here = where.vpc_id == sides.vpc_id
@@ -139,7 +139,7 @@ def _to_cache(
             yield _out(group_id, traffic, host, why)
 
 
-def _senders(sides: Sides, where: CacheGroups) -> list[IPv4Network | GroupReference]:
+def senders(sides: Sides, where: CacheGroups) -> list[IPv4Network | GroupReference]:
     """Return what the NAT instances are to the groups of a cache: their groups, or addresses."""
     found: dict[str, IPv4Network | GroupReference] = {}
     for side in sides.instances.values():

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from cachegate.domain.cache import NatInstance
+    from cachegate.domain.groups import SecurityGroup
     from cachegate.domain.guard_policy import GuardPolicy
     from cachegate.domain.ingress import IngressRule
 
@@ -33,8 +34,10 @@ class Kept:
     advice: str
 
 
-def kept(rule: IngressRule, instances: Iterable[NatInstance], policy: GuardPolicy) -> Kept | None:
-    """Return why sync_forwards keeps a rule, or None where it is none of its own."""
+def kept(
+    rule: IngressRule, group: SecurityGroup, instances: Iterable[NatInstance], policy: GuardPolicy
+) -> Kept | None:
+    """Return why sync_forwards keeps a rule of a group, or None where it is none of its own."""
     if rule.tags.get(MANAGED_TAG) != policy.stack or rule.traffic.protocol != TCP:
         return None
     ours = [instance for instance in instances if instance.stack == policy.stack]
@@ -43,8 +46,11 @@ def kept(rule: IngressRule, instances: Iterable[NatInstance], policy: GuardPolic
             "sync_forwards keeps it: the NAT instances' way to the cache",
             "take the tag cachegate:expose off the cache",
         )
-    if not any(rule.group_id in instance.groups for instance in ours):
-        return None  # clients are let in to NAT instances, and nowhere else
+    here = [instance for instance in ours if instance.vpc_id == group.vpc_id]
+    # Clients are let in to NAT instances, and nowhere else. While a VPC has none, the group of the
+    # last one is kept open for its successor.
+    if here and not any(group.group_id in instance.groups for instance in here):
+        return None
     if rule.traffic == SSH:
         trusted, parameter = policy.trusted_ssh, "TrustedSshCidrs"
     else:

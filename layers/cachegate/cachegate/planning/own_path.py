@@ -33,7 +33,7 @@ class Way:
         """Tell whether any of these rules, of any groups, admits it."""
         return any(
             rule.group_id in self.cache.groups
-            and _covers(rule.traffic, self.port)
+            and covers(rule.traffic, self.port)
             and _admits(rule.source, self.instance)
             for rule in rules
         )
@@ -98,7 +98,8 @@ def command(path: Path) -> str:
     )
 
 
-def _covers(traffic: Traffic, port: int) -> bool:
+def covers(traffic: Traffic, port: int) -> bool:
+    """Tell whether traffic lets a TCP port in."""
     if traffic.protocol == ALL:
         return True
     if traffic.protocol != TCP or traffic.first is None or traffic.last is None:
