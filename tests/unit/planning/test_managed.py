@@ -12,7 +12,7 @@ from cachegate.domain.finding import EXEMPT
 from cachegate.domain.forward import ForwardKind, Target
 from cachegate.domain.group_rules import MANAGED_TAG, VPC_TAG, Opening
 from cachegate.domain.ingress import ipv4_network
-from cachegate.domain.ledger import CacheGroups, Lease, Ledger
+from cachegate.domain.ledger import CacheGroups, Lease, Ledger, NatSide
 from cachegate.planning.findings import find
 from cachegate.planning.group_rules import Sides, wanted_rules
 from cachegate.planning.managed import kept, unmanaged
