@@ -97,7 +97,12 @@ def test_what_is_kept(of: IngressRule, parameter: str | None, why: str) -> None:
     [
         (ours(f"tcp 6379 {WIDE}"), [], True, "its successor gets the same group"),
         (ours(f"tcp 6379 {WIDE}"), [STRANGER], True, "another stack's is no successor"),
-        (ours(f"tcp 6379 {WIDE}"), [nat(vpc_id="vpc-2")], True, "nor is one of another VPC"),
+        (
+            ours(f"tcp 6379 {WIDE}"),
+            [nat(vpc_id="vpc-2", groups=("sg-2",))],
+            True,
+            "nor is another VPC's",
+        ),
         (ours(f"tcp 6379 {WIDE}"), [nat(groups=("sg-2",))], False, "it is let in elsewhere"),
         (ours(f"tcp 6379 {WORLD}"), [], False, "nobody trusts the world"),
         (ours("tcp 6379 sg-nat", "sg-1"), [], False, "whose group it is, nothing tells"),
