@@ -18,6 +18,7 @@ from cachegate.errors import AddressRefusedError, LedgerConflictError, Transient
 from cachegate.failover import candidates_of
 from cachegate.protocols import Heartbeat
 from cachegate.push import InstanceResult, InstanceState
+from cachegate.results import SyncResult, VpcResult
 from cachegate.sync import ALL_VPCS, sync
 from tests.function import CONTEXT
 from tests.unit.passes.entry import batch, entry_point, recheck
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cachegate.domain.ledger import Ledger
-    from cachegate.results import VpcResult
 
 EIP = "eipalloc-1"
 ADDRESS = IPv4Address("198.51.100.73")
@@ -463,6 +463,20 @@ def test_a_move_that_ec2_shows_late_is_no_success_until_it_is_shown(world: FakeW
     assert len(world.addresses.moves) == 1
 
 
+def test_a_refusal_that_cannot_be_noted_is_told_all_the_same(world: FakeWorld) -> None:
+    state(world, ONE, "stopped")
+    world.addresses.refusal = AddressRefusedError("UnauthorizedOperation")
+
+    def meanwhile() -> None:
+        world.ledgers.conflicts = 1
+
+    world.addresses.meanwhile = meanwhile
+    address = run(world)
+
+    assert (address.state, address.error) == (AddressState.WAITING, "UnauthorizedOperation")
+    assert holding(world).fenced_until == world.now + 20
+
+
 @dataclass
 class Mute:
     """Addresses of which EC2 tells nothing from some question on."""
@@ -824,6 +838,28 @@ def test_a_message_whose_pass_failed_comes_back_no_later_than_usual(
     app.handler(batch(world, "a"), CONTEXT)
 
     assert world.rechecks.retried == [("receipt-a", 10)]  # due in 60
+
+
+def test_nobody_to_move_it_to_is_no_decision_that_is_due(world: FakeWorld) -> None:
+    hang(world, ONE)
+    hang(world, TWO)
+
+    vpc = one_pass(world)
+
+    assert vpc.failure is not None
+    assert vpc.due is None
+    assert world.rechecks.sent == []
+
+
+def test_what_waits_in_a_vpc_that_did_not_fail_hastens_no_message(world: FakeWorld) -> None:
+    impair(world, ONE)
+    waiting = one_pass(world)
+    failed = VpcResult(vpc_id="vpc-2", error=TransientError("not now"))
+
+    result = SyncResult(began_at=0, ended_at=0, vpcs=(waiting, failed))
+
+    assert waiting.due == 60
+    assert result.due is None
 
 
 def test_the_chain_of_a_pass_that_fails_is_bounded_too(world: FakeWorld) -> None:
