@@ -31,7 +31,7 @@ from cachegate.planning.rule_changes import Doubt, Own, plan_rules, stands_in
 from cachegate.withdraw import withdraw
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from cachegate.domain.cache import NatInstance, Observation
     from cachegate.domain.group_rules import GroupRule, RulePlan, Wanted
@@ -233,7 +233,7 @@ class _Changes:
         self._add(early)
         lacking = [each for each in early if each not in self.there]
         # What was to take its place did not come: better it stays until a later pass.
-        self._remove(rule for rule in plan.remove if not stands_in(rule.opening, lacking))
+        self._remove([rule for rule in plan.remove if not stands_in(rule.opening, lacking)])
         self._add(each for each in plan.add if each.opening.key not in plan.early)
         return RuleResult(
             added=tuple(self.added),
@@ -254,11 +254,26 @@ class _Changes:
                     self.added.append(each)
                 self.there.append(each)
 
-    def _remove(self, rules: Iterable[GroupRule]) -> None:
+    def _remove(self, rules: Sequence[GroupRule]) -> None:
+        ours = self._still_ours() if rules else frozenset()
         for rule in rules:
+            if rule.rule_id not in ours:
+                continue
             with self._noted():
                 self.adapters.group_rules.close(rule)
                 self.removed.append(rule)
+
+    def _still_ours(self) -> frozenset[str]:
+        """Look again: by additions time has gone by, and a person may have taken a tag off.
+
+        A revocation names the rule alone, so AWS cannot be asked to heed the tag
+        (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html).
+        """
+        stack = self.settings.stack
+        with self._noted():
+            found = self.adapters.group_rules.managed(stack)
+            return frozenset(rule.rule_id for rule in found if rule.managed_by(stack, self.vpc_id))
+        return frozenset()
 
     @contextmanager
     def _noted(self) -> Iterator[None]:

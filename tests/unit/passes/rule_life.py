@@ -57,9 +57,7 @@ class Ec2(FakeGroupRules):
     writes: int = 0
 
     def _call(self) -> bool:
-        """Let other things happen, or this call fail; return whether it is answered."""
-        if self.meanwhile:
-            self.meanwhile.pop()()
+        """Let this call fail; return whether it is answered."""
         if self.random is None or self.random.random() >= self.trouble:
             return True
         kind = self.random.choice(["silent", "deaf", "crash", "refused"])
@@ -87,13 +85,20 @@ class Ec2(FakeGroupRules):
         self._look()
         return super().interfaces(group_ids)
 
+    def _other(self) -> None:
+        """Let other things happen before this call: never before a removal, which no tag stops."""
+        if self.meanwhile:
+            self.meanwhile.pop()()
+
     def _look(self) -> None:
+        self._other()
         try:
             self._call()
         except RuleRefusedError as error:  # a look is not refused, it is throttled
             raise TransientError(str(error)) from error
 
     def open(self, wanted: Wanted, tags: Mapping[str, str]) -> bool:
+        self._other()
         answered = self._call()
         self.writes += 1
         place = wanted.opening.group_id, wanted.opening.direction
@@ -273,13 +278,15 @@ class Life:
     def bad_pass(self) -> None:
         """Run a pass on a day when anything may go wrong, or a younger one comes between."""
         self.ec2.trouble = 0.15
-        if self.random.random() < 0.3:
-            self.ec2.meanwhile = [self.younger, *[_nothing] * self.random.randint(0, 4)]
+        if self.random.random() < 0.4:
+            other = self.random.choice([self.younger, self.untag, self.tag, self.edit])
+            self.ec2.meanwhile = [other, *[_nothing] * self.random.randint(0, 6)]
         self.one_pass(self.random.choice(sorted(VPCS)))
         self.ec2.trouble, self.ec2.meanwhile = 0.0, []
 
     def younger(self) -> None:
         trouble, self.ec2.trouble = self.ec2.trouble, 0.0
+        self.ec2.meanwhile = []
         self.random.choice([self.expose, self.hide, self.change_sources])()
         self.one_pass(self.random.choice(sorted(VPCS)))
         self.ec2.trouble = trouble

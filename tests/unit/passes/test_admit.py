@@ -354,6 +354,43 @@ def test_a_rule_that_lost_our_tag_is_left_alone_and_one_that_got_it_goes(gate: F
     assert held(gate) == {CLIENTS, HTTPS, IN}
 
 
+def test_a_rule_that_loses_our_tag_while_a_pass_is_at_it_is_left_alone(gate: FakeWorld) -> None:
+    run(gate)
+    policy = replace(gate.settings.policy, sources=(IPv4Network("203.0.113.0/28"),))
+    gate.settings = replace(gate.settings, policy=policy)
+    opened = gate.group_rules.open
+
+    def meanwhile(wanted: Wanted, tags: Any) -> bool:
+        rule = named(gate, CLIENTS)
+        gate.group_rules.held[rule.rule_id] = replace(rule, tags={})
+        return opened(wanted, tags)
+
+    gate.group_rules.open = meanwhile  # type: ignore[method-assign]
+
+    result = rules_of(gate)
+
+    assert held(gate) == {*ALL, "sg-nat in 6379 203.0.113.0/28"}
+    assert result.removed == ()
+
+
+def test_where_that_is_not_known_nothing_is_removed(gate: FakeWorld) -> None:
+    run(gate)
+    policy = replace(gate.settings.policy, sources=())
+    gate.settings = replace(gate.settings, policy=policy)
+    listed, looks = gate.group_rules.managed, list[str]()
+
+    def meanwhile(stack: str) -> tuple[GroupRule, ...]:
+        looks.append(stack)
+        if len(looks) > 1:
+            raise TransientError("which rules are managed is not known: throttled")
+        return listed(stack)
+
+    gate.group_rules.managed = meanwhile  # type: ignore[method-assign]
+
+    assert "throttled" in str(run(gate).failure)
+    assert held(gate) == ALL
+
+
 # -- refusals ------------------------------------------------------------------------------------
 
 
@@ -447,19 +484,34 @@ def test_an_opening_that_another_vpc_of_the_stack_needs_stays_until_that_one_nee
     two_vpcs(gate)
     run(gate)
     run(gate)
-    first, second = ("cart", "users")
+    rule_id, first, second = named(gate, IN).rule_id, "cart", "users"
     if named(gate, IN).tags[VPC_TAG] != VPC:
         first, second = second, first
 
     del gate.inventory.caches[first]
     for _ in range(3):
         run(gate)
-        assert IN in held(gate)
+        assert named(gate, IN).rule_id == rule_id  # and was never away
     del gate.inventory.caches[second]
     for _ in range(3):
         run(gate)
 
     assert IN not in held(gate)
+
+
+def test_each_vpc_s_rules_name_it(gate: FakeWorld) -> None:
+    two_vpcs(gate)
+    gate.add_group("sg-nat2")
+    second = gate.network.instances["i-second"]
+    gate.network.instances["i-second"] = replace(second, groups=("sg-nat2",))
+
+    run(gate)
+
+    assert {
+        (each.opening.group_id, each.tags[VPC_TAG])
+        for each in gate.group_rules.held.values()
+        if each.opening.group_id.startswith("sg-nat")
+    } == {("sg-nat", VPC), ("sg-nat2", "vpc-2")}
 
 
 def test_a_late_pass_takes_nothing_away_that_a_younger_one_has_opened(gate: FakeWorld) -> None:

@@ -8,7 +8,7 @@ from tests.unit.passes.rule_life import Life
 from tests.unit.planning.rules import short
 
 SEQUENCES = 1000
-STEPS = 14
+STEPS = 12
 
 
 def lived(seed: int) -> Life:
