@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any, Dict, List, NoReturn
 
-from cachegate_agent import apply, instance, payload, preflight, report, units
+from cachegate_agent import apply, capacity, instance, payload, preflight, report, units
 from cachegate_agent.errors import AgentError, Failed, Refused
 from cachegate_agent.inspection import inspect
 from cachegate_agent.probe import unreachable
@@ -61,6 +61,7 @@ class Run:
             saved = self._state.load()
             whole = inspect(self._state, saved)
             whole["unreachable"] = unreachable(saved.rules) if saved else []
+            whole.update(capacity.figures())
             return report.page(whole, self._options.first, compact=self._options.compact)
         if self._options.action == "remove":
             return self._fitted(remove(self._state))
@@ -72,6 +73,7 @@ class Run:
         # Both wait for answers that may not come, so they wait together.
         question = instance.Question(self._state)
         done["unreachable"] = unreachable(order.rules)
+        done.update(capacity.figures())
         question.settle()
         return done
 

@@ -1,8 +1,8 @@
 """A NAT instance: the real agent, over a kernel that is a value in memory.
 
-Only what touches the machine is replaced: the back-ends' nft and iptables, connection tracking,
-probes, the metadata service and the files of the state directory. What the agent decides (accept,
-refuse, swap, go back, save, restore, repair, page its report) is its own code.
+Only what touches the machine is replaced: the back-ends' nft and iptables, connection tracking
+and its figures, probes, the metadata service and the files of the state directory. What the agent
+decides (accept, refuse, swap, go back, save, restore, repair, page its report) is its own code.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import cachegate_agent.apply
+import cachegate_agent.capacity
 import cachegate_agent.conntrack
 import cachegate_agent.instance
 import cachegate_agent.main
@@ -228,6 +229,7 @@ def agent_in_memory(patch: pytest.MonkeyPatch) -> None:
         (cachegate_agent.preflight, "choose", lambda: choice),
         (cachegate_agent.preflight, "warnings", lambda _rules: []),
         (cachegate_agent.conntrack, "flows", lambda _ports=None: []),
+        (cachegate_agent.capacity, "figures", dict),
         (cachegate_agent.removal, "Nftables", Kernel),
         (cachegate_agent.removal, "Iptables", Unused),
         (cachegate_agent.units, "install", lambda _state: []),
