@@ -23,6 +23,10 @@ Force = Annotated[bool, typer.Option("--force", help="Let a mass change go ahead
 Port = Annotated[int, typer.Argument(min=1, max=65535, help="A listen port.", metavar="PORT")]
 Vpc = Annotated[str | None, typer.Option("--vpc", help="Where several VPCs use that port.")]
 
+Instance = Annotated[
+    str, typer.Argument(help="The id of a NAT instance, such as i-0123456789abcdef0.")
+]
+
 
 @app.command()
 def plan(*, stack: Stack = DEFAULT_STACK, force: Force = False) -> None:
@@ -52,6 +56,17 @@ def explain(port: Port, *, stack: Stack = DEFAULT_STACK, vpc: Vpc = None) -> Non
 def release(port: Port, *, stack: Stack = DEFAULT_STACK, vpc: Vpc = None) -> None:
     """End the quarantine of a listen port at rest, so that another cache may have it."""
     ask(stack, {"action": "release", "listen": port} | ({"vpc": vpc} if vpc else {}))
+
+
+@app.command()
+def move(instance: Instance, *, stack: Stack = DEFAULT_STACK) -> None:
+    """Move the stack's Elastic IP to a NAT instance, once that has proved the rule set.
+
+    A fail-over does this by itself, and never goes back by itself: that is what this is for. It
+    also takes the address from something that is no NAT instance of the stack. Connections
+    through the former holder end, and clients connect anew. `cachegate describe` says who has it.
+    """
+    ask(stack, {"action": "move", "instance": instance})
 
 
 @app.command()

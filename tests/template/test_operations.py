@@ -27,6 +27,7 @@ from tests.template.parsed import (
 )
 from tests.unit.passes.entry import batch, counted, entry_point
 from tests.unit.passes.fakes import NAT, STACK, FakeWorld
+from tests.unit.passes.nat_side import hold_address, manage_groups, rewire, stop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,6 +101,18 @@ def written(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
     send(SCHEDULE)
     world.gateways.failing[NAT] = Reply(instance_id=NAT, failure="lost")
     send(SCHEDULE)
+    world.gateways.failing.clear()
+    hold_address(world)
+    manage_groups(world)
+    rewire(app, world)
+    for dropped in (1, 2):  # the first report is what the next one is measured by
+        world.gateways.report = {
+            "conntrack": {"used": 1, "limit": 2},
+            "allowances": {"conntrack_allowance_exceeded": dropped},
+        }
+        send(SCHEDULE)
+        stop(world, NAT)
+        world.group_rules.held.clear()
     return {series for line in counted(capsys) for series in filed(line)}
 
 

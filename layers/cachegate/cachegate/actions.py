@@ -14,25 +14,35 @@ from cachegate.describe import (
     describe_proposal,
     describe_vpc,
 )
+from cachegate.describe_nat import (
+    describe_address,
+    describe_address_outlook,
+    describe_rule_outlook,
+    describe_rules,
+)
 from cachegate.detach import detach
 from cachegate.domain.plan import Problem
 from cachegate.enrol import look
 from cachegate.errors import CachegateError, InvocationError
 from cachegate.observe import survey
+from cachegate.outlook import Foresight
 from cachegate.peering import peering_problems
 from cachegate.planning.enrolment import problems
-from cachegate.planning.explain import explain
+from cachegate.planning.explain import explain, explain_address
 from cachegate.planning.release import release
 from cachegate.prepare import prepare
 from cachegate.propose import look_at_groups
 from cachegate.sync import sync
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from cachegate.detach import Detached
     from cachegate.domain.enrolment import Enrolment
+    from cachegate.domain.ledger import Ledger
     from cachegate.observe import Survey
+    from cachegate.outlook import Outlook
+    from cachegate.planning.explain import Whereabouts
     from cachegate.prepare import Prepared
     from cachegate.propose import Proposed
     from cachegate.protocols import Adapters, Record
@@ -84,13 +94,16 @@ class Actions:
         enrolments = self._look(seen, prepared)
         ledgers = {vpc_id: p.plan.ledger for vpc_id, p in prepared.items()}
         proposed = look_at_groups(self.adapters, self.settings, seen, ledgers)
+        outlooks = self._foresee(seen, prepared)
         return {
-            **_outcome(failed.values()),
+            **_outcome([*failed.values(), *_unanswered(outlooks)]),
             "vpcs": [
                 {
                     "vpc": vpc_id,
                     "generation": p.plan.ledger.generation,
                     "changes": [describe_change(c) for c in p.plan.changes],
+                    "address": describe_address_outlook(outlooks[vpc_id].address),
+                    "groups": describe_rule_outlook(outlooks[vpc_id].rules),
                     "notifications": [describe_enrolment(e) for e in enrolments[vpc_id]],
                     "detached": p.before.detached,
                 }
@@ -98,7 +111,7 @@ class Actions:
             ],
             "proposals": _proposals(proposed),
             "problems": [
-                *self._problems(seen, prepared, failed, enrolments),
+                *self._problems(seen, prepared, failed, enrolments, outlooks),
                 *map(describe_problem, proposed.problems),
             ],
         }
@@ -115,8 +128,9 @@ class Actions:
         enrolments = self._look(seen, prepared)
         ledgers = {vpc_id: p.plan.ledger for vpc_id, p in prepared.items()}
         proposed = look_at_groups(self.adapters, self.settings, seen, ledgers)
+        outlooks = self._foresee(seen, prepared)
         return {
-            **_outcome(failed.values()),
+            **_outcome([*failed.values(), *_unanswered(outlooks)]),
             "stack": self.settings.stack,
             "at": seen.at,
             "vpcs": [
@@ -124,14 +138,14 @@ class Actions:
                     seen.observations[vpc_id],
                     p.plan,
                     seen.instances_in(vpc_id),
-                    self.adapters.ledgers.heartbeat(vpc_id),
+                    outlooks[vpc_id],
                 )
                 | {"notifications": [describe_enrolment(e) for e in enrolments[vpc_id]]}
                 for vpc_id, p in prepared.items()
             ],
             "proposals": _proposals(proposed),
             "not_forwarded": [
-                *self._problems(seen, prepared, failed, enrolments),
+                *self._problems(seen, prepared, failed, enrolments, outlooks),
                 *map(describe_problem, proposed.problems),
             ],
         }
@@ -144,10 +158,18 @@ class Actions:
             "ok": True,
             "listen": listen,
             "forwards": [
-                describe_explanation(vpc_id, explain(record.ledger, listen, at))
+                describe_explanation(
+                    vpc_id, explain(record.ledger, listen, at), self._whereabouts(record.ledger, at)
+                )
                 for vpc_id, record in found.items()
             ],
         }
+
+    def _whereabouts(self, ledger: Ledger, at: float) -> Whereabouts | None:
+        """Return why the address is where it is; None where the stack holds none in the VPC."""
+        if ledger.holding is None or ledger.vpc_id != self.settings.address_vpc:
+            return None
+        return explain_address(ledger.holding, at)
 
     def _release(self, event: Mapping[str, Any]) -> Answer:
         listen = _listen(event)
@@ -202,6 +224,18 @@ class Actions:
                 failed[vpc_id] = error
         return prepared, failed
 
+    def _foresee(self, seen: Survey, prepared: Mapping[str, Prepared]) -> dict[str, Outlook]:
+        """Look at address and security groups of each VPC; nothing is changed."""
+        foresight = Foresight(adapters=self.adapters, settings=self.settings)
+        return {
+            vpc_id: foresight.look(
+                p,
+                seen.instances_in(vpc_id),
+                seen.observations[vpc_id],
+            )
+            for vpc_id, p in prepared.items()
+        }
+
     def _look(
         self, seen: Survey, prepared: Mapping[str, Prepared]
     ) -> dict[str, tuple[Enrolment, ...]]:
@@ -217,6 +251,7 @@ class Actions:
         prepared: Mapping[str, Prepared],
         failed: Mapping[str, CachegateError],
         enrolments: Mapping[str, tuple[Enrolment, ...]],
+        outlooks: Mapping[str, Outlook],
     ) -> list[Answer]:
         noticed = (problem for decisions in enrolments.values() for problem in problems(decisions))
         planned = (problem for p in prepared.values() for problem in p.plan.problems)
@@ -230,7 +265,8 @@ class Actions:
             for vpc_id, error in failed.items()
             for cache in seen.observations[vpc_id].caches
         )
-        found = (*seen.problems, *planned, *noticed, *peering, *unplanned)
+        of_groups = (problem for outlook in outlooks.values() for problem in outlook.problems)
+        found = (*seen.problems, *planned, *noticed, *peering, *of_groups, *unplanned)
         return [describe_problem(problem) for problem in found]
 
 
@@ -255,6 +291,8 @@ def _vpc(vpc: VpcResult) -> Answer:
         "detached": plan.ledger.detached if plan else None,
         "changes": [describe_change(change) for change in plan.changes] if plan else [],
         "nat_instances": [asdict(instance) for instance in vpc.instances],
+        "address": describe_address(vpc.address),
+        "groups": describe_rules(vpc.rules),
         "notifications": [describe_enrolment(enrolment) for enrolment in vpc.enrolments],
         "recheck_after": vpc.recheck_after,
         "error": str(vpc.unproved) if vpc.unproved else None,
@@ -292,6 +330,12 @@ def _outcome(failures: Iterable[CachegateError]) -> Answer:
         return {"ok": True}
     message = "; ".join(map(str, failed))
     return {"ok": False, "error": {"code": failed[0].code, "message": message}}
+
+
+def _unanswered(outlooks: Mapping[str, Outlook]) -> Iterator[CachegateError]:
+    """Yield what AWS did not answer of address and groups."""
+    for outlook in outlooks.values():
+        yield from outlook.errors
 
 
 def _flag(event: Mapping[str, Any], name: str) -> bool:

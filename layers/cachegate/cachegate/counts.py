@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cachegate.domain.address import AddressState
 from cachegate.domain.enrolment import Notices
 from cachegate.domain.trigger import CauseKind
 from cachegate.metrics import Metric
@@ -47,11 +48,26 @@ def _state(result: SyncResult) -> Iterator[tuple[Metric, float]]:
         yield Metric.TARGETS_UNREACHABLE, sum(len(vpc.unreachable) for vpc in result.vpcs)
         enrolments = [enrolment for vpc in result.vpcs for enrolment in vpc.enrolments]
         yield Metric.TOPICS_INACTIVE, sum(e.notices is Notices.INACTIVE for e in enrolments)
+        yield from _beside(result)
     plans = [vpc.plan for vpc in result.vpcs if vpc.plan]
     if plans and len(plans) == len(result.vpcs):  # a sum without one VPC would look like a loss
         leases = [lease for plan in plans for lease in plan.ledger.leases.values()]
         yield Metric.FORWARDS, sum(bool(lease.targets) for lease in leases)
         yield Metric.LISTEN_PORTS_LEFT, min(vpc.listen_ports_left for vpc in result.vpcs)
+
+
+def _beside(result: SyncResult) -> Iterator[tuple[Metric, float]]:
+    """Yield what there is beside forwards, where the stack has it and AWS told of it."""
+    ages = [vpc.address.unheld_seconds for vpc in result.vpcs if vpc.address]
+    if ages:
+        yield Metric.HOLDER_UNVERIFIED_AGE, max(ages)
+    rules = [vpc.rules for vpc in result.vpcs if vpc.rules]
+    if rules and not any(each.errors for each in rules):
+        yield Metric.GROUP_RULES_OPEN, sum(len(each.in_place) for each in rules)
+    told = [each.capacity.conntrack for vpc in result.vpcs for each in vpc.instances]
+    full = [tracking.percent for tracking in told if tracking]
+    if full:
+        yield Metric.CONNTRACK_USED_PERCENT, max(full)
 
 
 def _due_since(vpc: VpcResult, result: SyncResult) -> float:
@@ -68,6 +84,11 @@ def _happened(result: SyncResult, asking: Sequence[Trigger]) -> Iterator[tuple[M
     yield Metric.FORWARDS_CHANGED, made
     yield Metric.CHANGES_HELD, sum(len(plan.held) for plan in plans)
     yield Metric.CHANGES_UNANNOUNCED, made if asking and event is None else 0
+    yield Metric.CONNTRACK_ALLOWANCE_EXCEEDED, sum(vpc.tracking_exceeded for vpc in result.vpcs)
+    moved = [vpc for vpc in result.vpcs if vpc.address and vpc.address.state is AddressState.MOVED]
+    yield Metric.ADDRESS_MOVED, len(moved)
+    vanished = [len(vpc.rules.vanished) for vpc in result.vpcs if vpc.rules]
+    yield Metric.GROUP_RULES_VANISHED, sum(vanished)
     yield Metric.DRIFT_REPAIRED, sum(vpc.drift_repaired for vpc in result.vpcs)
     yield Metric.EVENTS_NOT_PUBLISHED, sum(len(vpc.unpublished) for vpc in result.vpcs)
     yield Metric.FLOWS_TOLD, sum(i.flows_told for vpc in result.vpcs for i in vpc.instances)

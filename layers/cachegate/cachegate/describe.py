@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cachegate.describe_nat import (
+    describe_address_outlook,
+    describe_groups,
+    describe_instances,
+    describe_whereabouts,
+)
 from cachegate.domain.cache import Role
 from cachegate.domain.forward import ForwardKind
 from cachegate.domain.plan import ChangeKind
@@ -16,30 +22,32 @@ if TYPE_CHECKING:
     from cachegate.domain.ledger import Lease
     from cachegate.domain.plan import Change, Plan, Problem
     from cachegate.domain.proposal import Proposal
-    from cachegate.planning.explain import Explanation
-    from cachegate.protocols import Heartbeat
+    from cachegate.outlook import Outlook
+    from cachegate.planning.explain import Explanation, Whereabouts
 
 
 def describe_vpc(
     seen: Observation,
     plan: Plan,
     instances: Iterable[NatInstance],
-    heartbeat: Heartbeat,
+    outlook: Outlook,
 ) -> dict[str, Any]:
     """Return one VPC as a direct invocation shows it. Times are seconds since the epoch."""
     instances = tuple(instances)
     caches = {cache.name: cache for cache in seen.caches}
     held = {c.key: c.reason for c in plan.changes if c.kind is ChangeKind.HOLD and c.key}
-    public = [str(i.public_address) for i in instances if i.public_address]
+    public = _public_addresses(instances, outlook)
     leases = sorted(plan.ledger.leases.values(), key=lambda lease: lease.listen)
     return {
         "vpc": seen.vpc.vpc_id,
         "generation": plan.ledger.generation,
         "digest": plan.ledger.rule_set.digest,
         "sources": [str(source) for source in plan.ledger.sources],
-        "verified_at": heartbeat.verified_at or None,
+        "verified_at": outlook.heartbeat.verified_at or None,
         "detached": plan.ledger.detached,
-        "nat_instances": [_instance(i) for i in instances],
+        "address": describe_address_outlook(outlook.address),
+        "nat_instances": describe_instances(instances, outlook),
+        "groups": describe_groups(outlook.rules),
         "forwards": [
             _forward(lease, caches.get(lease.cache), public, held.get(lease.key), plan)
             for lease in leases
@@ -47,13 +55,14 @@ def describe_vpc(
     }
 
 
-def _instance(instance: NatInstance) -> dict[str, Any]:
-    return {
-        "instance": instance.instance_id,
-        "state": instance.state,
-        "private_address": str(instance.private_address),
-        "public_address": str(instance.public_address) if instance.public_address else None,
-    }
+def _public_addresses(instances: Iterable[NatInstance], outlook: Outlook) -> list[str]:
+    """Return where clients connect to; an instance's own address is none where one is held.
+
+    Such an address goes with the instance, or when the one that is held comes to it.
+    """
+    if outlook.address is None:
+        return [str(i.public_address) for i in instances if i.public_address]
+    return [str(outlook.address.address.address)] if outlook.address.address else []
 
 
 def _forward(
@@ -168,8 +177,10 @@ def describe_change(change: Change) -> dict[str, Any]:
     }
 
 
-def describe_explanation(vpc_id: str, explanation: Explanation) -> dict[str, Any]:
-    """Return where a listen port leads, since when and why."""
+def describe_explanation(
+    vpc_id: str, explanation: Explanation, whereabouts: Whereabouts | None
+) -> dict[str, Any]:
+    """Return where a listen port leads, since when and why, and who has the address."""
     return {
         "vpc": vpc_id,
         "listen": explanation.listen,
@@ -183,4 +194,5 @@ def describe_explanation(vpc_id: str, explanation: Explanation) -> dict[str, Any
         "seconds": explanation.seconds,
         "why": explanation.why,
         "pending": list(explanation.pending),
+        "address": describe_whereabouts(whereabouts),
     }

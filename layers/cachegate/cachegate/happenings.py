@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from cachegate.describe_nat import describe_wanted
+from cachegate.domain.address import AddressState
 from cachegate.domain.forward import ForwardKind
 from cachegate.domain.plan import ChangeKind
 from cachegate.push import InstanceState
@@ -17,6 +19,8 @@ from cachegate.push import InstanceState
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cachegate.domain.address import AddressResult
+    from cachegate.domain.group_rules import RuleResult
     from cachegate.domain.ledger import Lease, Ledger
     from cachegate.domain.plan import Change, Plan
     from cachegate.protocols import Heartbeat
@@ -37,6 +41,9 @@ class HappeningKind(StrEnum):
     TARGET_UNREACHABLE = "Target Unreachable"
     DRIFT_REPAIRED = "Drift Repaired"
     INSTANCE_UNREACHABLE = "NAT Instance Unreachable"
+    ADDRESS_MOVED = "Address Moved"
+    ADDRESS_STRANDED = "Address Stranded"
+    GROUP_RULE_VANISHED = "Group Rule Vanished"
     INGRESS_FOUND = "Ingress Found"
     INGRESS_REVOKED = "Ingress Revoked"
     INGRESS_REFUSED = "Ingress Refused"
@@ -61,10 +68,18 @@ class Passed:
     instances: tuple[InstanceResult, ...]
     former: Heartbeat
     verified: bool
+    address: AddressResult | None = None
+    rules: RuleResult | None = None
 
     def happenings(self) -> tuple[Happening, ...]:
         """Return the events of the pass: each change once, each trouble when it begins."""
-        found = (*self._of_changes(), *self._of_targets(), *self._of_instances())
+        found = (
+            *self._of_changes(),
+            *self._of_targets(),
+            *self._of_instances(),
+            *self._of_address(),
+            *self._of_rules(),
+        )
         return tuple(Happening(kind, self._common() | detail) for kind, detail in found)
 
     def _common(self) -> dict[str, Any]:
@@ -151,11 +166,38 @@ class Passed:
             if instance.state is InstanceState.OFFLINE and not known:
                 yield HappeningKind.INSTANCE_UNREACHABLE, about
 
+    def _of_address(self) -> Iterator[tuple[HappeningKind, dict[str, Any]]]:
+        result = self.address
+        if result is None:
+            return
+        address = None if result.address is None else str(result.address)
+        if result.state is AddressState.MOVED:
+            moved = {"from": result.former, "to": result.holder}
+            about = {"address": address, **moved, "reason": result.reason}
+            yield HappeningKind.ADDRESS_MOVED, about
+        if is_stranded(result, self.former) and not self.former.stranded:
+            about = {"address": address, "state": result.state.value, "holder": result.holder}
+            yield HappeningKind.ADDRESS_STRANDED, about | {"reason": result.reason}
+
+    def _of_rules(self) -> Iterator[tuple[HappeningKind, dict[str, Any]]]:
+        for wanted in self.rules.vanished if self.rules else ():
+            yield HappeningKind.GROUP_RULE_VANISHED, describe_wanted(wanted)
+
     def is_drift(self, instance: InstanceResult) -> bool:
         """Tell whether an instance had proved this very rule set before, and differed now."""
         proved = self.former.generation == self.plan.ledger.generation
         known = instance.instance_id in self.former.proved and not instance.outdated
         return instance.changed and proved and known
+
+
+def is_stranded(address: AddressResult | None, former: Heartbeat) -> bool:
+    """Tell whether no verified NAT instance has the address, and this pass could give it to none.
+
+    It goes on until one has it again: a pass that waits in between, or knows nothing, is no end.
+    """
+    if address is None or address.state is AddressState.WAITING:
+        return former.stranded
+    return address.state not in {AddressState.HELD, AddressState.MOVED}
 
 
 def _forward(lease: Lease) -> dict[str, Any]:

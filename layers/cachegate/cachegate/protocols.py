@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from cachegate.domain.address import ElasticIp
     from cachegate.domain.agent import Reply
     from cachegate.domain.cache import Cache, CacheKind, Evidence, NatInstance
+    from cachegate.domain.capacity import Capacity
     from cachegate.domain.enrolment import Existence
     from cachegate.domain.group_rules import GroupRule, Wanted
     from cachegate.domain.groups import GuardedCache, Interface, SecurityGroup
@@ -55,6 +56,8 @@ class Heartbeat:
     proved: tuple[str, ...] = ()  # the NAT instances that proved it
     unreachable: tuple[int, ...] = ()  # listen ports whose targets did not answer then
     offline: tuple[str, ...] = ()  # the NAT instances that SSM could not reach then
+    stranded: bool = False  # no verified NAT instance had the address then, nor could get it
+    capacity: Mapping[str, Capacity] = field(default_factory=dict)  # what each instance last told
 
     def proves(self, generation: int, instance_ids: Iterable[str]) -> bool:
         """Tell whether these NAT instances had all proved this generation."""

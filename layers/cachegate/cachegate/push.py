@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from cachegate.domain.capacity import Capacity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,6 +39,7 @@ class InstanceResult:
     unreachable: tuple[int, ...] = ()  # listen ports whose targets did not answer
     warnings: tuple[str, ...] = ()
     outdated: bool = False  # another agent than ours was installed there before
+    capacity: Capacity = field(default_factory=Capacity)
 
 
 def judge(reply: Reply, ledger: Ledger) -> InstanceResult:
@@ -63,6 +66,7 @@ def judge(reply: Reply, ledger: Ledger) -> InstanceResult:
         flows_told=int(report.get("flows_told", 0)),
         unreachable=tuple(report.get("unreachable", ())),
         warnings=tuple(report.get("warnings", ())),
+        capacity=Capacity.read(report),
     )
 
 
@@ -82,6 +86,7 @@ def still_proved(reply: Reply, ledger: Ledger) -> InstanceResult | None:
         backend=str(report.get("backend", "")),
         unreachable=tuple(report.get("unreachable", ())),
         warnings=tuple(report.get("warnings", ())),
+        capacity=Capacity.read(report),
     )
 
 

@@ -10,11 +10,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from cachegate.describe import describe_change, describe_enrolment, describe_problem
+from cachegate.describe_nat import describe_address, describe_rules
+from cachegate.domain.address import AddressState
 from cachegate.push import InstanceState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from cachegate.domain.address import AddressResult
+    from cachegate.domain.group_rules import RuleResult
     from cachegate.push import InstanceResult
     from cachegate.results import SyncResult, VpcResult
     from cachegate.triggers import Trigger
@@ -23,7 +27,9 @@ if TYPE_CHECKING:
 # CloudWatch Logs cuts a line that is too long
 # (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html).
 MOST = 100
-Decision = Literal["failed", "detached", "offline", "changed", "repaired", "held", "idle", "kept"]
+Decision = Literal[
+    "failed", "detached", "offline", "moved", "changed", "repaired", "held", "idle", "kept"
+]
 PASS = "pass"  # noqa: S105 - the message of the lines
 
 
@@ -76,12 +82,20 @@ def decision(vpc: VpcResult) -> Decision:
         "failed": vpc.failure is not None,
         "detached": plan is not None and plan.ledger.detached,
         "offline": not vpc.verified and not vpc.idle,
-        "changed": plan is not None and bool(plan.made),
-        "repaired": bool(vpc.drift_repaired),
+        "moved": vpc.address is not None and vpc.address.state is AddressState.MOVED,
+        "changed": (plan is not None and bool(plan.made)) or _admits_otherwise(vpc),
+        "repaired": bool(vpc.drift_repaired)
+        or (vpc.rules is not None and bool(vpc.rules.vanished)),
         "held": plan is not None and bool(plan.held),
         "idle": vpc.idle,
     }
     return next((word for word, fits in words.items() if fits), "kept")
+
+
+def _admits_otherwise(vpc: VpcResult) -> bool:
+    """Tell whether security groups are open for something else than before."""
+    rules = vpc.rules
+    return rules is not None and (bool(rules.removed) or len(rules.added) > len(rules.vanished))
 
 
 def _of_vpc(vpc: VpcResult) -> dict[str, Any]:
@@ -96,6 +110,8 @@ def _of_vpc(vpc: VpcResult) -> dict[str, Any]:
         **first("changes", changes),
         "nat_instances": {i.instance_id: i.state.value for i in vpc.instances},
         "unreachable": list(vpc.unreachable),
+        "address": describe_address(vpc.address),
+        "groups": _groups(vpc.rules),
         "flows_told": sum(instance.flows_told for instance in vpc.instances),
         **first("problems", [describe_problem(problem) for problem in vpc.problems]),
         **first("notifications", [describe_enrolment(each) for each in vpc.open_enrolments]),
@@ -104,16 +120,40 @@ def _of_vpc(vpc: VpcResult) -> dict[str, Any]:
     }
 
 
+def _groups(rules: RuleResult | None) -> dict[str, Any] | None:
+    """Return what was done in security groups, cut short as all lists of a line are."""
+    told = describe_rules(rules)
+    if told is None:
+        return None
+    return told | first("added", told["added"]) | first("removed", told["removed"])
+
+
 def _reasons(vpc: VpcResult) -> Iterator[str]:
     """Yield what made the pass decide so, the gravest first."""
     if vpc.failure is not None:
         yield f"{vpc.failure.code}: {vpc.failure}"
+    yield from _of_address(vpc.address)
     for instance in vpc.instances:
         yield from _of_instance(instance)
+    if vpc.tracking_exceeded:
+        yield (
+            f"EC2 dropped {vpc.tracking_exceeded} packets since the last report: a NAT instance "
+            "tracks as many connections as its type may"
+        )
+    for wanted in vpc.rules.vanished if vpc.rules else ():
+        yield f"somebody removed {wanted.opening}, which came back"
     if vpc.drift_repaired:
         yield "a NAT instance had proved this very rule set, and differed"
     for change in (*vpc.plan.made, *vpc.plan.held) if vpc.plan else ():
         yield change.reason
+
+
+def _of_address(address: AddressResult | None) -> Iterator[str]:
+    if address is None or address.state is AddressState.HELD:
+        return
+    moved = address.state is AddressState.MOVED
+    how = f"{address.address} moved to {address.holder}" if moved else f"address {address.state}"
+    yield f"{how}: {address.reason}"
 
 
 def _of_instance(instance: InstanceResult) -> Iterator[str]:

@@ -39,6 +39,7 @@ class VpcResult:
     address: AddressResult | None = None  # None: the stack holds no address in this VPC
     rules: RuleResult | None = None  # None: security groups are not managed
     peering: tuple[Problem, ...] = ()  # what is missing on the way to caches in other VPCs
+    tracking_exceeded: int = 0  # packets that EC2 dropped for it since the instances' last reports
 
     @property
     def failed(self) -> tuple[InstanceResult, ...]:

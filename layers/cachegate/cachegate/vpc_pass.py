@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cachegate.admit import admit, let_out
 from cachegate.chain import Link, next_link
@@ -18,7 +18,7 @@ from cachegate.errors import (
     UnregisteredError,
 )
 from cachegate.failover import candidates_of, hold
-from cachegate.happenings import Passed
+from cachegate.happenings import Passed, is_stranded
 from cachegate.observe import survey
 from cachegate.peering import peering_problems
 from cachegate.planning.failover import begin_anew
@@ -30,10 +30,11 @@ from cachegate.push import InstanceResult, InstanceState, not_asked
 from cachegate.results import VpcResult
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from cachegate.domain.address import AddressResult
     from cachegate.domain.cache import NatInstance, Observation
+    from cachegate.domain.capacity import Capacity
     from cachegate.domain.group_rules import RuleResult
     from cachegate.observe import Survey
     from cachegate.prepare import Prepared
@@ -176,11 +177,17 @@ class VpcPass:
             instances=result.instances,
             former=former,
             verified=result.verified,
+            address=result.address,
+            rules=result.rules,
         )
         happenings = passed.happenings()
         return replace(
             result,
             drift_repaired=sum(passed.is_drift(instance) for instance in result.instances),
+            tracking_exceeded=sum(
+                each.capacity.exceeded_since(former.capacity.get(each.instance_id))
+                for each in result.instances
+            ),
             unpublished=self.adapters.bus.publish(happenings) if happenings else (),
         )
 
@@ -252,8 +259,7 @@ class VpcPass:
             token=token,
             rechecks=link.rechecks,
             quiet=link.quiet,
-            unreachable=result.unreachable,
-            offline=result.offline,
+            **_told(result, former),
         )
 
     def _proof(self, result: VpcResult, began_at: float) -> Heartbeat:
@@ -281,6 +287,24 @@ def _offline(vpc_id: str, error: UnregisteredError) -> VpcResult:
         for i, reason in error.reasons.items()
     )
     return VpcResult(vpc_id=vpc_id, instances=tuple(instances))
+
+
+def _told(result: VpcResult, former: Heartbeat) -> dict[str, Any]:
+    """Return what later passes have to know, so that nothing is told or counted twice."""
+    return {
+        "unreachable": result.unreachable,
+        "offline": result.offline,
+        "stranded": is_stranded(result.address, former),
+        "capacity": dict(_capacity(result, former)),
+    }
+
+
+def _capacity(result: VpcResult, former: Heartbeat) -> Iterator[tuple[str, Capacity]]:
+    """Yield what each NAT instance told last: one that told nothing now counts on from there."""
+    for each in result.instances:
+        known = each.capacity if each.capacity.known else former.capacity.get(each.instance_id)
+        if known is not None:
+            yield each.instance_id, known
 
 
 def in_motion(result: VpcResult, recheck: float) -> float | None:

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from cachegate.aws.ledgers import LARGEST_BODY, DynamoLedgers
+from cachegate.domain.capacity import Capacity, Tracking
 from cachegate.domain.forward import ForwardKind
 from cachegate.domain.ledger import Lease, Ledger
 from cachegate.errors import ConfigurationError, LedgerConflictError, RuleSetTooLargeError
@@ -141,6 +142,24 @@ def test_a_heartbeat_is_kept_beside_the_ledger_and_makes_none(dynamodb: DynamoDB
     assert ledgers.heartbeat("vpc-1") == beat  # as a version before `quiet` wrote it
     assert ledgers.load("vpc-1") is None
     assert ledgers.vpc_ids() == frozenset()
+
+
+def test_a_heartbeat_remembers_what_was_told(dynamodb: DynamoDBClient) -> None:
+    ledgers = DynamoLedgers(dynamodb, TABLE)
+    told = Capacity(
+        conntrack=Tracking(used=12, limit=65536),
+        allowances={"conntrack_allowance_exceeded": 2**64 - 1},
+    )
+    beat = Heartbeat(
+        unreachable=(6379,),
+        offline=("i-2",),
+        stranded=True,
+        capacity={"i-1": told, "i-2": Capacity(allowances={"pps_allowance_exceeded": 3})},
+    )
+
+    ledgers.beat("vpc-1", beat)
+
+    assert ledgers.heartbeat("vpc-1") == beat
 
 
 def test_the_vpcs_with_a_ledger_are_known(dynamodb: DynamoDBClient) -> None:

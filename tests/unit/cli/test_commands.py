@@ -20,6 +20,7 @@ COMMANDS = [
     ("describe", SYNC, {"action": "describe"}),
     ("explain 6380", SYNC, {"action": "explain", "listen": 6380}),
     ("release 6380 --vpc vpc-1", SYNC, {"action": "release", "listen": 6380, "vpc": "vpc-1"}),
+    ("move i-0123", SYNC, {"action": "move", "instance": "i-0123"}),
     ("detach", SYNC, {"action": "detach"}),
     ("guard plan", GUARD, {"action": "plan"}),
     ("guard sweep", GUARD, {"action": "sweep"}),
@@ -49,6 +50,12 @@ def test_a_command_asks_its_function_for_its_action(
     ended = CliRunner().invoke(app, [*command.split(), "--stack", "other"])
     assert ended.exit_code == 0, ended.output
     assert asked == [("other", event, function)]
+
+
+def test_the_help_of_move_teaches_when_it_is_needed_and_what_it_does_to_clients() -> None:
+    text = " ".join(CliRunner().invoke(app, ["move", "--help"]).output.split())
+    for lesson in ("never goes back by itself", "once that has proved", "connect anew"):
+        assert lesson in text
 
 
 def test_an_error_of_the_function_ends_with_1_and_its_answer(

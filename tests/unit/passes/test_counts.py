@@ -8,9 +8,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cachegate.domain.agent import Reply
+from cachegate.errors import TransientError
 from tests.function import CONTEXT
 from tests.unit.passes.entry import batch, counted, recheck
 from tests.unit.passes.fakes import NAT, VPC
+from tests.unit.passes.nat_side import (
+    SECOND,
+    add_guarded_cluster,
+    fail,
+    hold_address,
+    manage_groups,
+    rewire,
+    stop,
+)
 
 if TYPE_CHECKING:
     from tests.unit.passes.fakes import FakeWorld
@@ -162,3 +172,122 @@ def test_the_age_is_that_of_the_vpc_where_it_is_longest(
     send(app, world, SCHEDULE)
 
     assert totals(capsys)["VerifiedAge"] == 600
+
+
+def test_the_age_of_an_unverified_holder_is_counted_by_whole_passes_that_hold_an_address(
+    app: Any, world: FakeWorld, capsys: Capture
+) -> None:
+    send(app, world, SCHEDULE)
+    assert "HolderUnverifiedAge" not in totals(capsys)
+    hold_address(world)
+    rewire(app, world)
+    send(app, world, SCHEDULE)
+    assert totals(capsys)["HolderUnverifiedAge"] == 0
+    fail(world, NAT, SECOND)
+
+    for seconds in (0, 40):
+        world.now += seconds
+        send(app, world, SCHEDULE)
+        assert totals(capsys)["HolderUnverifiedAge"] == seconds
+
+    app.handler({"Records": [recheck(world, "again", VPC)]}, CONTEXT)
+    assert "HolderUnverifiedAge" not in totals(capsys)
+
+
+def test_a_move_is_counted_once(app: Any, world: FakeWorld, capsys: Capture) -> None:
+    hold_address(world)
+    rewire(app, world)
+    send(app, world, SCHEDULE)
+    assert "AddressMoved" not in totals(capsys)
+    stop(world, NAT)
+
+    send(app, world, SCHEDULE)
+    assert totals(capsys)["AddressMoved"] == 1
+
+    send(app, world, SCHEDULE)
+    assert "AddressMoved" not in totals(capsys)
+
+
+def test_rules_in_place_and_rules_that_vanished_are_counted(
+    app: Any, world: FakeWorld, capsys: Capture
+) -> None:
+    add_guarded_cluster(world, "cart", "10.0.1.5")
+    send(app, world, SCHEDULE)
+    assert "GroupRulesOpen" not in totals(capsys)
+    manage_groups(world)
+    rewire(app, world)
+    send(app, world, SCHEDULE)
+    first = totals(capsys)
+    assert first["GroupRulesOpen"] == len(world.group_rules.held) > 1
+    assert "GroupRulesVanished" not in first
+    del world.group_rules.held["sgr-1"]
+
+    send(app, world, SCHEDULE)
+
+    found = totals(capsys)
+    assert (found["GroupRulesOpen"], found["GroupRulesVanished"]) == (first["GroupRulesOpen"], 1)
+
+
+def test_rules_that_aws_does_not_show_are_not_counted_as_lost(
+    app: Any, world: FakeWorld, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_guarded_cluster(world, "cart", "10.0.1.5")
+    manage_groups(world)
+    rewire(app, world)
+
+    def throttled(_stack: str) -> None:
+        raise TransientError("Throttling")
+
+    monkeypatch.setattr(world.group_rules, "managed", throttled)
+
+    send(app, world, SCHEDULE)
+
+    assert "GroupRulesOpen" not in totals(capsys)
+
+
+def tell(world: FakeWorld, used: int, limit: int, dropped: int) -> None:
+    """Let the agents tell these figures from now on."""
+    world.gateways.report = {
+        "conntrack": {"used": used, "limit": limit},
+        "allowances": {"conntrack_allowance_exceeded": dropped},
+    }
+
+
+def test_the_fullest_instance_is_told_in_percent(
+    app: Any, world: FakeWorld, capsys: Capture
+) -> None:
+    send(app, world, SCHEDULE)
+    assert "ConntrackUsedPercent" not in totals(capsys)
+    world.add_instance(SECOND, VPC)
+    tell(world, 16384, 65536, 0)
+    known = world.gateways._one(NAT, "inspect", None, 65535)
+    tell(world, 32768, 65536, 0)
+    world.gateways.failing[NAT] = known  # the other one is half full
+
+    send(app, world, SCHEDULE)
+
+    lines = counted(capsys)
+    assert [line["ConntrackUsedPercent"] for line in lines if "Forwards" in line] == [[50.0]]
+    units = {m["Name"]: m["Unit"] for m in lines[-1]["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
+    assert units["ConntrackUsedPercent"] == "Percent"
+
+
+def test_packets_that_ec2_dropped_are_counted_once_also_over_failed_passes(
+    app: Any, world: FakeWorld, capsys: Capture
+) -> None:
+    def dropped() -> float | None:
+        send(app, world, SCHEDULE)
+        return totals(capsys).get("ConntrackAllowanceExceeded")
+
+    world.add_instance(SECOND, VPC)
+    tell(world, 1, 2, 1000)
+    assert dropped() is None  # a first report: nobody knows since when
+    tell(world, 1, 2, 1003)
+    assert dropped() == 3 + 3
+    assert dropped() is None
+    fail(world, NAT)
+    tell(world, 1, 2, 1010)
+    assert dropped() == 7  # in a pass that failed
+    assert dropped() is None
+    world.gateways.failing.clear()
+    assert dropped() == 7  # of the one that could not tell before

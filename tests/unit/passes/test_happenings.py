@@ -11,10 +11,14 @@ from typing import Any
 import jsonschema
 import pytest
 
+from cachegate.domain.address import AddressResult, AddressState
 from cachegate.domain.forward import ForwardKind, Target
+from cachegate.domain.group_rules import Direction, Opening, RuleResult, Wanted
+from cachegate.domain.ingress import GroupReference
 from cachegate.domain.ledger import Lease, Ledger
 from cachegate.domain.plan import Change, ChangeKind, Plan
-from cachegate.happenings import Happening, HappeningKind, Passed
+from cachegate.domain.traffic import TCP, Traffic
+from cachegate.happenings import Happening, HappeningKind, Passed, is_stranded
 from cachegate.protocols import Heartbeat
 from cachegate.push import InstanceResult, InstanceState
 
@@ -50,6 +54,8 @@ def published(
     *changes: tuple[ChangeKind, str],
     instances: tuple[InstanceResult, ...] = (VERIFIED,),
     former: Heartbeat | None = None,
+    address: AddressResult | None = None,
+    rules: RuleResult | None = None,
 ) -> list[Happening]:
     made = []
     for kind, key in changes:
@@ -71,6 +77,8 @@ def published(
         instances=instances,
         former=former or Heartbeat(),
         verified=True,
+        address=address,
+        rules=rules,
     )
     found = list(passed.happenings())
     for happening in found:
@@ -230,3 +238,92 @@ def test_what_another_agent_left_is_no_drift() -> None:
     )
 
     assert found == []
+
+
+ADDRESS = AddressResult(
+    state=AddressState.HELD,
+    reason="why",
+    address=IPv4Address("203.0.113.200"),
+    holder="i-2",
+)
+UNHELD = [AddressState.STRANDED, AddressState.ELSEWHERE, AddressState.MISSING]
+
+
+def of_address(state: AddressState, former: Heartbeat | None = None) -> list[Happening]:
+    same = ledger(*NODES)
+    shown = None if state is AddressState.MISSING else ADDRESS.address
+    address = replace(ADDRESS, state=state, address=shown)
+    return published(same, same, former=former, address=address)
+
+
+@pytest.mark.parametrize("former", ["i-1", None])
+def test_a_moved_address_is_told_with_both_ends(former: str | None) -> None:
+    same = ledger(*NODES)
+    moved = replace(ADDRESS, state=AddressState.MOVED, former=former)
+
+    (told,) = published(same, same, address=moved)
+
+    assert told.kind is HappeningKind.ADDRESS_MOVED
+    assert (told.detail["from"], told.detail["to"]) == (former, "i-2")
+    assert (told.detail["address"], told.detail["reason"]) == ("203.0.113.200", "why")
+
+
+@pytest.mark.parametrize("state", UNHELD)
+def test_an_address_without_a_verified_holder_is_told_when_that_begins(
+    state: AddressState,
+) -> None:
+    (told,) = of_address(state)
+
+    assert told.kind is HappeningKind.ADDRESS_STRANDED
+    assert (told.detail["state"], told.detail["holder"]) == (state.value, "i-2")
+    assert of_address(state, Heartbeat(stranded=True)) == []
+
+
+@pytest.mark.parametrize("state", [AddressState.HELD, AddressState.WAITING])
+def test_an_address_that_is_held_or_waits_is_no_event(state: AddressState) -> None:
+    assert of_address(state) == []
+
+
+@pytest.mark.parametrize(
+    ("address", "before", "after"),
+    [
+        (None, True, True),  # it was not looked at
+        (None, False, False),
+        *((replace(ADDRESS, state=state), False, True) for state in UNHELD),
+        (replace(ADDRESS, state=AddressState.WAITING), True, True),
+        (replace(ADDRESS, state=AddressState.WAITING), False, False),
+        (ADDRESS, True, False),
+        (replace(ADDRESS, state=AddressState.MOVED), True, False),
+    ],
+)
+def test_it_is_stranded_until_a_verified_instance_has_it(
+    address: AddressResult | None, *, before: bool, after: bool
+) -> None:
+    assert is_stranded(address, Heartbeat(stranded=before)) is after
+
+
+def test_each_rule_of_ours_that_vanished_is_told() -> None:
+    wanted = [
+        Wanted(
+            opening=Opening(
+                group_id="sg-cache",
+                direction=Direction.INGRESS,
+                traffic=Traffic(TCP, port, port),
+                peer=GroupReference("sg-nat"),
+            ),
+            why="because",
+        )
+        for port in (6379, 6380, 6381)
+    ]
+    same = ledger(*NODES)
+
+    told = published(same, same, rules=RuleResult(added=tuple(wanted), vanished=tuple(wanted[:2])))
+
+    assert kinds(told) == ["Group Rule Vanished"] * 2
+    assert [(h.detail["group"], h.detail["peer"], h.detail["from_port"]) for h in told] == [
+        ("sg-cache", "sg-nat", 6379),
+        ("sg-cache", "sg-nat", 6380),
+    ]
+    assert {(h.detail["direction"], h.detail["description"]) for h in told} == {
+        ("ingress", "because")
+    }

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from cachegate.domain.agent import Reply
+from cachegate.errors import RuleRefusedError
 from tests.function import CONTEXT
 from tests.unit.passes.entry import batch, logged, printed, recheck
-from tests.unit.passes.fakes import NAT, VPC
+from tests.unit.passes.fakes import NAT, STACK, VPC
+from tests.unit.passes.nat_side import (
+    ADDRESS,
+    SECOND,
+    add_guarded_cluster,
+    fail,
+    give,
+    hold_address,
+    manage_groups,
+    rewire,
+    stop,
+)
 
 if TYPE_CHECKING:
     from tests.unit.passes.fakes import FakeWorld
@@ -237,3 +251,128 @@ def test_half_a_character_in_a_body_loses_no_line(
 
     (line,) = logged(capsys, "triggers")
     assert line["asking"][0]["name"] == "?: News"
+
+
+def passed(app: Any, world: FakeWorld, capsys: Capture) -> dict[str, Any]:
+    """Run a pass and return its line."""
+    capsys.readouterr()
+    send(app, world, {})
+    (line,) = logged(capsys, "pass")
+    return line
+
+
+def test_a_move_is_the_decision_of_a_pass_and_its_first_reason(
+    app: Any, world: FakeWorld, capsys: Capture
+) -> None:
+    hold_address(world)
+    rewire(app, world)
+    held = passed(app, world, capsys)["address"]
+    assert (held["address"], held["holder"], held["state"]) == (ADDRESS, NAT, "held")
+    stop(world, NAT)
+    world.add_cluster("cart", "10.0.1.5")  # what else changed is among the reasons
+
+    line = passed(app, world, capsys)
+
+    assert line["decision"] == "moved"
+    assert line["reasons"][0].startswith(f"{ADDRESS} moved to {SECOND}: {NAT}, which ")
+    assert "cart.cache resolves to 10.0.1.5" in line["reasons"]
+    assert (line["address"]["state"], line["address"]["moved_from"]) == ("moved", NAT)
+    after = passed(app, world, capsys)
+    assert (after["decision"], after["address"]["holder"]) == ("kept", SECOND)
+
+
+def test_an_address_that_stays_with_nobody_says_so_in_a_pass_that_failed(
+    app: Any, world: FakeWorld, capsys: Capture
+) -> None:
+    hold_address(world)
+    rewire(app, world)
+    passed(app, world, capsys)
+    fail(world, NAT, SECOND)
+
+    line = passed(app, world, capsys)
+
+    assert line["decision"] == "failed"
+    assert line["reasons"][0].startswith("not_verified: ")
+    assert line["reasons"][1].startswith(f"address stranded: {NAT}, which has the address, ")
+
+
+def test_an_address_that_somebody_else_has_is_a_reason(
+    app: Any, world: FakeWorld, capsys: Capture
+) -> None:
+    hold_address(world, holder="i-else")
+    world.network.runs.add("i-else")
+    rewire(app, world)
+
+    line = passed(app, world, capsys)
+
+    assert line["address"]["state"] == "elsewhere"
+    assert line["reasons"][0].startswith("address elsewhere: i-else has the address, ")
+    give(world, NAT)
+    assert not any("address" in reason for reason in passed(app, world, capsys)["reasons"])
+
+
+def test_rules_that_are_added_or_removed_are_a_change_and_those_that_came_back_a_repair(
+    app: Any, world: FakeWorld, capsys: Capture
+) -> None:
+    add_guarded_cluster(world, "cart", "10.0.1.5")
+    assert "groups" not in passed(app, world, capsys)
+    manage_groups(world)
+    rewire(app, world)
+
+    opened = passed(app, world, capsys)
+
+    assert (opened["decision"], opened["groups"]["in_place"]) == ("changed", 4)
+    assert len(opened["groups"]["added"]) == 4
+    assert passed(app, world, capsys)["decision"] == "kept"
+    (lost,) = [r for r in world.group_rules.held.values() if r.opening.group_id == "sg-cache"]
+    del world.group_rules.held[lost.rule_id]
+    back = passed(app, world, capsys)
+    assert back["decision"] == "repaired"
+    assert back["reasons"] == ["somebody removed tcp 6379 from sg-nat in sg-cache, which came back"]
+    assert [rule["vanished"] for rule in back["groups"]["added"]] == [True]
+    stray = replace(lost, rule_id="sgr-99", opening=replace(lost.opening, group_id="sg-nat"))
+    world.group_rules.held["sgr-99"] = stray
+    gone = passed(app, world, capsys)
+    assert gone["decision"] == "changed"
+    assert [rule["rule"] for rule in gone["groups"]["removed"]] == ["sgr-99"]
+
+
+def test_problems_of_groups_are_among_the_problems_of_the_line(
+    app: Any, world: FakeWorld, capsys: Capture
+) -> None:
+    add_guarded_cluster(world, "cart", "10.0.1.5")
+    manage_groups(world)
+    world.group_rules.refused["sg-cache"] = RuleRefusedError("sg-cache is not open: AccessDenied")
+    rewire(app, world)
+
+    line = passed(app, world, capsys)
+
+    assert [(p["cache"], p["code"], p["forwarded"]) for p in line["problems"]] == [
+        (STACK, "rule_refused", True)
+    ]
+    assert line["problems"][0]["message"] == "sg-cache is not open: AccessDenied"
+
+
+def test_packets_that_ec2_dropped_are_a_reason(app: Any, world: FakeWorld, capsys: Capture) -> None:
+    world.gateways.report = {"allowances": {"conntrack_allowance_exceeded": 2}}
+    assert not any("EC2" in reason for reason in passed(app, world, capsys)["reasons"])
+    world.gateways.report = {"allowances": {"conntrack_allowance_exceeded": 5}}
+
+    (reason,) = passed(app, world, capsys)["reasons"]
+
+    assert reason.startswith("EC2 dropped 3 packets since the last report: ")
+
+
+def test_a_line_takes_a_hundred_rules(app: Any, world: FakeWorld, capsys: Capture) -> None:
+    many = tuple(IPv4Network(f"198.51.{n}.0/24") for n in range(150))
+    policy = replace(world.settings.policy, sources=many, rules_per_group=1000)
+    world.settings = replace(world.settings, policy=policy)
+    add_guarded_cluster(world, "cart", "10.0.1.5")
+    manage_groups(world)
+    rewire(app, world)
+
+    groups = passed(app, world, capsys)["groups"]
+
+    assert len(groups["added"]) == 100
+    assert groups["added_left_out"] == 153 - 100
+    assert groups["in_place"] == 153

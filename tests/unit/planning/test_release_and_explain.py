@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from cachegate.domain.address import Holding
 from cachegate.domain.forward import ForwardKind
 from cachegate.errors import InvocationError
-from cachegate.planning.explain import explain
+from cachegate.planning.explain import explain, explain_address
 from cachegate.planning.release import release
 from tests.unit.planning.builders import START, Passes, memcached
 
@@ -108,3 +111,24 @@ def test_explain_tells_a_port_at_rest_from_one_that_waits(
 
     assert (told.state, told.targets, told.seconds, told.pending) == (state, (), 0.0, ())
     assert why in told.why
+
+
+HELD = Holding(instance_id="i-2", since=100.0, reason="why", moved_from="i-1", moved_at=101.0)
+
+
+def test_the_address_is_explained_by_what_the_ledger_noted() -> None:
+    found = explain_address(HELD, 160.0)
+
+    assert (found.holder, found.since, found.seconds, found.why) == ("i-2", 100.0, 60.0, "why")
+    assert (found.moved_from, found.moved_at, found.pending) == ("i-1", 101.0, ())
+    assert explain_address(HELD, 99.0).seconds == 0  # two clocks
+
+
+def test_what_is_open_about_the_address_is_said() -> None:
+    moving = replace(HELD, fenced_until=120.0, unheld_since=90.0)
+
+    assert explain_address(moving, 119.0).pending == (
+        "a pass moves it, and has until 1970-01-01 00:02:00 UTC",
+        "no verified NAT instance has had it since 1970-01-01 00:01:30 UTC",
+    )
+    assert len(explain_address(moving, 120.0).pending) == 1

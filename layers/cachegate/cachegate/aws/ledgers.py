@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from cachegate.aws.failures import code
 from cachegate.aws.ledger_body import pack, unpack
+from cachegate.domain.capacity import Capacity
 from cachegate.errors import ConfigurationError, LedgerConflictError, RuleSetTooLargeError
 from cachegate.protocols import Heartbeat, Record
 
@@ -143,6 +146,8 @@ def _written(heartbeat: Heartbeat) -> dict[str, AttributeValueTypeDef]:
         "proved": {"L": [{"S": each} for each in heartbeat.proved]},
         "unreachable": {"L": [{"N": str(each)} for each in heartbeat.unreachable]},
         "offline": {"L": [{"S": each} for each in heartbeat.offline]},
+        "stranded": {"BOOL": heartbeat.stranded},
+        "capacity": {"S": json.dumps({i: asdict(told) for i, told in heartbeat.capacity.items()})},
     }
 
 
@@ -158,4 +163,9 @@ def _read(item: Mapping[str, AttributeValueTypeDef]) -> Heartbeat:
         proved=tuple(each["S"] for each in item.get("proved", {"L": []})["L"]),
         unreachable=tuple(int(each["N"]) for each in item.get("unreachable", {"L": []})["L"]),
         offline=tuple(each["S"] for each in item.get("offline", {"L": []})["L"]),
+        stranded=item.get("stranded", {"BOOL": False})["BOOL"],
+        capacity={
+            instance_id: Capacity.read(told)
+            for instance_id, told in json.loads(item.get("capacity", {"S": "{}"})["S"]).items()
+        },
     )

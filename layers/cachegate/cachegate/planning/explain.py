@@ -11,6 +11,7 @@ from cachegate.planning.text import listing, moment
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cachegate.domain.address import Holding
     from cachegate.domain.forward import ForwardKind, Target
     from cachegate.domain.ledger import Lease, Ledger
 
@@ -48,6 +49,39 @@ def explain(ledger: Ledger, listen: int, at: float) -> Explanation:
         why=lease.reason,
         pending=tuple(_pending(ledger, lease)),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whereabouts:
+    """All that the ledger knows of the address. Times are seconds since the epoch."""
+
+    holder: str | None
+    since: float
+    seconds: float  # as long as that
+    why: str
+    moved_from: str | None
+    moved_at: float | None
+    pending: tuple[str, ...]
+
+
+def explain_address(holding: Holding, at: float) -> Whereabouts:
+    """Explain why the address is where it is, as the last pass left it."""
+    return Whereabouts(
+        holder=holding.instance_id,
+        since=holding.since,
+        seconds=max(0.0, at - holding.since),
+        why=holding.reason,
+        moved_from=holding.moved_from,
+        moved_at=holding.moved_at,
+        pending=tuple(_open(holding, at)),
+    )
+
+
+def _open(holding: Holding, at: float) -> Iterator[str]:
+    if holding.fenced_until > at:
+        yield f"a pass moves it, and has until {moment(holding.fenced_until)}"
+    if holding.unheld_since is not None:
+        yield f"no verified NAT instance has had it since {moment(holding.unheld_since)}"
 
 
 def _state(lease: Lease) -> str:
