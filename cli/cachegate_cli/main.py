@@ -24,7 +24,11 @@ Port = Annotated[int, typer.Argument(min=1, max=65535, help="A listen port.", me
 Vpc = Annotated[str | None, typer.Option("--vpc", help="Where several VPCs use that port.")]
 
 Instance = Annotated[
-    str, typer.Argument(help="The id of a NAT instance, such as i-0123456789abcdef0.")
+    str,
+    typer.Argument(
+        help="Of a NAT instance in the address's VPC, such as i-0123456789abcdef0.",
+        metavar="INSTANCE_ID",
+    ),
 ]
 
 
@@ -62,9 +66,10 @@ def release(port: Port, *, stack: Stack = DEFAULT_STACK, vpc: Vpc = None) -> Non
 def move(instance: Instance, *, stack: Stack = DEFAULT_STACK) -> None:
     """Move the stack's Elastic IP to a NAT instance, once that has proved the rule set.
 
-    A fail-over does this by itself, and never goes back by itself: that is what this is for. It
-    also takes the address from something that is no NAT instance of the stack. Connections
-    through the former holder end, and clients connect anew. `cachegate describe` says who has it.
+    A fail-over does this by itself, and never goes back by itself: that is
+    what this is for. It also takes the address from something that is no NAT
+    instance of the stack. Clients connect anew. Exit code 1 and `not_moved`
+    mean that the address stayed; `cachegate describe` says who has it.
     """
     ask(stack, {"action": "move", "instance": instance})
 

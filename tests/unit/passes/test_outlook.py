@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cachegate.actions import Actions
+from cachegate.describe_nat import describe_rule
 from cachegate.domain.agent import Reply
+from cachegate.domain.group_rules import Direction, GroupRule, Opening
+from cachegate.domain.ingress import GroupReference
+from cachegate.domain.traffic import ALL, ICMP, TCP, Traffic
 from cachegate.errors import RuleRefusedError, TransientError
 from tests.unit.passes.fakes import NAT, STACK, VPC
 from tests.unit.passes.nat_side import (
@@ -210,10 +214,12 @@ def test_an_address_that_somebody_gave_to_the_other_instance_is_shown_there(
     hold_address(world)
     ask(world, "sync")
     give(world, SECOND)
+    world.now += 100
 
     address = vpc(looked(world))["address"]
 
     assert (address["state"], address["holder"]) == ("held", SECOND)
+    assert address["since"] == world.now
     assert address["reason"] == "it was given the address by someone else"
 
 
@@ -281,6 +287,26 @@ def test_an_address_of_another_vpc_is_none_of_this_ones(world: FakeWorld) -> Non
     assert vpc(ask(world, "sync"))["address"] is None
 
 
+def test_a_vpc_without_an_address_that_is_named_holds_none(world: FakeWorld) -> None:
+    world.settings = replace(world.settings, address_vpc=VPC)
+
+    assert vpc(looked(world))["address"] is None
+
+
+def test_a_move_that_ec2_does_not_show_done_is_an_error_of_the_pass(world: FakeWorld) -> None:
+    hold_address(world)
+    ask(world, "sync")
+    stop(world, NAT)
+    world.addresses.deaf = True
+
+    answer = ask(world, "sync")
+
+    assert not answer["ok"]
+    address = vpc(answer)["address"]
+    assert (address["state"], address["holder"], address["moved_from"]) == ("waiting", NAT, None)
+    assert address["error"] == f"EC2 does not show the address at {SECOND} yet"
+
+
 # -- forwards and NAT instances -------------------------------------------------------------------
 
 
@@ -290,6 +316,9 @@ def test_clients_are_told_the_address_that_is_held_not_an_instances_own(world: F
     ask(world, "sync")
     (forward,) = vpc(looked(world))["forwards"]
     assert forward["public_addresses"] == ["203.0.113.73"] * 2  # as each of them has one
+    second = world.network.instances[SECOND]
+    world.network.instances[SECOND] = replace(second, public_address=None)
+    assert vpc(looked(world))["forwards"][0]["public_addresses"] == ["203.0.113.73"]
     hold_address(world)
 
     (forward,) = vpc(looked(world))["forwards"]
@@ -317,6 +346,12 @@ def test_an_instance_shows_what_it_told_last_of_its_capacity(world: FakeWorld) -
     assert shown["public_address"] == "203.0.113.73"
 
 
+def test_instances_are_shown_in_the_order_of_their_ids(world: FakeWorld) -> None:
+    world.add_instance("i-a", VPC)
+
+    assert list(instances(world)) == ["i-a", NAT]
+
+
 # -- groups ---------------------------------------------------------------------------------------
 
 
@@ -335,6 +370,7 @@ def test_rules_that_a_pass_would_add_are_shown_and_then_are_there(world: FakeWor
 
     assert planned == {"add": done["added"], "remove": []}
     assert done["in_place"] == len(done["added"]) == len(shown["rules"]) == 4
+    assert vpc(ask(world, "sync"))["groups"] == done | {"added": []}
     assert {
         "group": CACHE_GROUP,
         "direction": "ingress",
@@ -420,6 +456,56 @@ def test_groups_that_are_not_ours_to_change_are_problems(
 
     assert {(p["cache"], p["forwarded"]) for p in found if p["code"] == "no_own_group"} == {
         (STACK, True)
+    }
+
+
+def test_a_group_without_room_is_a_problem(world: FakeWorld) -> None:
+    add_guarded_cluster(world, "cart", "10.0.1.5")
+    manage_groups(world)
+    policy = replace(world.settings.policy, rules_per_group=1)
+    world.settings = replace(world.settings, policy=policy)
+
+    assert "group_full" in {problem["code"] for problem in looked(world, "plan")["problems"]}
+
+
+def test_rules_that_aws_does_not_answer_for_are_errors_of_the_pass(world: FakeWorld) -> None:
+    add_guarded_cluster(world, "cart", "10.0.1.5")
+    manage_groups(world)
+    world.group_rules.refused[CACHE_GROUP] = TransientError("Throttling")
+
+    answer = ask(world, "sync")
+
+    assert vpc(answer)["groups"]["errors"] == ["Throttling"]
+    assert not answer["ok"]
+
+
+@pytest.mark.parametrize(
+    ("traffic", "protocol", "first", "last"),
+    [
+        (Traffic(TCP, 6379, 6380), "tcp", 6379, 6380),
+        (Traffic(TCP, 0, 65535), "tcp", None, None),
+        (Traffic(ALL), "-1", None, None),
+        (Traffic(ICMP), "icmp", None, None),
+    ],
+)
+def test_a_rule_is_described_in_the_words_of_the_guard(
+    traffic: Traffic, protocol: str, first: int | None, last: int | None
+) -> None:
+    opening = Opening(
+        group_id="sg-1", direction=Direction.EGRESS, traffic=traffic, peer=GroupReference("sg-2")
+    )
+
+    told = describe_rule(GroupRule(rule_id="sgr-1", opening=opening, description="why"))
+
+    assert told == {
+        "rule": "sgr-1",
+        "group": "sg-1",
+        "direction": "egress",
+        "peer": "sg-2",
+        "protocol": protocol,
+        "from_port": first,
+        "to_port": last,
+        "description": "why",
     }
 
 
