@@ -140,8 +140,8 @@ def _reasons(vpc: VpcResult) -> Iterator[str]:
             f"EC2 dropped {vpc.tracking_exceeded} packets since the last report: a NAT instance "
             "tracks as many connections as its type may"
         )
-    for wanted in vpc.rules.vanished if vpc.rules else ():
-        yield f"somebody removed {wanted.opening}, which came back"
+    if vpc.rules is not None:
+        yield from _of_rules(vpc.rules)
     if vpc.drift_repaired:
         yield "a NAT instance had proved this very rule set, and differed"
     for change in (*vpc.plan.made, *vpc.plan.held) if vpc.plan else ():
@@ -154,6 +154,17 @@ def _of_address(address: AddressResult | None) -> Iterator[str]:
     moved = address.state is AddressState.MOVED
     how = f"{address.address} moved to {address.holder}" if moved else f"address {address.state}"
     yield f"{how}: {address.reason}"
+
+
+def _of_rules(rules: RuleResult) -> Iterator[str]:
+    for wanted in rules.vanished:
+        yield f"somebody removed {wanted.opening}, which came back"
+    for rule in rules.edited:
+        yield f"somebody edited or tagged {rule.rule_id} ({rule.opening}), which was removed"
+    yield from (f"opened {each.opening}" for each in rules.added if each not in rules.vanished)
+    for rule in rules.removed:
+        if rule not in rules.edited:
+            yield f"closed {rule.opening}, which nothing needs any more"
 
 
 def _of_instance(instance: InstanceResult) -> Iterator[str]:

@@ -10,6 +10,7 @@ import pytest
 
 from cachegate.actions import Actions
 from cachegate.describe_nat import describe_rule
+from cachegate.domain.address import Holding
 from cachegate.domain.agent import Reply
 from cachegate.domain.group_rules import Direction, GroupRule, Opening
 from cachegate.domain.ingress import GroupReference
@@ -113,7 +114,7 @@ def test_a_move_that_a_pass_would_make_is_shown_with_its_grounds_and_not_made(
     address = vpc(looked(world, "plan"))["address"]
 
     assert (address["state"], address["holder"], address["move_to"]) == ("due", NAT, SECOND)
-    assert address["reason"].startswith(f"{NAT}, which ")
+    assert address["reason"].startswith(f"{NAT}, the holder until then, ")
     assert "is stopped" in address["reason"]
     assert address["reason"].endswith(
         "(by the last proof: a pass proves the rule set anew before it decides)"
@@ -221,6 +222,27 @@ def test_an_address_that_somebody_gave_to_the_other_instance_is_shown_there(
     assert (address["state"], address["holder"]) == ("held", SECOND)
     assert address["since"] == world.now
     assert address["reason"] == "it was given the address by someone else"
+
+
+def test_a_move_that_nobody_lived_to_note_is_shown_as_done(world: FakeWorld) -> None:
+    hold_address(world)
+    ask(world, "sync")
+    record = world.ledgers.records[VPC]
+    begun = Holding(
+        instance_id=SECOND,
+        since=world.now,
+        reason="why",
+        moved_from=NAT,
+        fenced_until=world.now + world.settings.policy.fence,
+    )
+    world.ledgers.save(replace(record.ledger, holding=begun), record.version)
+    give(world, SECOND)
+    world.now += 100
+
+    address = vpc(looked(world))["address"]
+
+    assert (address["state"], address["holder"], address["move_to"]) == ("held", SECOND, None)
+    assert (address["reason"], address["moved_from"]) == ("why", NAT)
 
 
 def test_an_address_that_ec2_does_not_show_is_missing_and_no_forward_has_another(
@@ -545,7 +567,7 @@ def test_explain_says_why_the_address_is_where_it_is(world: FakeWorld) -> None:
 
     assert (why["holder"], why["since"], why["seconds"]) == (SECOND, moved_at, 50)
     assert (why["moved_from"], why["moved_at"], why["pending"]) == (NAT, moved_at, [])
-    assert why["why"].startswith(f"{NAT}, which ")
+    assert why["why"].startswith(f"{NAT}, the holder until then, ")
     world.settings = replace(world.settings, address=None, address_vpc=None)
     assert explained(world) is None
 

@@ -274,7 +274,7 @@ def test_a_move_is_the_decision_of_a_pass_and_its_first_reason(
     line = passed(app, world, capsys)
 
     assert line["decision"] == "moved"
-    assert line["reasons"][0].startswith(f"{ADDRESS} moved to {SECOND}: {NAT}, which ")
+    assert line["reasons"][0].startswith(f"{ADDRESS} moved to {SECOND}: {NAT}, the holder until then, ")
     assert "cart.cache resolves to 10.0.1.5" in line["reasons"]
     assert (line["address"]["state"], line["address"]["moved_from"]) == ("moved", NAT)
     after = passed(app, world, capsys)
@@ -323,6 +323,8 @@ def test_rules_that_are_added_or_removed_are_a_change_and_those_that_came_back_a
 
     assert (opened["decision"], opened["groups"]["in_place"]) == ("changed", 4)
     assert len(opened["groups"]["added"]) == 4
+    assert "opened tcp 6379 from sg-nat in sg-cache" in opened["reasons"]
+    assert len(opened["reasons"]) == 4
     assert passed(app, world, capsys)["decision"] == "kept"
     (lost,) = [r for r in world.group_rules.held.values() if r.opening.group_id == "sg-cache"]
     del world.group_rules.held[lost.rule_id]
@@ -335,6 +337,16 @@ def test_rules_that_are_added_or_removed_are_a_change_and_those_that_came_back_a
     gone = passed(app, world, capsys)
     assert gone["decision"] == "changed"
     assert [rule["rule"] for rule in gone["groups"]["removed"]] == ["sgr-99"]
+    assert gone["reasons"] == [
+        "somebody edited or tagged sgr-99 (tcp 6379 from sg-nat in sg-nat), which was removed"
+    ]
+    nobody = replace(world.settings.policy, sources=())
+    world.settings = replace(world.settings, policy=nobody)
+    rewire(app, world)
+    assert (
+        "closed tcp 6379 from 203.0.113.0/24 in sg-nat, which nothing needs any more"
+        in passed(app, world, capsys)["reasons"]
+    )
 
 
 def test_problems_of_groups_are_among_the_problems_of_the_line(

@@ -117,7 +117,7 @@ def test_a_move_is_noted_with_its_reason_and_a_fence_before_it_is_made() -> None
     assert decision.holding == Holding(
         instance_id="i-2",
         since=NOW,
-        reason="i-1, which has the address, is stopped",
+        reason="i-1, the holder until then, is stopped",
         moved_from="i-1",
         moved_at=1010,
         fenced_until=NOW + 20,

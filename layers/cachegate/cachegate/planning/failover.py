@@ -131,7 +131,7 @@ def _replace(known: Holding, scene: Scene, policy: Policy) -> AddressDecision:
     target = known.instance_id if known.instance_id in able else able[0]
     due = _due(known, scene, policy)
     if scene.at >= due:
-        return _move(known, scene, policy, target, why)
+        return _move(known, scene, policy, target, _trouble(known, scene, "the holder until then"))
     return AddressDecision(
         state=AddressState.WAITING,
         holding=known,
@@ -215,9 +215,9 @@ def _noted(known: Holding, scene: Scene) -> Holding:
     return unheld(replace(known, bad_since=bad), scene.at)
 
 
-def _trouble(known: Holding, scene: Scene) -> str:
+def _trouble(known: Holding, scene: Scene, called: str = "which has the address") -> str:
     if scene.holder is not None:
-        return f"{scene.holder.instance_id}, which has the address, {scene.holder.trouble}"
+        return f"{scene.holder.instance_id}, {called}, {scene.holder.trouble}"
     if scene.has is None:
         return "nobody has the address"
     if scene.has != known.instance_id:
