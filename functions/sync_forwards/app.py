@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger, Metrics
 
-from cachegate.actions import Actions, detach_answer
+from cachegate.actions import Actions
+from cachegate.answers import detach_answer
 from cachegate.aws.addresses import Ec2Addresses
 from cachegate.aws.caches import CacheInventory
 from cachegate.aws.clients import make_clients

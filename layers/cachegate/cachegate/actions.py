@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cachegate.answers import detach_answer, outcome, sync_answer
 from cachegate.describe import (
     describe_change,
     describe_enrolment,
@@ -15,10 +16,8 @@ from cachegate.describe import (
     describe_vpc,
 )
 from cachegate.describe_nat import (
-    describe_address,
     describe_address_outlook,
     describe_rule_outlook,
-    describe_rules,
 )
 from cachegate.detach import detach
 from cachegate.domain.plan import Problem
@@ -35,9 +34,9 @@ from cachegate.propose import look_at_groups
 from cachegate.sync import sync
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
-    from cachegate.detach import Detached
+    from cachegate.answers import Answer
     from cachegate.domain.enrolment import Enrolment
     from cachegate.domain.ledger import Ledger
     from cachegate.observe import Survey
@@ -46,10 +45,8 @@ if TYPE_CHECKING:
     from cachegate.prepare import Prepared
     from cachegate.propose import Proposed
     from cachegate.protocols import Adapters, Record
-    from cachegate.results import SyncResult, VpcResult
+    from cachegate.results import SyncResult
     from cachegate.settings import SyncSettings
-
-Answer = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +93,7 @@ class Actions:
         proposed = look_at_groups(self.adapters, self.settings, seen, ledgers)
         outlooks = self._foresee(seen, prepared)
         return {
-            **_outcome([*failed.values(), *_unanswered(outlooks)]),
+            **outcome([*failed.values(), *_unanswered(outlooks)]),
             "vpcs": [
                 {
                     "vpc": vpc_id,
@@ -130,7 +127,7 @@ class Actions:
         proposed = look_at_groups(self.adapters, self.settings, seen, ledgers)
         outlooks = self._foresee(seen, prepared)
         return {
-            **_outcome([*failed.values(), *_unanswered(outlooks)]),
+            **outcome([*failed.values(), *_unanswered(outlooks)]),
             "stack": self.settings.stack,
             "at": seen.at,
             "vpcs": [
@@ -270,66 +267,11 @@ class Actions:
         return [describe_problem(problem) for problem in found]
 
 
-def sync_answer(result: SyncResult) -> Answer:
-    """Return how a pass ended; `ok` only where each VPC with a running instance is verified."""
-    return {
-        **_outcome(error for vpc in result.vpcs if (error := vpc.unproved)),
-        "began_at": result.began_at,
-        "vpcs": [_vpc(vpc) for vpc in result.vpcs],
-        "problems": [describe_problem(problem) for problem in result.all_problems],
-    }
-
-
-def _vpc(vpc: VpcResult) -> Answer:
-    plan = vpc.plan
-    return {
-        "vpc": vpc.vpc_id,
-        "verified": vpc.verified,
-        "generation": plan.ledger.generation if plan else None,
-        "digest": plan.ledger.rule_set.digest if plan else None,
-        "forwards": len(plan.ledger.leases) if plan else None,
-        "detached": plan.ledger.detached if plan else None,
-        "changes": [describe_change(change) for change in plan.changes] if plan else [],
-        "nat_instances": [asdict(instance) for instance in vpc.instances],
-        "address": describe_address(vpc.address),
-        "groups": describe_rules(vpc.rules),
-        "notifications": [describe_enrolment(enrolment) for enrolment in vpc.enrolments],
-        "recheck_after": vpc.recheck_after,
-        "error": str(vpc.unproved) if vpc.unproved else None,
-    }
-
-
-def detach_answer(result: Detached) -> Answer:
-    """Return what is free of us; `ok` only where every NAT instance and security group is."""
-    answer: Answer = {
-        "ok": True,
-        "removed": list(result.removed),
-        "still_there": [{"instance": i, "reason": why} for i, why in result.still_there.items()],
-    }
-    wrong = [f"the agent is still on {', '.join(result.still_there)}"] if result.still_there else []
-    if result.rules is not None:
-        answer["rules_removed"] = list(result.rules.removed)
-        answer["rules_still_there"] = list(result.rules.left)
-        wrong += result.rules.left
-    if wrong:
-        answer["error"] = {"code": "not_removed", "message": "; ".join(wrong)}
-    return answer | {"ok": not wrong}
-
-
 def _proposals(proposed: Proposed) -> list[Answer] | None:
     """Return them; None where nobody looked."""
     if proposed.proposals is None:
         return None
     return [describe_proposal(proposal) for proposal in proposed.proposals]
-
-
-def _outcome(failures: Iterable[CachegateError]) -> Answer:
-    """Return `ok`, and beside it the error where any VPC failed."""
-    failed = tuple(failures)
-    if not failed:
-        return {"ok": True}
-    message = "; ".join(map(str, failed))
-    return {"ok": False, "error": {"code": failed[0].code, "message": message}}
 
 
 def _unanswered(outlooks: Mapping[str, Outlook]) -> Iterator[CachegateError]:

@@ -274,7 +274,8 @@ def test_a_move_is_the_decision_of_a_pass_and_its_first_reason(
     line = passed(app, world, capsys)
 
     assert line["decision"] == "moved"
-    assert line["reasons"][0].startswith(f"{ADDRESS} moved to {SECOND}: {NAT}, the holder until then, ")
+    moved = f"{ADDRESS} moved to {SECOND}: {NAT}, the holder until then, is stopped"
+    assert line["reasons"][0] == moved
     assert "cart.cache resolves to 10.0.1.5" in line["reasons"]
     assert (line["address"]["state"], line["address"]["moved_from"]) == ("moved", NAT)
     after = passed(app, world, capsys)
