@@ -73,3 +73,16 @@ def test_each_answer_has_the_documented_fields(answers: dict[str, Any], action: 
 
     assert example is not None
     agree(answers[action], json.loads(example[1]), action)
+
+
+def test_a_detachment_has_the_documented_fields(world: FakeWorld) -> None:
+    add_guarded_cluster(world, "cart", "10.0.1.5")
+    manage_groups(world)
+    actions = Actions(world.adapters, world.settings, lambda _: None)
+    assert actions.answer({"action": "sync"})["ok"]
+
+    answer = actions.answer({"action": "detach"})
+
+    example = re.search(r"```json\n(.*?)```", DOCUMENTED.partition("\n## detach\n")[2], re.DOTALL)
+    assert example is not None
+    assert answer.keys() == json.loads(example[1]).keys()
