@@ -381,7 +381,9 @@ def test_without_a_cache_outside_any_vpc_nobody_is_asked_for_cache_security_grou
     world = World()
     world.tag("cluster", "new")
     world.tag("cluster", "bare")
-    world.clusters = [cluster("new", "0001"), outside("bare"), outside("untagged", "default")]
+    odd = [{"CacheSecurityGroupName": "default", "Status": "active"}]
+    inside = cluster("new", "0001", CacheSecurityGroups=odd)
+    world.clusters = [inside, outside("bare"), outside("untagged", "default")]
 
     bare, _ = world.listing().caches
 

@@ -201,7 +201,22 @@ def test_a_cache_without_an_address_yet_needs_the_peering_alone() -> None:
     unresolved = replace(WAY, targets=frozenset())
 
     assert missing(unresolved, roads(out=(), back=())) is None
-    assert missing(unresolved, roads(peerings=())) is not None
+    alone = missing(unresolved, roads(peerings=()))
+    assert alone is not None
+    assert "make one" in alone.message
+
+
+def test_a_third_vpc_with_the_same_networks_is_not_taken_for_the_caches() -> None:
+    """Two VPCs may be peered with ours and overlap with each other."""
+    third = subnet("s-third", "vpc-third", "10.7.1.0/24")
+    seen = roads()
+    both = replace(
+        seen,
+        subnets=(third, *seen.subnets),
+        tables=(table("rtb-third", "vpc-third", ()), *seen.tables),
+    )
+
+    assert missing(WAY, both) is None
 
 
 def test_an_end_that_is_not_shown_is_not_judged() -> None:
