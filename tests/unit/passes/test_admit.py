@@ -446,6 +446,21 @@ def test_a_full_group_is_told_before_aws_refuses_and_nothing_is_added_there(
     assert {CLIENTS, HTTPS, OUT} <= held(gate)
 
 
+def test_in_a_full_group_the_old_rule_goes_first_to_make_room(gate: FakeWorld) -> None:
+    policy = replace(gate.settings.policy, rules_per_group=2)
+    gate.settings = replace(gate.settings, policy=policy)
+    by_hand(gate, "sg-nat in 1 192.0.2.0/24")
+    run(gate)
+    policy = replace(policy, sources=(IPv4Network("203.0.113.0/28"),))
+    gate.settings = replace(gate.settings, policy=policy)
+    log: list[str] = []
+    record_calls(gate, log)
+
+    run(gate)
+
+    assert log == [f"shut {CLIENTS}", "open sg-nat in 6379 203.0.113.0/28"]
+
+
 def test_groups_of_another_account_are_told_and_not_changed(gate: FakeWorld) -> None:
     gate.add_group("sg-a", owner="999999999999")
 
