@@ -354,7 +354,10 @@ def test_a_rule_that_lost_our_tag_is_left_alone_and_one_that_got_it_goes(gate: F
     assert held(gate) == {CLIENTS, HTTPS, IN}
 
 
-def test_a_rule_that_loses_our_tag_while_a_pass_is_at_it_is_left_alone(gate: FakeWorld) -> None:
+@pytest.mark.parametrize("left", [{}, {MANAGED_TAG: "gate"}], ids=["both tags", "the VPC's"])
+def test_a_rule_that_loses_our_tags_while_a_pass_is_at_it_is_left_alone(
+    gate: FakeWorld, left: dict[str, str]
+) -> None:
     run(gate)
     policy = replace(gate.settings.policy, sources=(IPv4Network("203.0.113.0/28"),))
     gate.settings = replace(gate.settings, policy=policy)
@@ -362,7 +365,7 @@ def test_a_rule_that_loses_our_tag_while_a_pass_is_at_it_is_left_alone(gate: Fak
 
     def meanwhile(wanted: Wanted, tags: Any) -> bool:
         rule = named(gate, CLIENTS)
-        gate.group_rules.held[rule.rule_id] = replace(rule, tags={})
+        gate.group_rules.held[rule.rule_id] = replace(rule, tags=left)
         return opened(wanted, tags)
 
     gate.group_rules.open = meanwhile  # type: ignore[method-assign]
@@ -642,6 +645,17 @@ def test_an_instance_that_cannot_be_asked_without_is_let_out_to_systems_manager(
     gate.gateways.failing.clear()
     run(gate)
     assert held(gate) == ALL
+
+
+def test_while_it_cannot_be_asked_nothing_that_is_open_is_taken_away(gate: FakeWorld) -> None:
+    run(gate)
+    gate.ledgers.records.clear()
+    gate.gateways.failing[NAT] = Reply(instance_id=NAT, failure="no agent", registering=True)
+
+    result = rules_of(gate)
+
+    assert held(gate) == ALL
+    assert result.removed == ()
 
 
 def test_without_an_answer_of_ec2_that_is_tried_again(gate: FakeWorld) -> None:
