@@ -66,7 +66,7 @@ def detach(adapters: Adapters, settings: SyncSettings, *, for_good: bool = False
     still_there |= asleep
     stays = _Stays(
         vpc_ids=frozenset(vpc_ids) - known.keys(),
-        groups=frozenset(_groups(adapters, vpc_ids, ours, still_there)),
+        groups=frozenset(_groups(adapters, vpc_ids, still_there)),
     )
     rules = None
     if settings.manage_groups:
@@ -93,14 +93,10 @@ class _Stays:
 def _groups(
     adapters: Adapters,
     vpc_ids: Iterable[str],
-    ours: Iterable[NatInstance],
     still_there: Iterable[str],
 ) -> Iterator[str]:
-    """Yield the groups of NAT instances, those among them that lost their tag."""
+    """Yield the groups that were opened for NAT instances, which may have lost their tag."""
     names = set(still_there)
-    for instance in ours:
-        if instance.instance_id in names:
-            yield from instance.groups
     for vpc_id in vpc_ids if names else ():
         record = adapters.ledgers.load(vpc_id)
         for name, side in record.ledger.nat_sides.items() if record else ():

@@ -92,6 +92,9 @@ def test_where_groups_are_not_managed_nothing_is_asked_and_nothing_opened(
 ) -> None:
     gate.settings = replace(gate.settings, manage_groups=False)
     gate.group_rules.managed = None  # type: ignore[assignment, method-assign]
+    gate.gateways.failing[NAT] = Reply(instance_id=NAT, failure="no agent", registering=True)
+    assert run(gate).rules is None
+    gate.gateways.failing.clear()
 
     assert run(gate).rules is None
     assert detach(gate)["ok"]
@@ -741,7 +744,10 @@ def test_where_ec2_does_not_say_which_rules_are_ours_detach_is_not_done(gate: Fa
 def test_an_agent_that_stays_keeps_its_way_to_systems_manager_for_the_next_try(
     gate: FakeWorld, state: str
 ) -> None:
+    policy = replace(gate.settings.policy, first_port=443)  # clients are let in there: that goes
+    gate.settings = replace(gate.settings, policy=policy)
     run(gate)
+    assert "sg-nat in 443 203.0.113.0/24" in held(gate)
     instance = gate.network.instances[NAT]
     gate.gateways.failing[NAT] = Reply(instance_id=NAT, failure="undelivered")
     if state == "stopped":
@@ -763,6 +769,9 @@ def test_an_agent_that_stays_keeps_its_way_to_systems_manager_for_the_next_try(
 
 def test_a_vpc_that_could_not_be_detached_keeps_its_rules(gate: FakeWorld) -> None:
     two_vpcs(gate)
+    gate.add_group("sg-nat2")
+    second = gate.network.instances["i-second"]
+    gate.network.instances["i-second"] = replace(second, groups=("sg-nat2",))
     run(gate)
     save = gate.ledgers.save
 
@@ -772,6 +781,7 @@ def test_a_vpc_that_could_not_be_detached_keeps_its_rules(gate: FakeWorld) -> No
         return save(ledger, replacing)
 
     kept = {e.rule_id for e in gate.group_rules.held.values() if e.tags[VPC_TAG] == "vpc-2"}
+    assert kept
     gate.ledgers.save = late  # type: ignore[method-assign]
 
     assert detach(gate)["error"]["code"] == "ledger_conflict"
