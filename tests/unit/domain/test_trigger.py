@@ -107,6 +107,7 @@ TRAIL = "AWS API Call via CloudTrail"
 STATE = "EC2 Instance State-change Notification"
 COMMAND = "EC2 Command Invocation Status-change Notification"
 TAGS = "Tag Change on Resource"
+ALARM = "CloudWatch Alarm State Change"
 ARN = "arn:aws:ec2:us-east-1:123456789012:instance/i-1"
 
 
@@ -146,6 +147,14 @@ ARN = "arn:aws:ec2:us-east-1:123456789012:instance/i-1"
         (event("aws.tag", TAGS, resources=[ARN.replace("instance", "volume")]),
          CauseKind.UNKNOWN, f"aws.tag: {TAGS}", ""),
         (event("my.app", TAGS, resources=[ARN]), CauseKind.UNKNOWN, f"my.app: {TAGS}", ""),
+        (event("aws.cloudwatch", ALARM, {"alarmName": "gate-a", "state": {"value": "ALARM"}}),
+         CauseKind.INSTANCE_ALARM, "ALARM", "gate-a"),
+        (event("aws.cloudwatch", ALARM), CauseKind.INSTANCE_ALARM, "", ""),
+        (event("aws.cloudwatch", ALARM, {"alarmName": ["a"], "state": "ALARM"}),
+         CauseKind.INSTANCE_ALARM, "", ""),
+        (event("aws.cloudwatch", "Something Else", {"alarmName": "gate-a"}),
+         CauseKind.UNKNOWN, "aws.cloudwatch: Something Else", ""),
+        (event("my.app", ALARM), CauseKind.UNKNOWN, f"my.app: {ALARM}", ""),
         (event("aws.events", "Scheduled Event"), CauseKind.SCHEDULE, "Scheduled Event", ""),
         (event("my.app", "Something"), CauseKind.UNKNOWN, "my.app: Something", ""),
     ],
@@ -274,14 +283,14 @@ def test_what_is_not_known_to_be_idle_is_looked_at(body: object) -> None:
 def test_what_the_world_says_announces_a_change_and_what_we_say_does_not() -> None:
     announcing = {kind for kind in CauseKind if Cause(kind=kind).announces}
 
-    of_instances = {CauseKind.INSTANCE_STATE, CauseKind.INSTANCE_TAG}
+    of_instances = {CauseKind.INSTANCE_STATE, CauseKind.INSTANCE_TAG, CauseKind.INSTANCE_ALARM}
     assert announcing == {N, C, CauseKind.API_CALL} | of_instances
 
 
 KEYS = st.sampled_from(
     ["recheck", "token", "ask", "source", "detail-type", "detail", "Type", "Message", "time", "id",
      "ElastiCache:FailoverComplete", "SourceIdentifier", "Date", "instance-id", "eventTime",
-     "resources", "tags", "cachegate:nat"]
+     "resources", "tags", "cachegate:nat", "alarmName", "state"]
 )  # fmt: skip
 WORDS = st.sampled_from(
     [

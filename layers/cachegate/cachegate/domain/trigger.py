@@ -3,7 +3,9 @@
 The forms are those that AWS documents or that subscribers have seen:
 https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/ElastiCacheSNS.html (notifications),
 https://docs.aws.amazon.com/eventbridge/latest/ref/events-ref-elasticache.html (EventBridge),
-https://docs.aws.amazon.com/tag-editor/latest/userguide/tag-monitor.html (tags).
+https://docs.aws.amazon.com/tag-editor/latest/userguide/tag-monitor.html (tags),
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-and-eventbridge.html
+(alarms).
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 _COMMAND = "EC2 Command Invocation Status-change Notification"
 _STATE = "EC2 Instance State-change Notification"
 _TAGS = "Tag Change on Resource"
+_ALARM = "CloudWatch Alarm State Change"
 _PREFIX = "elasticache:"
 # "ElastiCache:FailoverComplete : sessions"; some events come without the prefix or the second colon
 _NOTICE = re.compile(r"\s*(?:elasticache:\s*)?(\w+)(?:\s*:\s*|\s+|$)(\S*)", re.IGNORECASE)
@@ -60,6 +63,7 @@ class CauseKind(StrEnum):
     API_CALL = "api_call"  # recorded by CloudTrail
     INSTANCE_STATE = "instance_state"
     INSTANCE_TAG = "instance_tag"  # the one that makes an instance a NAT instance
+    INSTANCE_ALARM = "instance_alarm"  # EC2's status checks of a NAT instance; the rule hears ours
     COMMAND_FAILED = "command_failed"
     SCHEDULE = "schedule"
     RECHECK = "recheck"
@@ -73,7 +77,7 @@ class Cause:
 
     kind: CauseKind = CauseKind.UNKNOWN
     name: str = ""  # of the event, the call or the state; the tag's value, empty where it is gone
-    subject: str = ""  # id of a cache, a node's cluster, an instance or a VPC
+    subject: str = ""  # id of a cache, a node's cluster, an instance or a VPC; an alarm's name
     happened_at: float | None = None  # seconds since the epoch
     correlation_id: str = ""  # the sender's own id of the event
     token: str = ""  # of a re-check's chain
@@ -98,6 +102,7 @@ _ANNOUNCING = frozenset(
         CauseKind.API_CALL,
         CauseKind.INSTANCE_STATE,
         CauseKind.INSTANCE_TAG,
+        CauseKind.INSTANCE_ALARM,
     }
 )
 
@@ -146,6 +151,9 @@ def _what(event: BusEvent) -> tuple[CauseKind, str, str]:
         return CauseKind.API_CALL, word(detail.get("eventName")), _called_on(detail)
     if event.source == "aws.elasticache":
         return CauseKind.CACHE_EVENT, event.detail_type, word(detail.get("SourceIdentifier"))
+    if (event.source, event.detail_type) == ("aws.cloudwatch", _ALARM):
+        state = word(fields(detail.get("state")).get("value"))
+        return CauseKind.INSTANCE_ALARM, state, word(detail.get("alarmName"))
     if event.is_schedule:
         return CauseKind.SCHEDULE, event.detail_type, ""
     return CauseKind.UNKNOWN, f"{event.source}: {event.detail_type}", ""
