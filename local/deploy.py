@@ -18,7 +18,7 @@ from local.caches import ACCOUNT, REGION
 from local.custom_resource import CustomResource
 from local.event_source import EventSource
 from local.lambda_runtime import Function
-from local.template import BUCKET, KEY, Template, read, resolve
+from local.template import BUCKET, KEY, Template, holding, read, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,13 +79,8 @@ class Stack:
         self.stack_id = cloudformation.create_stack(**self._request())["StackId"]
         self._read_back(cloudformation)
         self._start()
-        for logical_id, resource in self.template.custom.items():
-            properties = resolve(resource["Properties"], self._known())
-            token = properties["ServiceToken"]
-            function = next(each for each in self.functions.values() if each.arn == token)
-            custom = CustomResource(logical_id, resource["Type"], self.stack_id, function)
-            self.custom.append(custom)
-            custom.request("Create", properties)
+        for logical_id, properties in self._custom_properties().items():
+            self._create_custom(logical_id, properties)
 
     def update(self, parameters: Mapping[str, str]) -> None:
         """Change parameters, as a second `sam deploy` does."""
@@ -95,10 +90,16 @@ class Stack:
         self.stop()
         self._read_back(cloudformation)
         self._start()
-        for custom in self.custom:
-            resource = self.template.custom[custom.logical_id]
+        wanted = self._custom_properties()
+        for custom in list(self.custom):
             custom.function = self.functions[self._logical_id(custom.function.name)]
-            custom.request("Update", resolve(resource["Properties"], self._known()))
+            if custom.logical_id in wanted:
+                custom.request("Update", wanted.pop(custom.logical_id))
+            else:  # its condition holds no longer
+                self.custom.remove(custom)
+                custom.request("Delete", custom.properties)
+        for logical_id, properties in wanted.items():
+            self._create_custom(logical_id, properties)
 
     def delete(self) -> None:
         """Delete the stack: custom resources first, since they need all the others."""
@@ -143,6 +144,23 @@ class Stack:
             for each in resources["StackResources"]
             if "PhysicalResourceId" in each
         }
+
+    def _custom_properties(self) -> dict[str, dict[str, Any]]:
+        """Return the properties of each custom resource that this stack has, by logical id."""
+        held = holding(self.template.body, self.parameters)
+        return {
+            logical_id: resolve(resource["Properties"], self._known(), held)
+            for logical_id, resource in self.template.custom.items()
+            if resource.get("Condition") in {None, *held}
+        }
+
+    def _create_custom(self, logical_id: str, properties: dict[str, Any]) -> None:
+        token = properties["ServiceToken"]
+        function = next(each for each in self.functions.values() if each.arn == token)
+        kind = self.template.custom[logical_id]["Type"]
+        custom = CustomResource(logical_id, kind, self.stack_id, function)
+        self.custom.append(custom)
+        custom.request("Create", properties)
 
     def _known(self) -> dict[str, str]:
         """Return what Ref and GetAtt may lead to in a custom resource."""

@@ -39,7 +39,7 @@ class _Resource:
         cls, resource_name: str, cloudformation_json: dict[str, Any], *_: str, **__: str
     ) -> Self:
         """Create it."""
-        cls.make(cloudformation_json["Properties"])
+        cls.make(_without_nothing(cloudformation_json["Properties"]))
         return cls(resource_name)
 
     @classmethod
@@ -47,8 +47,17 @@ class _Resource:
         cls, original_resource: Self, cloudformation_json: dict[str, Any], **_: str
     ) -> Self:
         """Change it."""
-        cls.make(cloudformation_json["Properties"])
+        cls.make(_without_nothing(cloudformation_json["Properties"]))
         return original_resource
+
+
+def _without_nothing(value: Any) -> Any:
+    """Leave out of all lists what AWS::NoValue stands for: moto keeps its place."""
+    if isinstance(value, dict):
+        return {key: _without_nothing(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_without_nothing(each) for each in value if each is not None]
+    return value
 
 
 class QueuePolicy(_Resource, CloudFormationModel):  # type: ignore[misc]  # moto has no types

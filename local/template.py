@@ -15,6 +15,7 @@ from samtranslator.yaml_helper import yaml_parse
 from local.caches import REGION
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Iterable, Mapping
     from pathlib import Path
 
 BUCKET, KEY = "cachegate-artefacts", "code.zip"  # what sam deploy would have uploaded
@@ -138,16 +139,56 @@ def _complete_document(properties: dict[str, Any], prefix: str) -> None:
         raise TemplateError(f"{prefix}: {size} characters, SSM takes {LARGEST_DOCUMENT}")
 
 
-def resolve(value: Any, known: dict[str, str]) -> Any:
-    """Resolve a custom resource's properties: Ref and GetAtt by what the stack knows."""
+def holding(body: Mapping[str, Any], parameters: Mapping[str, str]) -> frozenset[str]:
+    """Return the conditions of a template that hold with these parameters."""
+    values = {
+        name: str(each.get("Default", "")) for name, each in body.get("Parameters", {}).items()
+    }
+    conditions = body.get("Conditions", {})
+    return frozenset(
+        name
+        for name, each in conditions.items()
+        if _holds(each, conditions, values | dict(parameters))
+    )
+
+
+_OF_CONDITIONS: dict[str, Callable[[Iterable[bool]], bool]] = {
+    "Fn::And": all,
+    "Fn::Not": lambda one: not any(one),
+    "Fn::Or": any,
+}
+
+
+def _holds(
+    condition: Mapping[str, Any], conditions: Mapping[str, Any], values: Mapping[str, str]
+) -> bool:
+    ((function, operands),) = condition.items()
+    if function == "Condition":
+        return _holds(conditions[operands], conditions, values)
+    if function == "Fn::Equals":
+        one, other = (values[e["Ref"]] if isinstance(e, dict) else str(e) for e in operands)
+        return one == other
+    if function not in _OF_CONDITIONS:
+        raise TemplateError(f"cannot judge the condition {function}")
+    return _OF_CONDITIONS[function](_holds(each, conditions, values) for each in operands)
+
+
+def resolve(value: Any, known: Mapping[str, str], held: Container[str] = ()) -> Any:
+    """Resolve a custom resource's properties: Ref and GetAtt by what the stack knows.
+
+    Of an If the side is taken that belongs to the conditions that hold.
+    """
     if isinstance(value, list):
-        return [resolve(each, known) for each in value]
+        return [resolve(each, known, held) for each in value]
     if not isinstance(value, dict):
         return value
     if set(value) == {"Ref"}:
         return known[value["Ref"]]
     if set(value) == {"Fn::GetAtt"}:
         return known[".".join(value["Fn::GetAtt"])]
+    if set(value) == {"Fn::If"}:
+        condition, one, other = value["Fn::If"]
+        return resolve(one if condition in held else other, known, held)
     if any(key.startswith("Fn::") for key in value):
         raise TemplateError(f"cannot resolve {json.dumps(value)} in a custom resource")
-    return {key: resolve(each, known) for key, each in value.items()}
+    return {key: resolve(each, known, held) for key, each in value.items()}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from local import artefacts
-from local.template import LEFT_OUT, TemplateError, read, resolve
+from local.template import LEFT_OUT, TemplateError, holding, read, resolve
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,8 @@ def test_our_template_is_translated_whole() -> None:
 
     assert template.functions.keys() >= {"SyncForwards"}
     assert all(kind in LEFT_OUT for kind in template.left_out.values())
-    assert [r["Type"] for r in template.custom.values()] == ["Custom::CachegatePass"]
+    kinds = [r["Type"] for r in template.custom.values()]
+    assert kinds == ["Custom::CachegateNatNetwork", "Custom::CachegatePass"]
     assert json.loads(document["Properties"]["Content"])["schemaVersion"] == "2.2"
     assert document["Properties"]["Name"].startswith("cachegate-AgentDocument-")
 
@@ -46,6 +47,46 @@ def test_a_build_runs_with_the_runtime_s_libraries_and_no_others(tmp_path: Path)
 
     assert {"boto3", "botocore", "awslambdaric"} <= libraries
     assert "aws_lambda_powertools" not in libraries
+
+
+CONDITIONS: dict[str, Any] = {
+    "Parameters": {"A": {"Default": "no"}, "B": {"Default": 7}, "C": {}},
+    "Conditions": {
+        "IsA": {"Fn::Equals": [{"Ref": "A"}, "yes"]},
+        "IsSeven": {"Fn::Equals": [{"Ref": "B"}, 7]},
+        "Both": {"Fn::And": [{"Condition": "IsA"}, {"Condition": "IsSeven"}]},
+        "Either": {"Fn::Or": [{"Condition": "IsA"}, {"Condition": "IsSeven"}]},
+        "NotA": {"Fn::Not": [{"Condition": "IsA"}]},
+        "NoC": {"Fn::Equals": [{"Ref": "C"}, ""]},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "held"),
+    [
+        ({}, {"IsSeven", "Either", "NotA", "NoC"}),
+        ({"A": "yes", "C": "x"}, {"IsA", "IsSeven", "Both", "Either"}),
+        ({"B": "8"}, {"NotA", "NoC"}),
+    ],
+)
+def test_conditions_hold_as_parameters_and_defaults_say(
+    chosen: dict[str, str], held: set[str]
+) -> None:
+    assert holding(CONDITIONS, chosen) == held
+
+
+def test_a_template_without_conditions_has_none_and_an_unknown_one_is_refused() -> None:
+    assert holding({}, {}) == set()
+    with pytest.raises(TemplateError, match="Fn::Contains"):
+        holding({"Conditions": {"X": {"Fn::Contains": [[], []]}}}, {})
+
+
+def test_a_custom_resource_is_given_the_side_of_a_condition_that_holds() -> None:
+    value = {"a": {"Fn::If": ["Yes", {"Ref": "Table"}, ""]}}
+
+    assert resolve(value, {"Table": "t-1"}, {"Yes"}) == {"a": "t-1"}
+    assert resolve(value, {}) == {"a": ""}  # what is not there is not asked for
 
 
 def test_what_a_custom_resource_cannot_be_given_is_refused() -> None:
