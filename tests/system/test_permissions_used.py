@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.system.permissions import USED_BY_LAMBDA
+from tests.system.permissions import IN_DOUBT, USED_BY_LAMBDA
 
 if TYPE_CHECKING:
     from tests.system.permissions import Permissions
@@ -33,3 +33,7 @@ def test_every_granted_action_was_used_on_the_type_of_resource_that_it_is_grante
 def test_what_lambda_uses_is_granted_and_used_by_no_function(whole: Permissions) -> None:
     assert USED_BY_LAMBDA.keys() <= {grant.action for grant in whole.granted}
     assert not USED_BY_LAMBDA.keys() & {grant.action for grant in whole.used}
+
+
+def test_what_is_in_doubt_is_used_by_no_function(whole: Permissions) -> None:
+    assert not IN_DOUBT.keys() & {grant.sid for grant in whole.used}

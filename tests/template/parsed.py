@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from local.template import holding as held
+
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping
 
@@ -66,7 +68,9 @@ def statements(*roles: str, conditions: Container[str] | None = None) -> Iterato
     for role in roles or ROLES:
         for policy in policies(role, conditions):
             for each in policy["PolicyDocument"]["Statement"]:
-                yield each["Fn::If"][1] if "Fn::If" in each else each
+                condition, statement, _ = each.get("Fn::If", (None, each, None))
+                if condition is None or conditions is None or condition in conditions:
+                    yield statement
 
 
 def actions(statement: Statement) -> list[str]:
@@ -89,15 +93,4 @@ def given(chosen: Mapping[str, str]) -> dict[str, str]:
 
 def holding(**chosen: str) -> set[str]:
     """Return the template's conditions that hold in a deployment with these parameters."""
-    values = given(chosen)
-    return {name for name, each in TEMPLATE["Conditions"].items() if _holds(each, values)}
-
-
-def _holds(condition: dict[str, Any], values: Mapping[str, str]) -> bool:
-    ((function, operands),) = condition.items()
-    if function == "Fn::Equals":
-        one, other = (values[e["Ref"]] if isinstance(e, dict) else e for e in operands)
-        return bool(one == other)
-    found = [_holds(each, values) for each in operands]
-    assert function in {"Fn::Not", "Fn::Or"}, function
-    return any(found) if function == "Fn::Or" else not found[0]
+    return set(held(TEMPLATE, chosen))

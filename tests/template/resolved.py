@@ -1,19 +1,21 @@
-"""The template as CloudFormation creates it from its defaults, with every condition true.
+"""The template as CloudFormation creates it: every reference replaced by what it stands for.
 
-Judges of policies see nothing in a reference: they need the ARN that it stands for. Conditions are
-true because what is there under a condition must be judged, too.
+Judges of policies see nothing in a reference: they need the ARN that it stands for. For them every
+condition is true, because what is there under a condition must be judged, too.
 """
 
 from __future__ import annotations
 
 import re
+from base64 import b64encode
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from local.template import translate
-from tests.template.parsed import PARAMETERS, ROOT, TEMPLATE
+from local.template import holding, translate
+from tests.template.parsed import ROOT, TEMPLATE, given
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Container, Iterator, Mapping
 
 PSEUDO = {
     "AWS::AccountId": "123456789012",
@@ -31,65 +33,112 @@ ARNS = {  # what stands before a resource's name in its ARN
     "AWS::SQS::Queue": "sqs:eu-central-1:123456789012:",
 }
 GIVEN = {"AdoptTable": "former-LedgerTable-1A2B"}  # where a default makes no valid ARN
+NOTHING = object()  # AWS::NoValue: what has it is left out
 
 BODY: dict[str, Any] = translate(ROOT / "template.yaml").body
+EVERY_CONDITION: frozenset[str] = frozenset(BODY["Conditions"])
 
 
-def _reference(name: str) -> str:
-    """Return what Ref leads to: a parameter's value, or a resource's name, a topic's ARN."""
-    if name in PSEUDO:
-        return PSEUDO[name]
-    if name in PARAMETERS:
-        return GIVEN.get(name, str(PARAMETERS[name]["Default"]))
-    return _arn(name) if BODY["Resources"][name]["Type"] == "AWS::SNS::Topic" else name
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A stack with these parameters, in which these conditions hold."""
+
+    parameters: Mapping[str, str]
+    held: Container[str]
+
+    @classmethod
+    def of(cls, **chosen: str) -> Deployment:
+        """Return a stack with these parameters, and defaults for all others."""
+        return cls(given(chosen), holding(BODY, chosen))
+
+    def resources(self) -> dict[str, Any]:
+        """Return every resource that the stack has, wholly resolved."""
+        return self._resolved("Resources")
+
+    def outputs(self) -> dict[str, Any]:
+        """Return every output that the stack has."""
+        return {name: each["Value"] for name, each in self._resolved("Outputs").items()}
+
+    def resolve(self, value: Any) -> Any:
+        """Replace every intrinsic function in a value.
+
+        Raise KeyError for a function, and for a resource, that is not known or that the stack does
+        not have.
+        """
+        if isinstance(value, list):
+            found = [self.resolve(each) for each in value]
+            return [each for each in found if each is not NOTHING]
+        if not isinstance(value, dict):
+            return value
+        name = next(iter(value), "")
+        if name == "Ref" or name.startswith("Fn::"):
+            return self._functions()[name](value[name])
+        pairs = ((key, self.resolve(each)) for key, each in value.items())
+        return {key: each for key, each in pairs if each is not NOTHING}
+
+    def _resolved(self, section: str) -> dict[str, Any]:
+        return {
+            name: self.resolve({key: part for key, part in each.items() if key != "Condition"})
+            for name, each in BODY[section].items()
+            if self._has(each)
+        }
+
+    def _has(self, entry: Mapping[str, Any]) -> bool:
+        return "Condition" not in entry or entry["Condition"] in self.held
+
+    def _functions(self) -> dict[str, Callable[[Any], Any]]:
+        return {
+            "Ref": self._reference,
+            "Fn::GetAtt": lambda argument: self._attribute(*argument),
+            "Fn::Sub": self._substitute,
+            "Fn::If": lambda argument: self.resolve(argument[1 if argument[0] in self.held else 2]),
+            "Fn::Join": lambda argument: argument[0].join(self.resolve(argument[1])),
+            "Fn::Base64": lambda argument: b64encode(self.resolve(argument).encode()).decode(),
+            "Fn::FindInMap": lambda argument: self._look_up(*argument),
+        }
+
+    def _reference(self, name: str) -> Any:
+        """Return what Ref leads to: a parameter's value, or a resource's name, a topic's ARN."""
+        if name == "AWS::NoValue":
+            return NOTHING
+        if name in PSEUDO:
+            return PSEUDO[name]
+        if name in self.parameters:
+            return self.parameters[name]
+        return self._arn(name) if self._kind(name) == "AWS::SNS::Topic" else name
+
+    def _attribute(self, name: str, attribute: str) -> str:
+        return self._arn(name) if attribute == "Arn" else f"{self._known(name)}.{attribute}"
+
+    def _arn(self, name: str) -> str:
+        kind = self._kind(name)
+        return f"arn:aws:{ARNS[kind]}cachegate-{name}-1A2B" if kind in ARNS else f"{name}.Arn"
+
+    def _kind(self, name: str) -> str:
+        return str(BODY["Resources"][self._known(name)]["Type"])
+
+    def _known(self, name: str) -> str:
+        if not self._has(BODY["Resources"][name]):
+            raise KeyError(f"{name} is not there with these parameters")
+        return name
+
+    def _substitute(self, argument: str | list[Any]) -> str:
+        text, variables = (argument, {}) if isinstance(argument, str) else argument
+        known = {name: self.resolve(value) for name, value in variables.items()}
+
+        def value(match: re.Match[str]) -> str:
+            name, _, attribute = match[1].partition(".")
+            if name in known:
+                return str(known[name])
+            return str(self._attribute(name, attribute) if attribute else self._reference(name))
+
+        return re.sub(r"\$\{([^!}]+)\}", value, text)
+
+    def _look_up(self, mapping: str, key: Any, field: str) -> Any:
+        return TEMPLATE["Mappings"][mapping][self.resolve(key)][field]
 
 
-def _attribute(name: str, attribute: str) -> str:
-    return _arn(name) if attribute == "Arn" else f"{name}.{attribute}"
-
-
-def _arn(name: str) -> str:
-    kind = BODY["Resources"][name]["Type"]
-    return f"arn:aws:{ARNS[kind]}cachegate-{name}-1A2B" if kind in ARNS else f"{name}.Arn"
-
-
-def _substitute(text: str) -> str:
-    def value(match: re.Match[str]) -> str:
-        name, _, attribute = match[1].partition(".")
-        return _attribute(name, attribute) if attribute else _reference(name)
-
-    return re.sub(r"\$\{([^!}]+)\}", value, text)
-
-
-def _look_up(mapping: str, key: Any, field: str) -> Any:
-    return TEMPLATE["Mappings"][mapping][resolve(key)][field]
-
-
-FUNCTIONS: dict[str, Callable[[Any], Any]] = {
-    "Ref": _reference,
-    "Fn::GetAtt": lambda argument: _attribute(*argument),
-    "Fn::Sub": _substitute,
-    "Fn::If": lambda argument: resolve(argument[1]),
-    "Fn::FindInMap": lambda argument: _look_up(*argument),
-}
-
-
-def resolve(value: Any) -> Any:
-    """Replace every intrinsic function in a value; raise KeyError for one that is not known."""
-    if isinstance(value, list):
-        return [resolve(each) for each in value]
-    if not isinstance(value, dict):
-        return value
-    name = next(iter(value), "")
-    if name == "Ref" or name.startswith("Fn::"):
-        return FUNCTIONS[name](value[name])
-    return {key: resolve(each) for key, each in value.items()}
-
-
-RESOLVED: dict[str, Any] = {
-    logical_id: {key: each for key, each in resource.items() if key != "Condition"}
-    for logical_id, resource in resolve(BODY["Resources"]).items()
-}
+RESOLVED: dict[str, Any] = Deployment(given(GIVEN), EVERY_CONDITION).resources()
 
 
 def role_statements() -> Iterator[dict[str, Any]]:

@@ -21,15 +21,19 @@ if TYPE_CHECKING:
 CHECKOV = ROOT / ".venv-checkov" / "bin" / "checkov"
 # Types of ours that it has no check for; a test below tells when that changes.
 WITHOUT_CHECKS = {
+    "AWS::AutoScaling::AutoScalingGroup",
     "AWS::CloudWatch::Alarm",
     "AWS::CloudWatch::Dashboard",
+    "AWS::EC2::EIP",
     "AWS::Events::Rule",
+    "AWS::IAM::InstanceProfile",
     "AWS::Lambda::EventSourceMapping",
     "AWS::Lambda::LayerVersion",
     "AWS::SNS::Subscription",
     "AWS::SNS::TopicPolicy",
     "AWS::SQS::QueuePolicy",
     "AWS::SSM::Document",
+    "Custom::CachegateNatNetwork",
     "Custom::CachegatePass",
 }
 # What it checks of a role's permissions, where it can read them: credentials, exfiltration,

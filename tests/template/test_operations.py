@@ -25,6 +25,7 @@ from tests.template.parsed import (
     environment,
     properties,
 )
+from tests.template.resolved import EVERY_CONDITION, PSEUDO, RESOLVED, Deployment
 from tests.unit.passes.entry import batch, counted, entry_point
 from tests.unit.passes.fakes import NAT, STACK, FakeWorld
 from tests.unit.passes.nat_side import hold_address, manage_groups, rewire, stop
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 ALARMS = sorted(n for n, each in RESOURCES.items() if each["Type"] == "AWS::CloudWatch::Alarm")
 RUNBOOK = (ROOT / "docs/runbook.md").read_text()
 NAMESPACE = environment()["POWERTOOLS_METRICS_NAMESPACE"]
-BODY = properties("Dashboard")["DashboardBody"]["Fn::Sub"]
 REPLACED = json.dumps({"ElastiCache:CacheNodeReplaceComplete": "cart"})
 SNAPSHOT = json.dumps({"ElastiCache:SnapshotComplete": "cart"})
 SCHEDULE = json.dumps({"source": "aws.events", "detail-type": "Scheduled Event", "id": "1"})
@@ -141,16 +141,17 @@ def watched(alarm: str) -> Series:
     )
 
 
-def dashboard() -> dict[str, Any]:
-    """Return the dashboard of a stack that has the fakes' name."""
-    body = BODY.replace("${AWS::StackName}", STACK)
-    found: dict[str, Any] = json.loads(re.sub(r"\$\{([A-Za-z.:]+)\}", r"\1", body))
+def dashboard(resources: dict[str, Any] = RESOLVED) -> dict[str, Any]:
+    """Return the dashboard of a stack that has everything, or of one with these resources."""
+    found: dict[str, Any] = json.loads(resources["Dashboard"]["Properties"]["DashboardBody"])
     return found
 
 
 def drawn() -> list[Series]:
+    """Return what the dashboard of a stack draws that has the fakes' name."""
+    stack = PSEUDO["AWS::StackName"]
     return [
-        Series(row[0], row[1], frozenset({(row[2], row[3])}))
+        Series(row[0], row[1], frozenset({(row[2], STACK if row[3] == stack else row[3])}))
         for widget in dashboard()["widgets"]
         for row in widget["properties"].get("metrics", ())
     ]
@@ -182,8 +183,15 @@ def test_each_graph_of_our_metrics_draws_one_that_the_code_names() -> None:
 @pytest.mark.parametrize("series", drawn(), ids=lambda series: f"{series.namespace} {series.name}")
 def test_a_graph_of_aws_metrics_names_a_resource_of_the_stack(series: Series) -> None:
     ((dimension, value),) = series.dimensions
-    kinds = {"AWS/SQS": "AWS::SQS::Queue", "AWS/Lambda": "AWS::Serverless::Function"}
-    names = {"AWS/SQS": "QueueName", "AWS/Lambda": "FunctionName", NAMESPACE: "service"}
+    kinds = {
+        "AWS/EC2": "AWS::AutoScaling::AutoScalingGroup",
+        "AWS/SQS": "AWS::SQS::Queue",
+        "AWS/Lambda": "AWS::Serverless::Function",
+    }
+    names = {
+        "AWS/EC2": "AutoScalingGroupName", "AWS/SQS": "QueueName", "AWS/Lambda": "FunctionName",
+        NAMESPACE: "service",
+    }  # fmt: skip
 
     assert dimension == names[series.namespace]
     if series.namespace != NAMESPACE:
@@ -191,17 +199,29 @@ def test_a_graph_of_aws_metrics_names_a_resource_of_the_stack(series: Series) ->
         assert RESOURCES[resource]["Type"] == kinds[series.namespace]
 
 
-def test_the_dashboard_refers_only_to_what_exists() -> None:
-    names = {name.split(".")[0] for name in re.findall(r"\$\{([^}]+)\}", BODY)}
-
-    assert {name for name in names if not name.startswith("AWS::")} <= set(RESOURCES)
+CREATE = {"NatInstances": "create", "NatVpc": "vpc-0a1b2c3d", "NatSubnet": "subnet-0a1b2c3d"}
 
 
-def test_the_dashboard_shows_every_alarm_and_its_widgets_do_not_overlap() -> None:
-    widgets = dashboard()["widgets"]
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {},
+        CREATE,
+        CREATE | {"SecondNatSubnet": "subnet-1a1b2c3d"},
+        CREATE | {"ManageSecurityGroups": "false"},
+        {"ElasticIp": "eipalloc-0a1b2c3d", "NatVpc": "vpc-0a1b2c3d"},
+        {"ManageSecurityGroups": "true"},
+    ],
+)
+def test_the_dashboard_shows_every_alarm_and_its_widgets_do_not_overlap(
+    chosen: dict[str, str],
+) -> None:
+    """It refers to what there is only: Deployment would not resolve anything else."""
+    resources = Deployment.of(**chosen).resources()
+    widgets = dashboard(resources)["widgets"]
     (alarms,) = [w["properties"]["alarms"] for w in widgets if w["type"] == "alarm"]
 
-    assert sorted(alarms) == [f"{name}.Arn" for name in ALARMS]
+    assert sorted(alarms) == [f"{name}.Arn" for name in ALARMS if name in resources]
     cells = [
         {
             (column, row)
@@ -220,6 +240,11 @@ def test_an_alarm_reaches_the_topic_and_ends_with_its_heading(alarm: str) -> Non
 
     assert found["AlarmActions"] == found["OKActions"] == [{"Ref": "AlarmTopic"}]
     assert found["AlarmDescription"].endswith(f" Runbook: docs/runbook.md#{alarm.lower()}")
+
+
+def test_a_stack_with_everything_has_every_alarm() -> None:
+    assert {name for name in ALARMS if name not in RESOLVED} == set()
+    assert {RESOURCES[name].get("Condition") for name in ALARMS} - {None} <= EVERY_CONDITION
 
 
 def test_each_alarm_has_its_heading_and_each_heading_its_alarm() -> None:
@@ -256,8 +281,8 @@ def test_the_guard_is_silent_when_four_of_its_schedules_made_no_value() -> None:
 @pytest.mark.parametrize(
     "alarm",
     [
-        "IngressTooWideAlarm", "OfflineAlarm", "PortsAlarm", "RefusedAlarm", "TopicInactiveAlarm",
-        "TrailMissingAlarm", "UnreachableAlarm",
+        "ConntrackAlarm", "HolderAlarm", "IngressTooWideAlarm", "OfflineAlarm", "PortsAlarm",
+        "RefusedAlarm", "TopicInactiveAlarm", "TrailMissingAlarm", "UnreachableAlarm",
     ],
 )  # fmt: skip
 def test_an_alarm_about_how_things_are_does_not_end_because_a_pass_is_late(alarm: str) -> None:

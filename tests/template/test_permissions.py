@@ -7,11 +7,16 @@ it as we write it by test_reference.py.
 from __future__ import annotations
 
 import re
+from itertools import product
+from typing import Any
 
 import pytest
 
+from cachegate.domain.cache import NAT_TAG
 from cachegate.domain.finding import EXEMPT
+from cachegate.domain.group_rules import MANAGED_TAG
 from cachegate.happenings import SOURCE
+from local.iam import resource_type
 from tests.template.parsed import (
     RESOURCES,
     ROLES,
@@ -23,10 +28,11 @@ from tests.template.parsed import (
     properties,
     statements,
 )
+from tests.template.resolved import role_statements
 
-SYNC, GUARD = "SyncForwardsRole", "GuardIngressRole"
+SYNC, GUARD, NAT = "SyncForwardsRole", "GuardIngressRole", "NatRole"
 
-each_role = pytest.mark.parametrize("role", ROLES)
+each_role = pytest.mark.parametrize("role", [SYNC, GUARD])
 
 
 def test_no_action_is_a_wildcard() -> None:
@@ -37,7 +43,7 @@ def test_no_action_is_a_wildcard() -> None:
 def test_every_policy_is_of_a_role_that_is_looked_at_here() -> None:
     apart = [each for each in RESOURCES.values() if each["Type"] == "AWS::IAM::Policy"]
 
-    assert ROLES == [GUARD, SYNC]
+    assert sorted([GUARD, SYNC, NAT]) == ROLES
     assert sum(map(len, (properties(role)["Policies"] for role in ROLES))) + len(apart) == sum(
         1 for role in ROLES for _ in policies(role)
     )
@@ -151,7 +157,12 @@ def test_only_our_rules_and_our_topic_may_send_triggers_from_outside() -> None:
 
     for rules, queue in ((sync, "SyncQueue.Arn"), (guard, "GuardQueue.Arn")):
         assert rules["Principal"] == {"Service": "events.amazonaws.com"}
-        named = rules["Condition"]["ArnEquals"]["aws:SourceArn"]
+        listed = rules["Condition"]["ArnEquals"]["aws:SourceArn"]
+        named = [each.get("Fn::If", (None, each))[1] for each in listed]
+        for each in listed:  # a rule that only some stacks have
+            if "Fn::If" in each:
+                rule = each["Fn::If"][1]["Fn::GetAtt"].removesuffix(".Arn")
+                assert RESOURCES[rule]["Condition"] == each["Fn::If"][0]
         assert sorted(each["Fn::GetAtt"] for each in named) == sorted(
             f"{name}.Arn" for name in ours if queues[name] == queue
         )
@@ -210,10 +221,121 @@ def test_a_guard_that_observes_writes_records_messages_and_excuses_only() -> Non
     assert {action for action in granted if not READS.match(action)} == WRITES
 
 
-def test_no_other_role_changes_security_groups() -> None:
-    changing = re.compile(r"ec2:(?!Describe)")
+CHANGING = re.compile(r"ec2:(?!Describe)")
+NAT_CHOICES = [
+    dict(zip(names, values, strict=True))
+    for names in [("NatInstances", "ElasticIp", "KeepAddress", "ManageSecurityGroups")]
+    for values in product(
+        ("existing", "create"),
+        ("", "eipalloc-0a1b2c3d"),
+        ("true", "false"),
+        ("auto", "true", "false"),
+    )
+]
+ADDRESS = {"ec2:AssociateAddress"}
+RELEASE = {"ec2:DisassociateAddress", "ec2:ReleaseAddress"}
+GROUPS = {
+    "ec2:AuthorizeSecurityGroupEgress", "ec2:AuthorizeSecurityGroupIngress", "ec2:CreateTags",
+    "ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress",
+}  # fmt: skip
+OURS = {"Ref": "AWS::StackName"}
 
-    assert not [a for each in statements(SYNC) for a in actions(each) if changing.match(a)]
+
+def changes(**chosen: str) -> set[str]:
+    """Return what the sync may change of EC2 in a deployment with these parameters."""
+    found = statements(SYNC, conditions=holding(**chosen))
+    return {a for each in found for a in actions(each) if CHANGING.match(a)}
+
+
+@pytest.mark.parametrize("chosen", NAT_CHOICES, ids=lambda each: " ".join(each.values()))
+def test_the_sync_may_change_of_ec2_what_its_parameters_ask_for_and_no_more(
+    chosen: dict[str, str],
+) -> None:
+    creates, named = chosen["NatInstances"] == "create", bool(chosen["ElasticIp"])
+    manages = {"true": True, "false": False, "auto": creates}[chosen["ManageSecurityGroups"]]
+    releases = creates and not named and chosen["KeepAddress"] == "false"
+
+    assert changes(**chosen) == (
+        (ADDRESS if creates or named else set())
+        | (RELEASE if releases else set())
+        | (GROUPS if manages else set())
+    )
+
+
+def test_with_the_defaults_the_sync_may_change_nothing_of_ec2() -> None:
+    assert changes() == set()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [each for each in statements(SYNC) if any(map(CHANGING.match, actions(each)))],
+    ids=lambda each: each["Sid"],
+)
+def test_each_change_of_ec2_is_held_to_one_resource_or_to_our_tag(
+    statement: dict[str, Any],
+) -> None:
+    """But for the groups: of a group that rules are added to or removed from, AWS knows no more."""
+    (found,) = (each for each in role_statements() if each["Sid"] == statement["Sid"])
+    resources = found["Resource"] if isinstance(found["Resource"], list) else [found["Resource"]]
+    kinds = {resource_type(each) for each in resources}
+    asked = statement.get("Condition", {}).get("StringEquals", {})
+
+    if kinds == {"ec2:elastic-ip"}:
+        assert [each for each in resources if "*" in each] == []
+    elif statement["Sid"] == "ChangeGroups":
+        assert kinds == {"ec2:security-group"}
+    elif kinds == {"ec2:security-group-rule"}:
+        assert asked[f"aws:RequestTag/{MANAGED_TAG}"] == OURS
+    else:
+        assert kinds <= {"ec2:instance", "ec2:network-interface"}
+        assert asked == {f"ec2:ResourceTag/{NAT_TAG}": OURS}
+
+
+def test_only_a_rule_that_does_not_exist_yet_can_be_made_ours() -> None:
+    """Else a person's rule could get the tag, and be removed as one of ours."""
+    (tagging,) = [each for each in statements(SYNC) if "ec2:CreateTags" in actions(each)]
+
+    assert set(tagging["Condition"]["StringEquals"]["ec2:CreateAction"]) == {
+        "AuthorizeSecurityGroupEgress", "AuthorizeSecurityGroupIngress",
+    }  # fmt: skip
+    assert tagging["Condition"]["StringEquals"][f"aws:RequestTag/{MANAGED_TAG}"] == OURS
+
+
+@pytest.mark.parametrize("chosen", [{}, {"PeeredVpcs": "vpc-0a1b2c3d=vpc-4e5f6a7b"}])
+def test_routes_and_peerings_are_looked_at_only_where_they_matter(chosen: dict[str, str]) -> None:
+    found = statements(SYNC, conditions=holding(**chosen))
+    looks = {a for each in found for a in actions(each)}
+
+    routes = {"ec2:DescribeRouteTables", "ec2:DescribeVpcPeeringConnections"}
+    assert looks & routes == (routes if chosen else set())
+
+
+def test_the_check_of_the_network_may_look_at_routes_as_soon_as_the_function_exists() -> None:
+    """What a policy of its own adds to a role, IAM may make known only seconds later."""
+    inline = [
+        each["Fn::If"]
+        for policy in properties(SYNC)["Policies"]
+        for each in policy["PolicyDocument"]["Statement"]
+        if "Fn::If" in each
+    ]
+
+    assert [condition for condition, each, _ in inline if each["Sid"] == "DescribeRoutes"] == [
+        "LooksAtRoutes"
+    ]
+    assert "LooksAtRoutes" in holding(NatInstances="create")
+
+
+def test_a_nat_instance_may_take_commands_and_nothing_else() -> None:
+    """Above all not read parameters, open shells for others, or change anything."""
+    (trust,) = properties(NAT)["AssumeRolePolicyDocument"]["Statement"]
+
+    assert trust["Principal"] == {"Service": "ec2.amazonaws.com"}
+    assert {a for each in statements(NAT) for a in actions(each)} == {
+        "ssm:UpdateInstanceInformation",
+        "ssmmessages:CreateControlChannel", "ssmmessages:OpenControlChannel",
+        "ec2messages:AcknowledgeMessage", "ec2messages:DeleteMessage", "ec2messages:FailMessage",
+        "ec2messages:GetEndpoint", "ec2messages:GetMessages", "ec2messages:SendReply",
+    }  # fmt: skip
 
 
 def test_groups_and_rules_of_this_account_alone_are_changed() -> None:

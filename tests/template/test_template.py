@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cachegate.domain.forward import NEVER_LISTEN
+from cachegate.domain.policy import Policy
 from cachegate.environment import PREFIX
 from cachegate.guard.settings import GuardSettings, Mode
 from cachegate.retry import RECEIVES
 from cachegate.settings import SyncSettings
+from local.template import holding
 from tests.template.parsed import (
     FUNCTIONS,
     PARAMETERS,
@@ -22,9 +24,9 @@ from tests.template.parsed import (
     TEMPLATE,
     allows,
     environment,
-    given,
     properties,
 )
+from tests.template.resolved import BODY, Deployment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -208,18 +210,8 @@ def _role_arn(function: str) -> str:
 
 def resolved(function: str = SYNC, **chosen: str) -> dict[str, str]:
     """Return the environment as a deployment with these parameters would set it."""
-    values = given(chosen)
-    found = {}
-    for name, value in environment(function).items():
-        if isinstance(value, str):
-            found[name] = value
-        elif "Fn::FindInMap" in value:
-            mapping, key, field = value["Fn::FindInMap"]
-            found[name] = TEMPLATE["Mappings"][mapping][values[key["Ref"]]][field]
-        elif "Fn::GetAtt" in value:
-            found[name] = _role_arn(value["Fn::GetAtt"].removesuffix("Role.Arn"))
-        else:
-            found[name] = values.get(value["Ref"], f"the {value['Ref']}")
+    variables = BODY["Resources"][function]["Properties"]["Environment"]["Variables"]
+    found: dict[str, str] = Deployment.of(**chosen).resolve(variables)
     return found
 
 
@@ -273,6 +265,51 @@ def test_caches_are_enrolled_only_where_the_parameter_says_so(choice: str) -> No
 
     assert settings.enrol is (choice == "true")
     assert environment()["CACHEGATE_TOPIC"] == {"Ref": "NotificationTopic"}
+
+
+CREATE = {"NatInstances": "create", "NatVpc": "vpc-0a1b2c3d", "NatSubnet": "subnet-0a1b2c3d"}
+NAMED = {"ElasticIp": "eipalloc-0a1b2c3d", "NatVpc": "vpc-0a1b2c3d"}
+MADE = "NatAddress.AllocationId"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "address", "then"),
+    [
+        ({}, None, set()),
+        ({"NatVpc": "vpc-0a1b2c3d"}, None, set()),
+        (NAMED, "eipalloc-0a1b2c3d", set()),
+        (NAMED | {"KeepAddress": "false"}, "eipalloc-0a1b2c3d", set()),
+        (NAMED | {"ManageSecurityGroups": "true"}, "eipalloc-0a1b2c3d", {"manages"}),
+        (CREATE, MADE, {"manages"}),
+        (CREATE | {"KeepAddress": "false"}, MADE, {"releases", "manages"}),
+        (CREATE | {"ManageSecurityGroups": "false"}, MADE, set()),
+        (CREATE | NAMED | {"KeepAddress": "false"}, "eipalloc-0a1b2c3d", {"manages"}),
+    ],
+)
+def test_an_address_is_held_and_groups_are_changed_where_parameters_say_so(
+    chosen: dict[str, str], address: str | None, then: set[str]
+) -> None:
+    """An address that a person named is never given back."""
+    settings = SyncSettings.from_env(resolved(**chosen))
+
+    assert settings.address == address
+    assert settings.address is None or settings.address_vpc == "vpc-0a1b2c3d"
+    assert settings.release_address is ("releases" in then)
+    assert settings.manage_groups is ("manages" in then)
+
+
+def test_who_may_reach_port_22_and_the_quota_arrive_as_settings() -> None:
+    chosen = {"TrustedSshCidrs": "198.51.100.27/32", "RulesPerGroup": "100"}
+
+    settings = SyncSettings.from_env(resolved(**chosen))
+
+    assert [str(each) for each in settings.ssh_sources] == ["198.51.100.27/32"]
+    assert settings.policy.rules_per_group == 100
+    assert SyncSettings.from_env(resolved()).ssh_sources == ()
+
+
+def test_the_default_quota_is_that_of_the_policy() -> None:
+    assert PARAMETERS["RulesPerGroup"]["Default"] == Policy(stack="", sources=()).rules_per_group
 
 
 def test_the_choices_of_resolution_are_those_of_the_settings() -> None:
@@ -364,13 +401,26 @@ def test_every_parameter_of_the_guard_is_a_setting() -> None:
         ("AllowedAwsPrefixLists", "com.amazonaws.global.cloudfront.origin-facing"),
         ("AllowedAwsPrefixLists", "com.amazonaws.eu-west-1.s3,com.amazonaws.eu-west-1.dynamodb"),
         ("AllowedAwsPrefixLists", "com.amazonaws.eu-west-1.s3, com.amazonaws.eu-west-1.dynamodb"),
+        ("NatVpc", ""),
+        ("NatVpc", "vpc-0a1b2c3d4e5f6a7b8"),
+        ("NatSubnet", "subnet-0a1b2c3d"),
+        ("SecondNatSubnet", "subnet-0a1b2c3d4e5f6a7b8"),
+        ("NatInstanceType", "t4g.nano"),
+        ("NatInstanceType", "c7gn.medium"),
+        ("NatInstanceType", "im4gn.large"),
+        ("NatInstanceType", "a1.medium"),
+        ("NatInstanceType", "m6g.metal"),
+        ("ElasticIp", "eipalloc-0a1b2c3d4e5f6a7b8"),
+        ("TrustedSshCidrs", "198.51.100.27/32, 10.0.0.0/8"),
+        ("RulesPerGroup", "1"),
+        ("RulesPerGroup", "1000"),
     ],
 )
 def test_what_a_parameter_takes_the_functions_take(parameter: str, value: str) -> None:
     assert allows(parameter, value)
 
     for function, read in SETTINGS.items():
-        read(resolved(function, **{parameter: value}))
+        read(resolved(function, **{"NatVpc": "vpc-0a1b2c3d", parameter: value}))
 
 
 @pytest.mark.parametrize(
@@ -401,6 +451,20 @@ def test_what_a_parameter_takes_the_functions_take(parameter: str, value: str) -
         ("AllowedAwsPrefixLists", "pl-0123456789abcdef0"),
         ("AllowedAwsPrefixLists", "com.amazonaws.eu-west-1.s3,"),
         ("AllowedAwsPrefixLists", "com.amazonaws.eu-west-1.s3,office"),
+        ("NatVpc", "vpc-0A1B2C3D"),
+        ("NatVpc", "subnet-0a1b2c3d"),
+        ("NatVpc", "vpc-0a1b2c3d4"),
+        ("NatSubnet", "vpc-0a1b2c3d"),
+        ("SecondNatSubnet", "subnet-0a1b2c3d,subnet-1a1b2c3d"),
+        ("NatInstanceType", "t3.nano"),  # no Graviton: the image would not start
+        ("NatInstanceType", "g5.xlarge"),
+        ("NatInstanceType", "g4dn.xlarge"),
+        ("NatInstanceType", "t4g"),
+        ("ElasticIp", "203.0.113.73"),
+        ("ElasticIp", "eipassoc-0a1b2c3d"),
+        ("TrustedSshCidrs", "0.0.0.0/0"),
+        ("TrustedSshCidrs", "198.51.100.27"),
+        ("RulesPerGroup", "0"),
     ],
 )
 def test_what_would_not_work_is_refused_when_it_is_entered(parameter: str, value: str) -> None:
@@ -454,10 +518,66 @@ def test_outputs_name_what_a_person_needs_next() -> None:
     assert outputs["LedgerTableName"] == str({"Ref": "LedgerTable"})
     assert '{"action": "sync"}' in outputs["SyncCommand"]
     assert '{"action": "describe"}' in outputs["DescribeCommand"]
+    assert outputs["NatGroupId"] == str({"Ref": "NatGroup"})
+    assert outputs["Address"] == str({"Ref": "NatAddress"})
+    assert "AllocationId" in outputs["AddressAllocationId"]
     for name in ("OpenNatInstanceCommand", "OpenCacheCommand"):
         assert "aws ec2 authorize-security-group-ingress" in outputs[name]
     assert "--port ${ListenPorts} --cidr TRUSTED_CIDR" in outputs["OpenNatInstanceCommand"]
     assert "--source-group NAT_INSTANCE_GROUP_ID" in outputs["OpenCacheCommand"]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "named"),
+    [
+        ({}, {"NatInstanceTagCommand", "OpenNatInstanceCommand", "OpenCacheCommand"}),
+        ({"ManageSecurityGroups": "true"}, {"NatInstanceTagCommand"}),
+        (NAMED, {"AddressAllocationId", "NatInstanceTagCommand", "OpenNatInstanceCommand",
+                 "OpenCacheCommand"}),
+        (CREATE, {"Address", "AddressAllocationId", "NatGroupId", "RenewFirstCommand"}),
+        (CREATE | NAMED, {"AddressAllocationId", "NatGroupId", "RenewFirstCommand"}),
+        (CREATE | {"SecondNatSubnet": "subnet-1a1b2c3d", "ManageSecurityGroups": "false"},
+         {"Address", "AddressAllocationId", "NatGroupId", "RenewFirstCommand",
+          "RenewSecondCommand", "OpenNatInstanceCommand", "OpenCacheCommand",
+          "OpenWayOutCommand"}),
+    ],
+)  # fmt: skip
+def test_outputs_about_nat_instances_are_those_that_make_sense(
+    chosen: dict[str, str], named: set[str]
+) -> None:
+    outputs = Deployment.of(**chosen).outputs()
+    always = {name for name, each in TEMPLATE["Outputs"].items() if "Condition" not in each}
+
+    assert outputs.keys() - always == named
+
+
+@pytest.mark.parametrize(
+    ("chosen", "broken"),
+    [
+        ({}, []),
+        (CREATE, []),
+        (NAMED, []),
+        (CREATE | {"NatVpc": ""}, ["NatVpc"]),
+        (CREATE | {"NatSubnet": ""}, ["NatSubnet"]),
+        ({"NatInstances": "create"}, ["NatVpc", "NatSubnet"]),
+        ({"ElasticIp": "eipalloc-0a1b2c3d"}, ["NatVpc"]),
+    ],
+)
+def test_what_lacks_beside_a_choice_is_refused_before_anything_is_made(
+    chosen: dict[str, str], broken: list[str]
+) -> None:
+    """By rules of the template, each with a sentence that names the parameter."""
+    told = []
+    for rule in TEMPLATE["Rules"].values():
+        conditions = {
+            "asked": rule["RuleCondition"],
+            **{a["AssertDescription"]: a["Assert"] for a in rule["Assertions"]},
+        }
+        held = holding({"Parameters": PARAMETERS, "Conditions": conditions}, chosen)
+        if "asked" in held:
+            told += [text for text in conditions if text not in held]
+
+    assert [text.partition(" needs ")[2].partition(":")[0] for text in told] == broken
 
 
 def test_ssh_cannot_be_taken_by_the_default_range() -> None:

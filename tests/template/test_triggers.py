@@ -12,11 +12,12 @@ import pytest
 from cachegate.domain.cache import NAT_TAG
 from local.event_pattern import matches
 from tests.template.parsed import RESOURCES, properties
-from tests.template.resolved import RESOLVED
+from tests.template.resolved import RESOLVED, Deployment
 
 RULES = sorted(name for name, each in RESOURCES.items() if each["Type"] == "AWS::Events::Rule")
 QUEUES = sorted(name for name, each in RESOURCES.items() if each["Type"] == "AWS::SQS::Queue")
 GUARD = sorted(name for name in RULES if name.startswith("Guard"))
+EVENTS = Path(__file__).parents[2] / "events"
 UNDELIVERED = {"Fn::GetAtt": "UndeliveredQueue.Arn"}
 
 
@@ -93,13 +94,63 @@ def test_the_tag_that_is_heard_is_the_one_that_makes_an_instance_a_nat_instance(
     assert properties("InstanceTags")["EventPattern"]["detail"]["changed-tag-keys"] == [NAT_TAG]
 
 
+CREATE = {"NatInstances": "create", "NatVpc": "vpc-0a1b2c3d", "NatSubnet": "subnet-0a1b2c3d"}
+ALARM = "arn:aws:cloudwatch:eu-central-1:123456789012:alarm:"
+
+
+def alarm(name: str, state: str = "ALARM") -> dict[str, Any]:
+    """Return what CloudWatch says of an alarm with this name."""
+    event: dict[str, Any] = json.loads((EVENTS / "instance-alarm.json").read_text())
+    event["resources"] = [ALARM + name]
+    event["detail"]["state"]["value"] = state
+    return event
+
+
+@pytest.mark.parametrize("logical_id", ["NatStatusOneAlarm", "NatStatusTwoAlarm"])
+def test_status_checks_of_nat_instances_that_fail_are_heard(logical_id: str) -> None:
+    dimension = RESOLVED[logical_id]["Properties"]["Dimensions"][0]
+
+    assert heard_by(alarm(f"cachegate-{logical_id}-1A2B")) == ["NatAlarms"]
+    assert dimension["Name"] == "AutoScalingGroupName"
+    assert RESOLVED[dimension["Value"]]["Type"] == "AWS::AutoScaling::AutoScalingGroup"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        alarm("cachegate-NatStatusOneAlarm-1A2B", "OK"),
+        alarm("cachegate-NatStatusOneAlarm-1A2B", "INSUFFICIENT_DATA"),
+        alarm("another-NatStatusOneAlarm-1A2B"),
+        alarm("cachegate-HolderAlarm-1A2B"),  # a pass raised it itself
+    ],
+)
+def test_no_other_alarm_is_heard(event: dict[str, Any]) -> None:
+    assert heard_by(event) == []
+
+
+@pytest.mark.parametrize(
+    ("chosen", "rate"),
+    [
+        ({}, "rate(5 minutes)"),
+        ({"ManageSecurityGroups": "true"}, "rate(5 minutes)"),
+        (CREATE, "rate(1 minute)"),
+        ({"ElasticIp": "eipalloc-0a1b2c3d", "NatVpc": "vpc-0a1b2c3d"}, "rate(1 minute)"),
+    ],
+)
+def test_where_an_address_is_held_the_schedule_looks_each_minute(
+    chosen: dict[str, str], rate: str
+) -> None:
+    resources = Deployment.of(**chosen).resources()
+
+    assert resources["Schedule"]["Properties"]["ScheduleExpression"] == rate
+
+
 def test_calls_are_heard_by_one_rule_only() -> None:
     trail = properties("ApiCalls")["EventPattern"]["detail-type"]
 
     assert properties("CacheEvents")["EventPattern"]["detail-type"] == [{"anything-but": trail}]
 
 
-EVENTS = Path(__file__).parents[2] / "events"
 CASES = {
     "authorize-ingress": ["GuardEc2Calls"],
     "authorize-ingress-flat": ["GuardEc2Calls"],
