@@ -119,6 +119,13 @@ def ec2(views: Views, faults: Faults, machines: Mapping[str, Machine], stack: st
         ]
         return [{"Instances": [_instance(machine, stack)]} for machine in found]
 
+    def statuses(InstanceIds: Sequence[str]) -> list[dict[str, Any]]:  # noqa: N803
+        fine = {"Status": "ok"}
+        return [
+            {"InstanceId": each, "InstanceStatus": fine, "SystemStatus": fine}
+            for each in InstanceIds
+        ]
+
     def interfaces(Filters: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:  # noqa: N803
         asked = set(Filters[1]["Values"])
         held = {str(address) for address, _ in views.of("interfaces").owners}
@@ -134,6 +141,7 @@ def ec2(views: Views, faults: Faults, machines: Mapping[str, Machine], stack: st
     ]
     found: dict[str, tuple[str, Callable[..., Sequence[Any]]]] = {
         "describe_instances": ("Reservations", reservations),
+        "describe_instance_status": ("InstanceStatuses", statuses),
         "describe_network_interfaces": ("NetworkInterfaces", interfaces),
         "describe_vpcs": ("Vpcs", lambda **_: vpcs),
     }

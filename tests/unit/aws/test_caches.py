@@ -197,6 +197,35 @@ def test_every_page_of_every_listing_is_read() -> None:
     assert listing.problems == ()
 
 
+def in_groups(**statuses: str) -> list[dict[str, str]]:
+    return [
+        {"SecurityGroupId": name.replace("_", "-"), "Status": status}
+        for name, status in statuses.items()
+    ]
+
+
+def test_a_cluster_has_the_groups_that_it_has_or_gets_and_not_those_that_it_loses() -> None:
+    world = World()
+    world.tag("cluster", "queue")
+    groups = in_groups(sg_1="active", sg_2="adding", sg_3="removing", sg_4="Removing")
+    world.clusters = [cluster("queue", "0001", SecurityGroups=groups)]
+
+    assert world.only().groups == {"sg-1", "sg-2"}
+
+
+def test_a_replication_group_has_the_groups_of_all_its_members() -> None:
+    world = sessions()
+    first, second = world.clusters
+    first["SecurityGroups"] = in_groups(sg_1="active", sg_2="active")
+    second["SecurityGroups"] = in_groups(sg_2="active", sg_3="adding")
+
+    assert world.only().groups == {"sg-1", "sg-2", "sg-3"}
+
+
+def test_groups_that_aws_does_not_show_are_none() -> None:
+    assert sessions().only().groups == frozenset()
+
+
 def test_cluster_mode_takes_its_nodes_from_the_clusters_and_has_no_roles() -> None:
     world = sessions()
     world.groups = [
@@ -275,6 +304,7 @@ def test_a_serverless_cache_has_endpoints_tls_and_the_vpc_of_its_subnets() -> No
             "Status": "AVAILABLE",
             "Engine": "valkey",
             "SubnetIds": ["subnet-1"],
+            "SecurityGroupIds": ["sg-2", "sg-1"],
             "Endpoint": endpoint("burst.aws"),
             "ReaderEndpoint": endpoint("burst.aws", 6380),
         }
@@ -287,6 +317,7 @@ def test_a_serverless_cache_has_endpoints_tls_and_the_vpc_of_its_subnets() -> No
         Endpoint("burst.aws", 6379),
         Endpoint("burst.aws", 6380),
     )
+    assert cache.groups == {"sg-1", "sg-2"}
     assert cache.tls
     assert cache.whole
 

@@ -6,10 +6,10 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ConnectTimeoutError
 
 from cachegate.aws.network import Ec2Network
-from cachegate.domain.cache import Evidence
+from cachegate.domain.cache import Evidence, Health
 from tests.unit.aws.fake_client import Call, client_error, failing, fake_client, pages
 
 NODE, OTHER = IPv4Address("10.0.1.10"), IPv4Address("10.0.1.11")
@@ -42,12 +42,26 @@ def interfaces(*addresses: str) -> Any:
     )
 
 
+def statuses(**checks: tuple[str, str]) -> Any:
+    """Answer with what both checks of each instance say, `_` for the `-` of an id."""
+    found = [
+        {
+            "InstanceId": name.replace("_", "-"),
+            "InstanceStatus": {"Status": of_instance},
+            "SystemStatus": {"Status": of_system},
+        }
+        for name, (of_instance, of_system) in checks.items()
+    ]
+    return lambda **_: {"InstanceStatuses": found}
+
+
 def test_nat_instances_of_every_stack_and_page_are_found() -> None:
     calls: list[Call] = []
     answers = {
         "DescribeInstances": reservations(
             instance("i-2", PublicIpAddress="203.0.113.9"), instance("i-1", "other")
-        )
+        ),
+        "DescribeInstanceStatus": statuses(),
     }
 
     found = Ec2Network(fake_client("ec2", answers, calls)).nat_instances()
@@ -65,11 +79,104 @@ def test_nat_instances_of_every_stack_and_page_are_found() -> None:
 def test_an_instance_without_an_ipv4_address_is_no_nat_instance_whatever_its_tag_says() -> None:
     odd = instance("i-2")
     del odd["PrivateIpAddress"]
-    answers = {"DescribeInstances": reservations(odd, instance("i-1"))}
+    answers = {
+        "DescribeInstances": reservations(odd, instance("i-1")),
+        "DescribeInstanceStatus": statuses(),
+    }
 
     found = Ec2Network(fake_client("ec2", answers)).nat_instances()
 
     assert [each.instance_id for each in found] == ["i-1"]
+
+
+@pytest.mark.parametrize(
+    ("checks", "health"),
+    [
+        (("ok", "ok"), Health.OK),
+        (("impaired", "ok"), Health.IMPAIRED),
+        (("ok", "impaired"), Health.IMPAIRED),
+        (("impaired", "insufficient-data"), Health.IMPAIRED),
+        (("initializing", "ok"), Health.UNKNOWN),
+        (("ok", "insufficient-data"), Health.UNKNOWN),
+        (("not-applicable", "not-applicable"), Health.UNKNOWN),
+    ],
+)
+def test_an_instance_is_ill_by_either_check_and_well_by_both(
+    checks: tuple[str, str], health: Health
+) -> None:
+    answers = {
+        "DescribeInstances": reservations(instance("i-1")),
+        "DescribeInstanceStatus": statuses(i_1=checks),
+    }
+
+    (found,) = Ec2Network(fake_client("ec2", answers)).nat_instances()
+
+    assert found.health is health
+
+
+def test_only_what_runs_is_asked_for_in_one_call_and_what_is_not_told_is_unknown() -> None:
+    calls: list[Call] = []
+    stopped = instance("i-4", State={"Name": "stopped"})
+    answers = {
+        "DescribeInstances": reservations(
+            stopped, instance("i-3"), instance("i-2"), instance("i-1")
+        ),
+        "DescribeInstanceStatus": statuses(i_1=("ok", "ok"), i_2=("impaired", "ok")),
+    }
+
+    found = Ec2Network(fake_client("ec2", answers, calls)).nat_instances()
+
+    assert [each.health for each in found] == [
+        Health.OK, Health.IMPAIRED, Health.UNKNOWN, Health.UNKNOWN,
+    ]  # fmt: skip
+    asked = [call for call in calls if call[0] == "DescribeInstanceStatus"]
+    assert [set(parameters["InstanceIds"]) for _, parameters in asked] == [{"i-1", "i-2", "i-3"}]
+
+
+def test_a_hundred_and_one_instances_are_asked_for_in_two_calls_and_none_in_no_call() -> None:
+    calls: list[Call] = []
+    many = [instance(f"i-{number}") for number in range(101)]
+    none = {"DescribeInstances": reservations(instance("i-0", State={"Name": "stopped"}))}
+    answers = {"DescribeInstances": reservations(*many), "DescribeInstanceStatus": statuses()}
+
+    Ec2Network(fake_client("ec2", answers, calls)).nat_instances()
+    (stopped,) = Ec2Network(fake_client("ec2", none, calls)).nat_instances()
+
+    asked = [call for name, call in calls if name == "DescribeInstanceStatus"]
+    assert [len(each["InstanceIds"]) for each in asked] == [100, 1]
+    assert stopped.health is Health.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        client_error("RequestLimitExceeded", 503),
+        client_error("InternalError", 500),
+        ConnectTimeoutError(endpoint_url="https://ec2"),
+        client_error("InvalidInstanceID.NotFound"),
+    ],
+)
+def test_a_status_call_that_fails_for_now_or_for_one_that_is_gone_hides_no_instance(
+    error: Exception,
+) -> None:
+    answers = {
+        "DescribeInstances": reservations(instance("i-1")),
+        "DescribeInstanceStatus": failing(error),
+    }
+
+    (found,) = Ec2Network(fake_client("ec2", answers)).nat_instances()
+
+    assert (found.instance_id, found.health) == ("i-1", Health.UNKNOWN)
+
+
+def test_a_status_call_that_is_not_allowed_fails_loudly() -> None:
+    answers = {
+        "DescribeInstances": reservations(instance("i-1")),
+        "DescribeInstanceStatus": failing(client_error("UnauthorizedOperation", 403)),
+    }
+
+    with pytest.raises(ClientError, match="UnauthorizedOperation"):
+        Ec2Network(fake_client("ec2", answers)).nat_instances()
 
 
 def test_running_asks_by_filter_so_that_a_vanished_instance_fails_nothing() -> None:

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 from cachegate.aws import rule_shapes
 from cachegate.aws.batches import MOST_VALUES, batches
 from cachegate.aws.failures import code, in_words, is_transient, needed
+from cachegate.aws.prefix_lists import weights
 from cachegate.aws.refusals import refuse
 from cachegate.aws.security_groups import GONE, Ec2Groups
 from cachegate.domain.group_rules import MANAGED_TAG, Direction, GroupRule, Opening
@@ -38,13 +39,13 @@ class Ec2GroupRules:
         """Return every rule that carries the tag cachegate:managed of this stack."""
         wanted: FilterTypeDef = {"Name": f"tag:{MANAGED_TAG}", "Values": [stack]}
         with needed("which rules are managed is not known"):
-            return tuple(map(_rule, self._rules(wanted)))
+            return self._weighed(self._rules(wanted))
 
     def rules(self, group_ids: Iterable[str]) -> tuple[GroupRule, ...]:
         """Return all rules of these groups, whoever added them."""
         with needed("the rules of security groups are not known"):
-            return tuple(
-                _rule(shape)
+            return self._weighed(
+                shape
                 for ids in batches(group_ids, MOST_VALUES)
                 for shape in self._rules({"Name": "group-id", "Values": ids})
             )
@@ -96,7 +97,15 @@ class Ec2GroupRules:
                     return
                 if is_transient(error):
                     raise
+                refuse(subject, error)
                 raise RuleRefusedError(f"{subject}: {in_words(error)}") from error
+
+    def _weighed(self, shapes: Iterable[SecurityGroupRuleTypeDef]) -> tuple[GroupRule, ...]:
+        """Read rules, with what each takes of its group's quota."""
+        shapes = list(shapes)
+        lists = {each["PrefixListId"] for each in shapes if "PrefixListId" in each}
+        weighs = weights(self._ec2, sorted(lists)) if lists else {}
+        return tuple(_rule(each, weighs.get(each.get("PrefixListId", ""), 1)) for each in shapes)
 
     def _rules(self, wanted: FilterTypeDef) -> Iterator[SecurityGroupRuleTypeDef]:
         for page in self._ec2.get_paginator("describe_security_group_rules").paginate(
@@ -105,7 +114,7 @@ class Ec2GroupRules:
             yield from page["SecurityGroupRules"]
 
 
-def _rule(shape: SecurityGroupRuleTypeDef) -> GroupRule:
+def _rule(shape: SecurityGroupRuleTypeDef, weight: int) -> GroupRule:
     read = rule_shapes.read(shape)
     return GroupRule(
         rule_id=shape["SecurityGroupRuleId"],
@@ -116,5 +125,6 @@ def _rule(shape: SecurityGroupRuleTypeDef) -> GroupRule:
             peer=read.source,
         ),
         tags=read.tags,
+        weight=weight,
         description=read.description,
     )

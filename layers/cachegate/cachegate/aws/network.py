@@ -5,16 +5,19 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import ClientError
+
 from cachegate.aws.batches import MOST_VALUES, batches
-from cachegate.aws.failures import CallError, is_transient
-from cachegate.domain.cache import NAT_TAG, Evidence, NatInstance
+from cachegate.aws.failures import CallError, code, is_transient
+from cachegate.domain.cache import NAT_TAG, Evidence, Health, NatInstance
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from mypy_boto3_ec2 import EC2Client
-    from mypy_boto3_ec2.type_defs import FilterTypeDef, InstanceTypeDef
+    from mypy_boto3_ec2.type_defs import FilterTypeDef, InstanceStatusTypeDef, InstanceTypeDef
 
+MOST_IDS = 100  # that one DescribeInstanceStatus takes
 LIVING = ("pending", "running", "stopping", "stopped")
 
 
@@ -26,8 +29,8 @@ class Ec2Network:
 
     def nat_instances(self) -> tuple[NatInstance, ...]:
         """Return every instance with the tag, of any stack, not terminated; sorted by id."""
-        found = [
-            _nat_instance(instance)
+        shapes = [
+            instance
             for instance in self._instances(
                 {"Name": "tag-key", "Values": [NAT_TAG]},
                 {"Name": "instance-state-name", "Values": LIVING},
@@ -35,6 +38,9 @@ class Ec2Network:
             # One of a subnet for IPv6 alone has none, and can forward nothing, whoever tagged it.
             if instance.get("PrivateIpAddress")
         ]
+        running = [each["InstanceId"] for each in shapes if each["State"]["Name"] == "running"]
+        health = self._health(running)
+        found = [_nat_instance(each, health.get(each["InstanceId"])) for each in shapes]
         return tuple(sorted(found, key=lambda instance: instance.instance_id))
 
     def running(self, instance_ids: Iterable[str]) -> frozenset[str]:
@@ -99,13 +105,46 @@ class Ec2Network:
                     for held in interface["PrivateIpAddresses"]:
                         yield IPv4Address(held["PrivateIpAddress"])
 
+    def _health(self, instance_ids: Iterable[str]) -> Mapping[str, Health]:
+        """Return what EC2's status checks of running instances say.
+
+        No filter of DescribeInstanceStatus knows ids or tags, and an id that EC2 does not know yet,
+        or no longer, fails the call
+        (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceStatus.html).
+        As with a call that fails for now, the others of that call are then unknown: who may have
+        the address is proved by the rule set, and nothing is moved for what is not known.
+        """
+        found: dict[str, Health] = {}
+        paginator = self._ec2.get_paginator("describe_instance_status")
+        for ids in batches(instance_ids, MOST_IDS):
+            try:
+                for page in paginator.paginate(InstanceIds=ids):
+                    found |= {
+                        each["InstanceId"]: _checked(each) for each in page["InstanceStatuses"]
+                    }
+            except CallError as error:
+                gone = (
+                    isinstance(error, ClientError) and code(error) == "InvalidInstanceID.NotFound"
+                )
+                if not gone and not is_transient(error):
+                    raise
+        return found
+
     def _instances(self, *filters: FilterTypeDef) -> Iterator[InstanceTypeDef]:
         for page in self._ec2.get_paginator("describe_instances").paginate(Filters=filters):
             for reservation in page["Reservations"]:
                 yield from reservation["Instances"]
 
 
-def _nat_instance(shape: InstanceTypeDef) -> NatInstance:
+def _checked(shape: InstanceStatusTypeDef) -> Health:
+    """Read both checks: of the instance, and of the system that it runs on."""
+    said = {shape["InstanceStatus"]["Status"], shape["SystemStatus"]["Status"]}
+    if "impaired" in said:
+        return Health.IMPAIRED
+    return Health.OK if said == {"ok"} else Health.UNKNOWN
+
+
+def _nat_instance(shape: InstanceTypeDef, health: Health | None) -> NatInstance:
     public = shape.get("PublicIpAddress")
     return NatInstance(
         instance_id=shape["InstanceId"],
@@ -115,4 +154,5 @@ def _nat_instance(shape: InstanceTypeDef) -> NatInstance:
         public_address=IPv4Address(public) if public else None,
         stack=next(tag["Value"] for tag in shape["Tags"] if tag["Key"] == NAT_TAG),
         groups=tuple(sorted(group["GroupId"] for group in shape.get("SecurityGroups", []))),
+        health=health or Health.UNKNOWN,
     )

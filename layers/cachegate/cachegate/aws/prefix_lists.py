@@ -19,6 +19,19 @@ if TYPE_CHECKING:
 
     from cachegate.domain.ingress import Network
 
+# For how many rules one of AWS's own lists counts, by the end of its name; they show no maximum
+# (https://docs.aws.amazon.com/vpc/latest/userguide/working-with-aws-managed-prefix-lists.html).
+_WEIGHTS = {
+    "cloudfront.origin-facing": 55,
+    "dynamodb": 1,
+    "ec2-instance-connect": 2,
+    "groundstation": 5,
+    "route53-healthchecks": 25,
+    "s3": 1,
+    "s3express": 6,
+    "vpc-lattice": 10,
+}
+
 PAGE = 100  # lists or entries, the most that EC2 sends at once
 AWS = "AWS"  # the owner of AWS's own lists, in place of an account
 
@@ -29,18 +42,39 @@ def prefix_lists(ec2: EC2Client, list_ids: Iterable[str]) -> dict[str, PrefixLis
     AWS's own are told by their name alone, and not opened: their entries are AWS's to change.
     Raises TransientError where a call fails for now.
     """
-    paginator = ec2.get_paginator("describe_managed_prefix_lists")
     with needed("the prefix lists are not known"):
-        shapes = [
-            shape
-            for ids in batches(list_ids, MOST_VALUES)
-            for page in paginator.paginate(
-                Filters=[{"Name": "prefix-list-id", "Values": ids}],
-                PaginationConfig={"PageSize": PAGE},
-            )
-            for shape in page["PrefixLists"]
-        ]
-        return {shape["PrefixListId"]: _opened(ec2, shape) for shape in shapes}
+        return {shape["PrefixListId"]: _opened(ec2, shape) for shape in _shapes(ec2, list_ids)}
+
+
+def weights(ec2: EC2Client, list_ids: Iterable[str]) -> dict[str, int]:
+    """Return for how many rules of a group each list counts; one that EC2 hides is left out.
+
+    A customer's own counts as the most entries that it may have
+    (https://docs.aws.amazon.com/vpc/latest/userguide/managed-prefix-lists.html).
+    Raises TransientError where a call fails for now.
+    """
+    with needed("how much of the quota prefix lists take is not known"):
+        return {shape["PrefixListId"]: _weight(shape) for shape in _shapes(ec2, list_ids)}
+
+
+def _shapes(ec2: EC2Client, list_ids: Iterable[str]) -> list[ManagedPrefixListTypeDef]:
+    paginator = ec2.get_paginator("describe_managed_prefix_lists")
+    return [
+        shape
+        for ids in batches(list_ids, MOST_VALUES)
+        for page in paginator.paginate(
+            Filters=[{"Name": "prefix-list-id", "Values": ids}],
+            PaginationConfig={"PageSize": PAGE},
+        )
+        for shape in page["PrefixLists"]
+    ]
+
+
+def _weight(shape: ManagedPrefixListTypeDef) -> int:
+    if shape["OwnerId"] != AWS:
+        return shape["MaxEntries"]
+    name = shape["PrefixListName"]
+    return next((value for end, value in _WEIGHTS.items() if name.endswith(f".{end}")), 1)
 
 
 def _opened(ec2: EC2Client, shape: ManagedPrefixListTypeDef) -> PrefixList:

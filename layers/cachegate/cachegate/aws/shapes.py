@@ -63,6 +63,7 @@ def cluster(shape: CacheClusterTypeDef, tags: CacheTags, vpc_id: str | None) -> 
         plaintext_accepted=tags.plaintext_accepted,
         whole=bool(nodes),  # no cluster is without nodes: AWS hides them while it works on it
         notified=(_notified(shape),),
+        groups=_groups(shape),
     )
 
 
@@ -96,6 +97,7 @@ def replication_group(
         pinned_port=tags.port,
         plaintext_accepted=tags.plaintext_accepted,
         notified=tuple(_notified(members[each]) for each in sorted(members)),
+        groups=frozenset().union(*map(_groups, members.values())),
     )
 
 
@@ -112,6 +114,19 @@ def _notified(shape: CacheClusterTypeDef) -> Notified:
         topic=configuration.get("TopicArn") or None,
         topic_active=configuration.get("TopicStatus", "").lower() == "active",
         pending=any(shape.get("PendingModifiedValues", {}).values()),
+    )
+
+
+def _groups(shape: CacheClusterTypeDef) -> frozenset[str]:
+    """Read a cluster's security groups, those that it is about to get too, not those that it loses.
+
+    https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_SecurityGroupMembership.html
+    gives a status and no list of its values; that one begins with "remov" is docs/fidelity.md's.
+    """
+    return frozenset(
+        group["SecurityGroupId"]
+        for group in shape.get("SecurityGroups", [])
+        if group.get("SecurityGroupId") and not group.get("Status", "").lower().startswith("remov")
     )
 
 
@@ -163,6 +178,7 @@ def serverless(shape: ServerlessCacheTypeDef, tags: CacheTags, vpc_id: str | Non
         network_type=shape.get("NetworkType", "ipv4"),
         pinned_port=tags.port,
         plaintext_accepted=tags.plaintext_accepted,
+        groups=frozenset(shape.get("SecurityGroupIds", [])),
     )
 
 
