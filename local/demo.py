@@ -19,9 +19,10 @@ from local import demo_guard, demo_plan, nodes, sandbox
 from local.client import Client
 from local.dns import ResolverError
 from local.namespaces import HostCommandError
+from local.nat_world import WorldError
 from local.nodes import NodeError
 from local.vpc import CLIENT
-from local.world import World, WorldError
+from local.world import World
 
 REPLACED = "sessions-002"
 NODES = 6

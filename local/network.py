@@ -7,6 +7,7 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING, Any
 
 from local.aws_server import backend
+from local.caches import REGION
 from local.makers import elasticache
 from local.vpc import CIDR, NODE_SUBNETS
 
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from local.makers import Maker
 
 PUBLIC_SUBNET = IPv4Network("10.0.0.0/24")
+SECOND_PUBLIC_SUBNET = IPv4Network("10.0.3.0/24")
 SUBNET_GROUP = "caches"
+_ZONES = dict(zip((PUBLIC_SUBNET, SECOND_PUBLIC_SUBNET, *NODE_SUBNETS), "abab", strict=True))
 _FIRST = IPv4Address("10.0.1.230")  # the first node of AWS's old guide
 
 
@@ -38,13 +41,15 @@ class Network:
     _free: Iterator[IPv4Address] = field(init=False)
 
     def create(self) -> None:
-        """Create the VPC with a public subnet, two of caches, and the security groups."""
+        """Create the VPC with two public subnets, two of caches, and the security groups."""
         ec2 = self.aws.client("ec2")
         self.vpc_id = ec2.create_vpc(CidrBlock=str(CIDR))["Vpc"]["VpcId"]
-        for cidr in (PUBLIC_SUBNET, *NODE_SUBNETS):
-            subnet = ec2.create_subnet(VpcId=self.vpc_id, CidrBlock=str(cidr))["Subnet"]
+        for cidr, zone in _ZONES.items():
+            subnet = ec2.create_subnet(
+                VpcId=self.vpc_id, CidrBlock=str(cidr), AvailabilityZone=f"{REGION}{zone}"
+            )["Subnet"]
             self.subnets[cidr] = subnet["SubnetId"]
-        self._open_to_internet(ec2, self.public_subnet)
+        self._open_to_internet(ec2, PUBLIC_SUBNET, SECOND_PUBLIC_SUBNET)
         self.nat_group = self._group(ec2, "nat")
         self.cache_group = self._group(ec2, "caches")
         self.aws.client("elasticache").create_cache_subnet_group(
@@ -78,13 +83,14 @@ class Network:
         """Let another account own a group, as in a shared VPC: it is shown, and stays as it is."""
         backend("ec2").get_security_group_from_id(group_id).owner_id = account
 
-    def _open_to_internet(self, ec2: Any, subnet_id: str) -> None:
-        """Attach an Internet gateway, to which a route table of the subnet's own leads."""
+    def _open_to_internet(self, ec2: Any, *cidrs: IPv4Network) -> None:
+        """Attach an Internet gateway, to which a route table of these subnets' own leads."""
         gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
         ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=self.vpc_id)
         table = ec2.create_route_table(VpcId=self.vpc_id)["RouteTable"]["RouteTableId"]
         ec2.create_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
-        ec2.associate_route_table(RouteTableId=table, SubnetId=subnet_id)
+        for cidr in cidrs:
+            ec2.associate_route_table(RouteTableId=table, SubnetId=self.subnets[cidr])
         self.gateway = gateway
 
     def _group(self, ec2: Any, name: str) -> str:
@@ -144,25 +150,31 @@ class Network:
 
     def run_instance(
         self, private: IPv4Address, public: IPv4Address | None, tags: Mapping[str, str],
-        groups: Sequence[str] = (),
+        groups: Sequence[str] = (), *, assigned: bool = False,
     ) -> str:  # fmt: skip
-        """Run an instance in the public subnet and return its id.
+        """Run an instance in a public subnet and return its id.
 
-        It has an Elastic IP where one is named, and the group `nat` unless others are.
+        It has an Elastic IP where one is named, else a public address of Amazon's where
+        `assigned` says so, and the group `nat` unless others are named.
         """
         ec2 = self.aws.client("ec2")
+        subnet = next(each for cidr, each in self.subnets.items() if private in cidr)
+        interface = {
+            "DeviceIndex": 0,
+            "SubnetId": subnet,
+            "PrivateIpAddress": str(private),
+            "Groups": list(groups) or [self.nat_group],
+            "AssociatePublicIpAddress": assigned,
+        }
         instance_id = ec2.run_instances(
             ImageId=next(iter(backend("ec2").amis)),  # any
             MinCount=1,
             MaxCount=1,
-            SubnetId=self.public_subnet,
-            PrivateIpAddress=str(private),
-            SecurityGroupIds=list(groups) or [self.nat_group],
+            NetworkInterfaces=[interface],
         )["Instances"][0]["InstanceId"]
         if public is not None:
             address = ec2.allocate_address(Domain="vpc", Address=str(public))
             ec2.associate_address(InstanceId=instance_id, AllocationId=address["AllocationId"])
-        ec2.modify_instance_attribute(InstanceId=instance_id, SourceDestCheck={"Value": False})
         self.tag(instance_id, tags)
         return str(instance_id)
 

@@ -56,7 +56,9 @@ class ManagedInstance:
     instance_id: str
     host: Host
     environment: Mapping[str, str]
-    online: bool = True
+    online: bool = True  # what SSM says
+    # Whether the agent can be reached, which SSM notices later.
+    connected: Callable[[], bool] = lambda: True
     delivery: Delivery = field(default_factory=Delivery)
     workers: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(WORKERS))
     late: list[Callable[[], None]] = field(default_factory=list)
@@ -140,7 +142,7 @@ def _bring(
 ) -> None:
     deadline = time.monotonic() + timeout_s
     time.sleep(instance.delivery.delay_s)
-    while not instance.online:
+    while not (instance.online and instance.connected()):
         if time.monotonic() >= deadline:
             give_up()
             return

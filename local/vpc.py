@@ -7,7 +7,9 @@
 
 The Internet gateway translates Elastic IPs one to one and without state, as AWS does: a NAT
 instance only ever sees its private address. A cache node has a route to its VPC and no further, so
-it cannot answer a client whose address the NAT instance left in the packet.
+it cannot answer a client whose address the NAT instance left in the packet. The router forwards
+what a machine sends from its own address and nothing else: every instance here has EC2's
+source/destination check on.
 """
 
 from __future__ import annotations
@@ -43,12 +45,26 @@ table ip igw {
   map leaving { type ipv4_addr : ipv4_addr; }
   chain from_internet {
     type filter hook prerouting priority raw
-    iifname "wan" ip daddr set ip daddr map @arriving
+    iifname "wan" ip daddr set ip daddr map @arriving accept
+    iifname "wan" drop
   }
   chain to_internet {
     type filter hook postrouting priority raw
     oifname "wan" ip saddr set ip saddr map @leaving accept
     oifname "wan" drop
+  }
+}
+"""
+
+_ROUTER_RULES = """
+table ip router {
+  set own { type ifname . ipv4_addr; }
+  set silent { type ipv4_addr; }
+  chain forward {
+    type filter hook forward priority filter
+    iifname "n*" iifname . ip saddr != @own drop
+    ip saddr @silent drop
+    ip daddr @silent drop
   }
 }
 """
@@ -149,6 +165,7 @@ class Vpc:
         # What is sent to an address that nobody holds vanishes; a VPC answers with no ICMP error.
         ip("-n", self.router.name, "route", "add", "blackhole", str(CIDR))
         self.gateway.run("nft", "-f", "-", text=_INTERNET_GATEWAY)
+        self.router.run("nft", "-f", "-", text=_ROUTER_RULES)
 
     def peer(self, cidr: IPv4Network) -> None:
         """Add a second VPC behind a peering connection, over which no route leads yet."""
@@ -195,6 +212,8 @@ class Vpc:
         ip("-n", router.name, "addr", "add", str(_ROUTER), "dev", device)
         ip("-n", router.name, "link", "set", device, "up")
         ip("-n", router.name, "route", "add", f"{address}/32", "dev", device)
+        if router is self.router:
+            router.run("nft", f"add element ip router own {{ {device} . {address} }}")
         self.hosts[address] = host
         return host
 
@@ -232,6 +251,14 @@ class Vpc:
         ]
         if commands:
             self.gateway.run("nft", "-f", "-", text="\n".join(commands))
+
+    def silence(self, address: IPv4Address) -> None:
+        """Let nothing from or to a machine pass, as where it hangs; its connections stay."""
+        self.router.run("nft", f"add element ip router silent {{ {address} }}")
+
+    def end_silence(self, address: IPv4Address) -> None:
+        """Let its packets pass again."""
+        self.router.run("nft", f"delete element ip router silent {{ {address} }}")
 
     def cut(self, address: IPv4Address) -> None:
         """Pull a machine's cable: what is sent to it vanishes, and it can say no goodbye."""

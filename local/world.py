@@ -6,33 +6,33 @@ Everything lives inside `python -m local.sandbox`. What happens to the caches is
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import moto.ssm.urls
 
-from local import artefacts, deploy, event_bus, ssm, stack_resources, topics, trail
+from local import artefacts, deploy, ec2, event_bus, ssm, stack_resources, topics, trail
 from local.aws_server import AwsServer, extend
-from local.cache_world import CacheWorld
 from local.deploy import Stack
 from local.dns import Resolver, release_resolver, use_resolver
+from local.group_filter import GroupFilter
 from local.metadata import Metadata
-from local.namespaces import Host, Lab
+from local.namespaces import Lab
+from local.nat_world import NatWorld, WorldError
 from local.network import Network
 from local.nodes import Servers
 from local.public_addresses import PublicAddresses
-from local.ssm_agent import ManagedInstance
 from local.vpc import CLIENT, Vpc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import TracebackType
+
+    from local.namespaces import Host
 
 PARAMETERS = {"TrustedCidrs": f"{CLIENT}/32"}
 # The waits of the template's own defaults are minutes; here the same steps take seconds.
@@ -44,40 +44,22 @@ SETTINGS = {
     "CACHEGATE_RECHECK": "1",
     "CACHEGATE_RETRY": "0.5",  # then 1.5 and 4.5; SQS counts whole seconds, so 1, 2 and 5
     "CACHEGATE_READ_BACK": "2",
+    "CACHEGATE_TAKEOVER": "1",
+    "CACHEGATE_TAKEOVER_REST": "5",
+    "CACHEGATE_FENCE": "10",
 }
 # Batching windows that are too long to wait for, in seconds; what they do, they do here too.
 WINDOWS = {"GuardIngress": 1.0}
 
 
-class WorldError(RuntimeError):
-    """Something that was waited for or invoked did not come true."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NatInstance:
-    """A NAT instance: its machine, its addresses, and its SSM agent."""
-
-    instance_id: str
-    host: Host
-    private_address: IPv4Address
-    public_address: IPv4Address
-    managed: ManagedInstance
-
-
 @dataclass(slots=True)
-class World(CacheWorld):
+class World(NatWorld):
     """Enter it, deploy, create caches, and let things happen to them."""
 
     settings: Mapping[str, str] = field(default_factory=lambda: dict(SETTINGS))
     windows: Mapping[str, float] = field(default_factory=lambda: dict(WINDOWS))
     stack: Stack | None = None
-    nats: list[NatInstance] = field(default_factory=list)
-    folder: Path = field(init=False)
-    vpc: Vpc = field(init=False)
     resolver: Resolver = field(init=False)
-    metadata: Metadata = field(init=False)
-    # A tenth of the time: the shortest delivery timeout that SSM takes, 30 s, passes in 3 s.
-    commands: ssm.RunCommand = field(default_factory=lambda: ssm.RunCommand(seconds=0.1))
     _open: ExitStack = field(default_factory=ExitStack)
 
     def __enter__(self) -> Self:
@@ -99,6 +81,8 @@ class World(CacheWorld):
             self.metadata = opening.enter_context(Metadata())
             self.network = Network(self.aws)
             self.network.create()
+            self.groups = GroupFilter(self.vpc)
+            ec2.Responses.changed = self.groups.follow
             self._open = opening.pop_all()
         return self
 
@@ -118,11 +102,6 @@ class World(CacheWorld):
         return self.vpc.client
 
     @property
-    def nat(self) -> NatInstance:
-        """The first NAT instance."""
-        return self.nats[0]
-
-    @property
     def stranger(self) -> Host:
         """A machine outside that nobody trusts."""
         return self.vpc.stranger
@@ -137,9 +116,10 @@ class World(CacheWorld):
     ) -> Stack:
         """Deploy the template, with these parameters over the usual ones.
 
-        The first deployment brings a NAT instance with its tag where there is none yet.
+        The first deployment brings a NAT instance with its tag where there is none yet, unless the
+        stack makes its own: their machines start here, and register some seconds later.
         """
-        if not self.nats:
+        if not self.nats and (parameters or {}).get("NatInstances") != "create":
             self.add_nat_instance({"cachegate:nat": name})
         self.stack = Stack(
             aws=self.aws, artefacts=found or artefacts.find(), folder=self.folder, name=name,
@@ -148,26 +128,8 @@ class World(CacheWorld):
         )  # fmt: skip
         self._open.callback(self.stack.stop)
         self.stack.create()
+        self.boot_new()
         return self.stack
-
-    def add_nat_instance(self, tags: Mapping[str, str]) -> NatInstance:
-        """Run a NAT instance whose SSM agent is online."""
-        number = len(self.nats)
-        private = IPv4Address("10.0.0.10") + number
-        public = IPv4Address("203.0.113.73") + number
-        instance_id = self.network.run_instance(private, public, tags)
-        host = self.vpc.add_nat_instance(f"nat{number}", private)
-        state = self.folder / instance_id
-        environment = {"PATH": os.environ["PATH"], "CACHEGATE_STATE_DIR": str(state)}
-        managed = ManagedInstance(instance_id, host, environment)
-        self.commands.instances[instance_id] = managed
-        self.metadata.instances[private] = instance_id
-        nat = NatInstance(
-            instance_id=instance_id, host=host, private_address=private, public_address=public,
-            managed=managed,
-        )  # fmt: skip
-        self.nats.append(nat)
-        return nat
 
     def invoke(self, payload: Mapping[str, Any], function: str = "SyncForwards") -> Any:
         """Invoke a function by its logical id and return its result; raise where it failed."""

@@ -12,10 +12,11 @@ import pytest
 from local.custom_resource import CustomResourceError
 from local.event_source import failed_ids
 from local.lambda_runtime import Outcome
-from local.world import World, WorldError
+from local.nat_world import WorldError
 
 if TYPE_CHECKING:
     from local.deploy import Stack
+    from local.world import World
 
 
 def received(world: World, stack: Stack) -> dict[str, int]:

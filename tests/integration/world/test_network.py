@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from subprocess import Popen
 
     from local.namespaces import Host
-    from local.world import NatInstance, World
+    from local.nat_world import NatInstance
+    from local.world import World
 
 CONNECT = """
 import socket, sys

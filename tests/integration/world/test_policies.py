@@ -18,12 +18,13 @@ from local.iam import (
     grants_of_all_roles,
     resource_type,
 )
-from local.world import World, WorldError
+from local.nat_world import WorldError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from local.deploy import Stack
+    from local.world import World
 
 
 @pytest.fixture
