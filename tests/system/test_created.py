@@ -1,0 +1,59 @@
+"""A stack that makes its own NAT instances: one deployment and one tag on a cache, nothing else.
+
+Here security groups are enforced on the wire, so that only what the stack opens is open.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address
+from typing import TYPE_CHECKING
+
+from local.client import Client
+from local.network import PUBLIC_SUBNET, SECOND_PUBLIC_SUBNET
+
+if TYPE_CHECKING:
+    from local.world import World
+
+PORT = 6379
+
+
+def deploy(world: World, **more: str) -> IPv4Address:
+    """Deploy with two NAT instances of the stack's own; return their one address."""
+    world.groups.enforce()
+    network = world.network
+    place = {
+        "NatInstances": "create",
+        "NatVpc": network.vpc_id,
+        "NatSubnet": network.subnets[PUBLIC_SUBNET],
+        "SecondNatSubnet": network.subnets[SECOND_PUBLIC_SUBNET],
+    }
+    return IPv4Address(world.deploy(parameters=place | more).outputs["Address"])
+
+
+def test_one_deployment_and_one_tag_lead_to_an_answer_and_a_dead_instance_to_another(
+    world: World,
+) -> None:
+    world.create_cluster("cart")
+    address = deploy(world)
+    node, client = str(world.node("cart").address), Client(world.client, address, {PORT: "redis"})
+
+    world.wait_until(lambda: client.who()[PORT] == node, 40, "the cache answers")
+    stranger = Client(world.stranger, address, {PORT: "redis"}).who()[PORT]
+    assert "timed out" in stranger  # refused by the security group, not by the instance
+
+    holder = next(each for each in world.nats if each.public_address == address)
+    world.terminate(holder)
+    world.wait_until(
+        lambda: any(each.public_address == address for each in world.nats), what="it has moved"
+    )
+    world.wait_until(lambda: client.who()[PORT] == node, what="the cache answers again")
+
+
+def test_without_the_managed_rules_nobody_gets_in(world: World) -> None:
+    world.create_cluster("cart")
+    address = deploy(world, ManageSecurityGroups="false")
+    world.wait_until(
+        lambda: any(each.public_address == address for each in world.nats), 40, "it has a holder"
+    )
+
+    assert "timed out" in Client(world.client, address, {PORT: "redis"}).who()[PORT]
