@@ -14,8 +14,8 @@ _GROUP_GONE = "it, or the group that the rule admits, is gone: there is nothing 
 _LIST_GONE = "the prefix list is gone, or no longer shared with this account"
 _FULL = (
     "the group is full: by default it holds 60 inbound rules for IPv4 and as many for IPv6, as "
-    "many outbound ones, and a prefix list counts as its maximum of entries; remove a rule, or have "
-    "the quota raised"
+    "many outbound ones, and a prefix list counts as its maximum of entries; remove a rule, or "
+    "have the quota raised"
 )
 _RULE_GONE = "the rule is gone: list the rules of its group, an edited one keeps its id"
 _DENIED = (
