@@ -87,7 +87,7 @@ def wire(environment: Mapping[str, str]) -> Actions:
     adapters = Adapters(
         inventory=CacheInventory(clients.elasticache, clients.tagging, clients.ec2),
         caches=GuardedCaches(clients.elasticache, clients.tagging, clients.ec2, settings.stack),
-        network=Ec2Network(clients.ec2),
+        network=Ec2Network(clients.ec2, checks=settings.address is not None),
         resolver=resolver,
         ledgers=DynamoLedgers(clients.dynamodb, settings.table),
         gateways=gateways,

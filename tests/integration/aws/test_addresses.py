@@ -99,7 +99,9 @@ def test_the_health_of_nat_instances_is_what_both_checks_say(
     aws.moods.system_checks[pair[1]] = "initializing"
 
     def health() -> dict[str, Health]:
-        return {each.instance_id: each.health for each in Ec2Network(ec2).nat_instances()}
+        return {
+            each.instance_id: each.health for each in Ec2Network(ec2, checks=True).nat_instances()
+        }
 
     troubled = health()
     aws.moods.instance_checks.clear()

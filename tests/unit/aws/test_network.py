@@ -89,6 +89,16 @@ def test_an_instance_without_an_ipv4_address_is_no_nat_instance_whatever_its_tag
     assert [each.instance_id for each in found] == ["i-1"]
 
 
+def test_status_checks_are_not_asked_for_where_no_address_follows_from_them() -> None:
+    calls: list[Call] = []
+    answers = {"DescribeInstances": reservations(instance("i-1"))}
+
+    (found,) = Ec2Network(fake_client("ec2", answers, calls)).nat_instances()
+
+    assert found.health is Health.UNKNOWN
+    assert [name for name, _ in calls] == ["DescribeInstances"]
+
+
 @pytest.mark.parametrize(
     ("checks", "health"),
     [
@@ -109,7 +119,7 @@ def test_an_instance_is_ill_by_either_check_and_well_by_both(
         "DescribeInstanceStatus": statuses(i_1=checks),
     }
 
-    (found,) = Ec2Network(fake_client("ec2", answers)).nat_instances()
+    (found,) = Ec2Network(fake_client("ec2", answers), checks=True).nat_instances()
 
     assert found.health is health
 
@@ -124,7 +134,7 @@ def test_only_what_runs_is_asked_for_in_one_call_and_what_is_not_told_is_unknown
         "DescribeInstanceStatus": statuses(i_1=("ok", "ok"), i_2=("impaired", "ok")),
     }
 
-    found = Ec2Network(fake_client("ec2", answers, calls)).nat_instances()
+    found = Ec2Network(fake_client("ec2", answers, calls), checks=True).nat_instances()
 
     assert [each.health for each in found] == [
         Health.OK, Health.IMPAIRED, Health.UNKNOWN, Health.UNKNOWN,
@@ -139,8 +149,8 @@ def test_a_hundred_and_one_instances_are_asked_for_in_two_calls_and_none_in_no_c
     none = {"DescribeInstances": reservations(instance("i-0", State={"Name": "stopped"}))}
     answers = {"DescribeInstances": reservations(*many), "DescribeInstanceStatus": statuses()}
 
-    Ec2Network(fake_client("ec2", answers, calls)).nat_instances()
-    (stopped,) = Ec2Network(fake_client("ec2", none, calls)).nat_instances()
+    Ec2Network(fake_client("ec2", answers, calls), checks=True).nat_instances()
+    (stopped,) = Ec2Network(fake_client("ec2", none, calls), checks=True).nat_instances()
 
     asked = [call for name, call in calls if name == "DescribeInstanceStatus"]
     assert [len(each["InstanceIds"]) for each in asked] == [100, 1]
@@ -164,7 +174,7 @@ def test_a_status_call_that_fails_for_now_or_for_one_that_is_gone_hides_no_insta
         "DescribeInstanceStatus": failing(error),
     }
 
-    (found,) = Ec2Network(fake_client("ec2", answers)).nat_instances()
+    (found,) = Ec2Network(fake_client("ec2", answers), checks=True).nat_instances()
 
     assert (found.instance_id, found.health) == ("i-1", Health.UNKNOWN)
 
@@ -176,7 +186,7 @@ def test_a_status_call_that_is_not_allowed_fails_loudly() -> None:
     }
 
     with pytest.raises(ClientError, match="UnauthorizedOperation"):
-        Ec2Network(fake_client("ec2", answers)).nat_instances()
+        Ec2Network(fake_client("ec2", answers), checks=True).nat_instances()
 
 
 def test_running_asks_by_filter_so_that_a_vanished_instance_fails_nothing() -> None:

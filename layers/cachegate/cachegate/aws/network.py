@@ -22,10 +22,14 @@ LIVING = ("pending", "running", "stopping", "stopped")
 
 
 class Ec2Network:
-    """The network around the caches of this account and Region."""
+    """The network around the caches of this account and Region.
 
-    def __init__(self, ec2: EC2Client) -> None:
+    Status checks are asked for only where an address follows from them.
+    """
+
+    def __init__(self, ec2: EC2Client, *, checks: bool = False) -> None:
         self._ec2 = ec2
+        self._checks = checks
 
     def nat_instances(self) -> tuple[NatInstance, ...]:
         """Return every instance with the tag, of any stack, not terminated; sorted by id."""
@@ -39,7 +43,7 @@ class Ec2Network:
             if instance.get("PrivateIpAddress")
         ]
         running = [each["InstanceId"] for each in shapes if each["State"]["Name"] == "running"]
-        health = self._health(running)
+        health = self._health(running) if self._checks else {}
         found = [_nat_instance(each, health.get(each["InstanceId"])) for each in shapes]
         return tuple(sorted(found, key=lambda instance: instance.instance_id))
 
