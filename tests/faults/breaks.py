@@ -83,8 +83,10 @@ def _no_token(patch: pytest.MonkeyPatch) -> None:
 def _endless_chain(patch: pytest.MonkeyPatch) -> None:
     real = cachegate.chain.next_link
 
-    def link(former: Heartbeat, motion: float | None, policy: Any, most: int) -> Any:
-        return real(replace(former, rechecks=min(former.rechecks, 5)), motion or 30.0, policy, most)
+    def link(former: Heartbeat, motion: float | None, policy: Any, *rest: Any) -> Any:
+        return real(
+            replace(former, rechecks=min(former.rechecks, 5)), motion or 30.0, policy, *rest
+        )
 
     patch.setattr(cachegate.vpc_pass, "next_link", link)
 
