@@ -41,7 +41,7 @@ demo: setup packages build ## See it work: our own template, a real kernel, real
 test: setup packages build .venv-checkov/ready ## Everything, as CI runs it
 	@ruff format --check --quiet . && ruff check --quiet . && mypy
 	@sam validate --lint >/dev/null
-	@$(PY) -m pytest --dist loadgroup --no-loadscope-reorder --tx "$(WORKERS)*popen//python=$(IN_SANDBOX)"
+	@$(PY) -m pytest --dist loadscope --no-loadscope-reorder --tx "$(WORKERS)*popen//python=$(IN_SANDBOX)"
 
 test-faults: setup ## Ten thousand random sequences of faults over the whole pass, counted
 	@PYTHONPATH=gateway $(PY) -m tests.faults --sequences 10000

@@ -2,38 +2,51 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 # A machine under load is no finding: what takes how long is measured by `make bench`.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
-FOLDER = Path(__file__).parent
-# The permissions that system tests use are judged together, so one worker runs all of them; they
-# take longest, so they come first.
-TOGETHER = "system"
-LONGEST_FIRST = (TOGETHER, "integration", "faults")
+# One worker runs all that measures time in the kernel, and all system tests, whose use of
+# permissions is judged together. It takes longest, so it comes first.
+TOGETHER = ("tests/system/", "tests/integration/gateway/")
+NEXT = "tests/integration/"
+POLITE = 10  # the niceness of all others, so that they take no time from what is measured
 
 
-@pytest.hookimpl(tryfirst=True)  # before the workers read the marks
+class Sharing(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Keeps the tests of a file on one worker, for they share what is slow to set up."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "together" if _turn(nodeid) == 0 else nodeid.partition("::")[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Let the workers' tests be shared out so."""
+    return Sharing(config, log)
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the tests of a file on one worker, for they share what is slow to set up."""
-    if not hasattr(config, "workerinput"):
-        return
-    for item in items:
-        folder = _folder(item)
-        group = folder if folder == TOGETHER else str(item.path.relative_to(FOLDER))
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=_turn)
+    """Put what takes longest first, where there are workers."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: _turn(item.nodeid))
 
 
-def _folder(item: pytest.Item) -> str:
-    return item.path.relative_to(FOLDER).parts[0]
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Give way to the other worker from the first test on that only computes."""
+    if hasattr(item.config, "workerinput") and _turn(item.nodeid) > 1:
+        os.setpriority(os.PRIO_PROCESS, 0, POLITE)
 
 
-def _turn(item: pytest.Item) -> int:
-    folder = _folder(item)
-    return LONGEST_FIRST.index(folder) if folder in LONGEST_FIRST else len(LONGEST_FIRST)
+def _turn(nodeid: str) -> int:
+    if nodeid.startswith(TOGETHER):
+        return 0
+    return 1 if nodeid.startswith(NEXT) else 2
