@@ -268,13 +268,12 @@ def held(world: World) -> Iterator[tuple[str, str]]:
     """An Elastic IP and an instance that has our tag."""
     ec2, instance = world.aws.client("ec2"), world.nat.instance_id
     ec2.create_tags(Resources=[instance], Tags=[{"Key": "cachegate:nat", "Value": "tiny"}])
-    (before,) = ec2.describe_addresses(Filters=[{"Name": "instance-id", "Values": [instance]}])[
-        "Addresses"
-    ]
     address = ec2.allocate_address(Domain="vpc")["AllocationId"]
     yield address, instance
-    ec2.associate_address(AllocationId=before["AllocationId"], InstanceId=instance)
-    ec2.release_address(AllocationId=address)
+    for left in ec2.describe_addresses()["Addresses"]:
+        if "AssociationId" in left:
+            ec2.disassociate_address(AssociationId=left["AssociationId"])
+        ec2.release_address(AllocationId=left["AllocationId"])
 
 
 def test_an_address_is_associated_by_a_permission_on_it_and_on_what_the_call_names(
@@ -286,7 +285,10 @@ def test_an_address_is_associated_by_a_permission_on_it_and_on_what_the_call_nam
     on_ours = {"Sid": "Ours", "Action": action, "Resource": f"{BASE}instance/*", "Condition": OURS}
     asked = {"AllocationId": address, "InstanceId": instance}
     stranger = world.network.run_instance(IPv4Address("10.0.0.200"), None, {"Name": "stranger"})
-    interface = world.aws.client("ec2").describe_addresses()["Addresses"][0]["NetworkInterfaceId"]
+    described = world.aws.client("ec2").describe_network_interfaces(
+        Filters=[{"Name": "attachment.instance-id", "Values": [instance]}]
+    )
+    interface = described["NetworkInterfaces"][0]["NetworkInterfaceId"]
     denied = "UnauthorizedOperation"
 
     assert code(may(on_it).associate_address, **asked) == denied
