@@ -39,6 +39,8 @@ class Prover:
             replies = dict(self._send(new, payload))
             looks = looking.result()
         proved = {i: seen for i, look in looks.items() if (seen := still_proved(look, ledger))}
+        # What cannot be delivered now would only make the pass wait a second time.
+        proved |= {i: judge(look, ledger) for i, look in looks.items() if look.unreached}
         replies |= self._send([i for i in asked if i not in proved], payload)
         if replies:
             self._take_back(ledger.vpc_id, running)

@@ -44,7 +44,7 @@ class InstanceResult:
 
 def judge(reply: Reply, ledger: Ledger) -> InstanceResult:
     """Say whether a reply to `apply` proves that the kernel holds the ledger's rule set."""
-    if reply.registering:
+    if reply.unreached:
         return _ended(reply, InstanceState.OFFLINE, reply.failure or "not registered with SSM")
     if reply.failure is not None or reply.report is None:
         return _ended(reply, InstanceState.FAILED, reply.failure or "the agent reported nothing")

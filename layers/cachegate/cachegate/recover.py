@@ -60,7 +60,7 @@ def _inspect(
         report, reply = _pages(adapters.gateways, instance_id)
         if reply is None or force:
             reports.append(report)
-        elif reply.registering:
+        elif reply.unreached:
             unregistered[instance_id] = str(reply.failure)
         else:
             failed[instance_id] = str(reply.failure)

@@ -119,21 +119,21 @@ def test_instances_are_asked_at_the_same_time_by_a_command_each() -> None:
     ("ping", "reason"),
     [(None, "not registered"), ("ConnectionLost", "ConnectionLost"), ("Inactive", "Inactive")],
 )
-def test_an_instance_that_ssm_has_not_online_is_registering_and_gets_no_command(
+def test_an_instance_that_ssm_has_not_online_is_unreached_and_gets_no_command(
     ping: str | None, reason: str
 ) -> None:
     ssm = SystemsManager(i_2="Online", **({"i_1": ping} if ping else {}))
 
     replies = ssm.gateways().run(["i-1", "i-2"], "remove")
 
-    assert replies["i-1"].registering
+    assert replies["i-1"].unreached
     assert reason in str(replies["i-1"].failure)
     assert replies["i-2"].failure is None
     assert set(ssm.sent) == {"i-2"}
 
 
 @pytest.mark.parametrize(
-    ("refusal", "registering"),
+    ("refusal", "unreached"),
     [
         (client_error("InvalidInstanceId", operation="SendCommand"), True),
         (client_error("AccessDeniedException", operation="SendCommand"), False),
@@ -142,14 +142,14 @@ def test_an_instance_that_ssm_has_not_online_is_registering_and_gets_no_command(
         (EndpointConnectionError(endpoint_url="https://ssm"), False),
     ],
 )
-def test_one_that_fails_stops_no_other(refusal: Exception, registering: bool) -> None:  # noqa: FBT001
+def test_one_that_fails_stops_no_other(refusal: Exception, unreached: bool) -> None:  # noqa: FBT001
     ssm = SystemsManager(i_1="Online", i_2="Online")
     ssm.refusals["i-1"] = refusal
 
     replies = ssm.gateways().run(["i-1", "i-2"], "remove")
 
     assert replies["i-1"].failure
-    assert replies["i-1"].registering is registering
+    assert replies["i-1"].unreached is unreached
     assert replies["i-2"].failure is None
 
 

@@ -91,7 +91,25 @@ def test_anything_else_is_a_failure_in_words(invocation: Any, failure: str) -> N
 
     assert reply.failure is not None
     assert failure in reply.failure
-    assert not reply.registering
+
+
+@pytest.mark.parametrize(
+    ("details", "unreached"),
+    [
+        ("Pending", True),
+        ("Delayed", True),
+        ("Delivery Timed Out", True),
+        ("Undeliverable", True),
+        ("InProgress", False),
+        ("Execution Timed Out", False),
+        ("Terminated", False),
+    ],
+)
+def test_only_a_command_that_was_not_delivered_says_that_the_instance_is_out_of_reach(
+    details: str,
+    unreached: bool,  # noqa: FBT001
+) -> None:
+    assert read("i-1", ended("TimedOut", details)).unreached is unreached
 
 
 @given(st.text(max_size=200))

@@ -99,7 +99,7 @@ def test_sync_that_was_not_verified_is_no_success(world: FakeWorld) -> None:
 
 def test_sync_that_reached_no_running_instance_is_no_success(world: FakeWorld) -> None:
     world.add_instance("i-second", VPC)
-    offline = {i: Reply(instance_id=i, registering=True, failure="lost") for i in (NAT, "i-second")}
+    offline = {i: Reply(instance_id=i, unreached=True, failure="lost") for i in (NAT, "i-second")}
     ask(world, "sync")
     world.gateways.failing |= {NAT: offline[NAT]}
 
@@ -400,7 +400,7 @@ def test_a_vpc_that_cannot_be_planned_now_does_not_hide_the_others(
     world.add_vpc("vpc-2", "10.1.0.0/16")
     world.add_instance("i-new", "vpc-2")
     world.add_cluster("users", "10.1.1.5", vpc_id="vpc-2")
-    starting = Reply(instance_id="i-new", registering=True, failure="it is not registered with SSM")
+    starting = Reply(instance_id="i-new", unreached=True, failure="it is not registered with SSM")
     world.gateways.failing["i-new"] = starting
 
     answer = ask(world, action)

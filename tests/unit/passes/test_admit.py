@@ -92,7 +92,7 @@ def test_where_groups_are_not_managed_nothing_is_asked_and_nothing_opened(
 ) -> None:
     gate.settings = replace(gate.settings, manage_groups=False)
     gate.group_rules.managed = None  # type: ignore[assignment, method-assign]
-    gate.gateways.failing[NAT] = Reply(instance_id=NAT, failure="no agent", registering=True)
+    gate.gateways.failing[NAT] = Reply(instance_id=NAT, failure="no agent", unreached=True)
     assert run(gate).rules is None
     gate.gateways.failing.clear()
 
@@ -639,7 +639,7 @@ def test_an_instance_that_cannot_be_asked_without_is_let_out_to_systems_manager(
     gate: FakeWorld,
 ) -> None:
     gate.group_rules.refused["sg-b"] = TransientError("unused")
-    gate.gateways.failing[NAT] = Reply(instance_id=NAT, failure="no agent", registering=True)
+    gate.gateways.failing[NAT] = Reply(instance_id=NAT, failure="no agent", unreached=True)
 
     result = run(gate)
 
@@ -653,7 +653,7 @@ def test_an_instance_that_cannot_be_asked_without_is_let_out_to_systems_manager(
 def test_while_it_cannot_be_asked_nothing_that_is_open_is_taken_away(gate: FakeWorld) -> None:
     run(gate)
     gate.ledgers.records.clear()
-    gate.gateways.failing[NAT] = Reply(instance_id=NAT, failure="no agent", registering=True)
+    gate.gateways.failing[NAT] = Reply(instance_id=NAT, failure="no agent", unreached=True)
 
     result = rules_of(gate)
 
@@ -662,7 +662,7 @@ def test_while_it_cannot_be_asked_nothing_that_is_open_is_taken_away(gate: FakeW
 
 
 def test_without_an_answer_of_ec2_that_is_tried_again(gate: FakeWorld) -> None:
-    gate.gateways.failing[NAT] = Reply(instance_id=NAT, failure="no agent", registering=True)
+    gate.gateways.failing[NAT] = Reply(instance_id=NAT, failure="no agent", unreached=True)
 
     def silent(group_ids: Any) -> Any:
         raise TransientError(f"{group_ids} are not known: throttled")

@@ -95,7 +95,7 @@ def test_an_instance_that_stays_offline_fails_no_pass_and_fills_no_queue(
     if known:
         app.handler(batch(world, "first"), CONTEXT)
     before = len(world.rechecks.sent)
-    world.gateways.failing[NAT] = Reply(instance_id=NAT, failure="no agent", registering=True)
+    world.gateways.failing[NAT] = Reply(instance_id=NAT, failure="no agent", unreached=True)
     capsys.readouterr()
 
     for number in range(40):  # more than the chain of re-checks has links

@@ -105,7 +105,7 @@ def hang(world: FakeWorld, instance_id: str) -> None:
 
 def cut_off(world: FakeWorld, instance_id: str) -> None:
     world.gateways.failing[instance_id] = Reply(
-        instance_id=instance_id, failure="SSM does not reach it", registering=True
+        instance_id=instance_id, failure="SSM does not reach it", unreached=True
     )
 
 
@@ -261,6 +261,17 @@ def test_only_a_proof_makes_an_instance_verified(
 
 
 # -- what a pass reports ---------------------------------------------------------------------------
+
+
+def test_an_instance_out_of_reach_is_waited_for_once_and_fails_no_pass(world: FakeWorld) -> None:
+    cut_off(world, ONE)
+    world.gateways.calls.clear()
+
+    vpc = one_pass(world)
+
+    assert vpc.failure is None
+    assert vpc.offline == (ONE,)
+    assert [call for call in world.gateways.calls if call[0] == ONE] == [(ONE, "inspect")]
 
 
 def test_a_pass_that_fails_for_a_holder_that_hangs_still_moves_the_address(

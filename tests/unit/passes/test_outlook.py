@@ -182,7 +182,7 @@ def test_an_instance_that_ssm_did_not_reach_is_not_called_verified(world: FakeWo
     hold_address(world)
     ask(world, "sync")
     for each in (NAT, SECOND):
-        world.gateways.failing[each] = Reply(instance_id=each, failure="lost", registering=True)
+        world.gateways.failing[each] = Reply(instance_id=each, failure="lost", unreached=True)
     ask(world, "sync")
 
     assert not any(each["verified"] for each in instances(world).values())

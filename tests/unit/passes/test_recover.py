@@ -162,7 +162,7 @@ def test_a_nat_instance_that_just_started_in_a_new_vpc_means_a_recheck_and_no_fa
     world: FakeWorld,
 ) -> None:
     world.add_cluster("a", "10.0.1.1")
-    starting = Reply(instance_id=NAT, registering=True, failure="it is not registered with SSM")
+    starting = Reply(instance_id=NAT, unreached=True, failure="it is not registered with SSM")
     world.gateways.failing[NAT] = starting
 
     (vpc,) = sync(world.adapters, world.settings).vpcs

@@ -111,7 +111,7 @@ def test_a_failed_pass_says_first_why_it_failed(
 def test_an_offline_instance_is_a_reason_and_no_error(
     app: Any, world: FakeWorld, capsys: Capture
 ) -> None:
-    world.gateways.failing[NAT] = Reply(instance_id=NAT, failure="no agent", registering=True)
+    world.gateways.failing[NAT] = Reply(instance_id=NAT, failure="no agent", unreached=True)
 
     send(app, world, {})
 

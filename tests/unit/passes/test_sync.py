@@ -166,7 +166,7 @@ def test_a_ledger_that_never_holds_still_is_a_failure(world: FakeWorld) -> None:
 
 def test_an_instance_that_ssm_does_not_know_yet_is_looked_at_again(world: FakeWorld) -> None:
     world.ledgers.save(Ledger(vpc_id=VPC), None)
-    world.gateways.failing[NAT] = Reply(instance_id=NAT, registering=True, failure="unknown")
+    world.gateways.failing[NAT] = Reply(instance_id=NAT, unreached=True, failure="unknown")
 
     result = run(world)
 
@@ -179,7 +179,7 @@ def test_an_instance_that_ssm_does_not_know_yet_is_looked_at_again(world: FakeWo
 def test_rechecks_are_bounded_and_then_left_to_the_schedule(world: FakeWorld) -> None:
     world.ledgers.save(Ledger(vpc_id=VPC), None)
     world.settings = replace(world.settings, most_rechecks=3)
-    world.gateways.failing[NAT] = Reply(instance_id=NAT, registering=True, failure="unknown")
+    world.gateways.failing[NAT] = Reply(instance_id=NAT, unreached=True, failure="unknown")
 
     for _ in range(5):
         run(world)
@@ -324,7 +324,7 @@ def test_trouble_is_told_once_however_often_a_failed_pass_is_tried(world: FakeWo
     world.gateways.report = {"unreachable": [6379]}
     world.gateways.failing = {
         "i-second": Reply(instance_id="i-second", failure="timed out"),
-        "i-third": Reply(instance_id="i-third", failure="lost", registering=True),
+        "i-third": Reply(instance_id="i-third", failure="lost", unreached=True),
     }
 
     told = [event for _ in range(4) for event in (run(world), events(world))[1]]
@@ -333,7 +333,7 @@ def test_trouble_is_told_once_however_often_a_failed_pass_is_tried(world: FakeWo
 
 
 def test_an_instance_that_cannot_be_asked_for_its_ledger_is_told_of(world: FakeWorld) -> None:
-    world.gateways.failing[NAT] = Reply(instance_id=NAT, failure="lost", registering=True)
+    world.gateways.failing[NAT] = Reply(instance_id=NAT, failure="lost", unreached=True)
 
     run(world)
     run(world)

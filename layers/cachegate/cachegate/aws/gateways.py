@@ -76,10 +76,10 @@ class SsmGateways:
                     pings[each["InstanceId"]] = each["PingStatus"]
         for instance_id in ids:
             if instance_id not in pings:
-                yield instance_id, _registering(instance_id, "it is not registered with SSM")
+                yield instance_id, _unreached(instance_id, "it is not registered with SSM")
             elif pings[instance_id] != "Online":
                 reason = f"SSM does not reach it: {pings[instance_id]}"
-                yield instance_id, _registering(instance_id, reason)
+                yield instance_id, _unreached(instance_id, reason)
 
     def _run_one(
         self, comment: str, parameters: Mapping[str, Sequence[str]], instance_id: str
@@ -99,7 +99,7 @@ class SsmGateways:
             return self._wait(instance_id, command["CommandId"], wait)
         except CallError as error:
             if isinstance(error, ClientError) and code(error) == "InvalidInstanceId":
-                return _registering(instance_id, in_words(error))
+                return _unreached(instance_id, in_words(error))
             return Reply(instance_id=instance_id, failure=in_words(error))
 
     def _wait(self, instance_id: str, command_id: str, seconds: int) -> Reply:
@@ -127,8 +127,8 @@ class SsmGateways:
         return read(instance_id, ended)
 
 
-def _registering(instance_id: str, reason: str) -> Reply:
-    return Reply(instance_id=instance_id, failure=reason, registering=True)
+def _unreached(instance_id: str, reason: str) -> Reply:
+    return Reply(instance_id=instance_id, failure=reason, unreached=True)
 
 
 def _comment(action: str, payload: str | None) -> str:

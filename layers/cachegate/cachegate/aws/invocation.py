@@ -34,6 +34,9 @@ _ENDINGS = {
     "AccessDenied": "refused: access denied (does the instance carry the tag cachegate:nat?)",
     "RateExceeded": "refused: too many commands at once",
 }
+# Nothing was begun: for minutes after an instance's public address has changed, or after it began
+# to hang, SSM still calls it Online.
+_UNDELIVERED = {"Pending", "Delayed", "DeliveryTimedOut", "Undeliverable"}
 
 
 def read(instance_id: str, invocation: GetCommandInvocationResultTypeDef) -> Reply:
@@ -42,7 +45,11 @@ def read(instance_id: str, invocation: GetCommandInvocationResultTypeDef) -> Rep
     details = invocation.get("StatusDetails", status).replace(" ", "")
     if status not in {"Success", "Failed"} or details in _ENDINGS:
         ending = _ENDINGS.get(details, f"ended as {details}")
-        return Reply(instance_id=instance_id, failure=f"the command was {ending}")
+        return Reply(
+            instance_id=instance_id,
+            failure=f"the command was {ending}",
+            unreached=details in _UNDELIVERED,
+        )
     report, unreadable = _report(invocation.get("StandardOutputContent", ""))
     exit_code = invocation.get("ResponseCode", -1)
     if report is None:

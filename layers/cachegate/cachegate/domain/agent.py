@@ -71,7 +71,7 @@ class Reply:
     instance_id: str
     report: dict[str, Any] | None = None
     failure: str | None = None
-    registering: bool = False  # SSM does not know the instance (yet): started a moment ago
+    unreached: bool = False  # SSM does not know the instance (yet), or did not deliver the command
 
     def refused(self, code: str) -> bool:
         """Tell whether the agent refused with this code of its contract."""
