@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cachegate.domain.address import AddressResult, AddressState, Candidate, Holding
 from cachegate.domain.cache import Health
 from cachegate.errors import AddressRefusedError, LedgerConflictError, TransientError
-from cachegate.planning.failover import Scene, decide, done, undone, unheld
+from cachegate.planning.failover import Scene, begin_anew, decide, done, undone, unheld
 from cachegate.push import InstanceState
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from cachegate.domain.address import AddressDecision, ElasticIp
     from cachegate.domain.cache import NatInstance
+    from cachegate.domain.ledger import Ledger
     from cachegate.protocols import Adapters, Record
     from cachegate.push import InstanceResult
     from cachegate.settings import SyncSettings
@@ -34,9 +35,35 @@ def hold(
 ) -> tuple[Record, AddressResult]:
     """Decide who holds the address, write it down, move it where needed, and read it back.
 
-    Raise LedgerConflictError where another pass wrote the ledger: nothing was moved then, and
-    what this pass has seen may be old. Where EC2 does not answer, the result has an error.
+    Raise LedgerConflictError where another pass decided meanwhile, or its rule set is another:
+    nothing was moved then, and what this pass has seen may be old. Where EC2 does not answer, the
+    result has an error.
     """
+    try:
+        return _hold(adapters, settings, record, candidates, wanted)
+    except LedgerConflictError:
+        latest = adapters.ledgers.load(record.ledger.vpc_id)
+        if latest is None or not _proof_stands(record.ledger, latest.ledger):
+            raise
+        return _hold(adapters, settings, latest, candidates, wanted)
+
+
+def _proof_stands(read: Ledger, latest: Ledger) -> bool:
+    """Tell whether what this pass has seen may be decided by, though the ledger was written since.
+
+    To observe and prove anew would take as long as a holder that hangs is waited for.
+    """
+    undecided = begin_anew(read.holding or Holding()) == begin_anew(latest.holding or Holding())
+    return undecided and read.generation == latest.generation and not latest.detached
+
+
+def _hold(
+    adapters: Adapters,
+    settings: SyncSettings,
+    record: Record,
+    candidates: tuple[Candidate, ...],
+    wanted: str | None,
+) -> tuple[Record, AddressResult]:
     former = record.ledger.holding or Holding()
     try:
         address = find(adapters, settings)

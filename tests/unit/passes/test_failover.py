@@ -563,16 +563,64 @@ def test_of_two_passes_at_once_one_moves_and_the_other_waits(world: FakeWorld) -
     assert len(world.addresses.moves) == 1
 
 
-def test_a_pass_that_lost_the_ledger_to_another_looks_again_before_it_moves_anything(
+def written_by_another(world: FakeWorld, change: Callable[[Ledger], Ledger]) -> None:
+    """Let another pass write the ledger once, just before the next one does."""
+    save = world.ledgers.save
+
+    def late(ledger: Ledger, replacing: int | None) -> Any:
+        world.ledgers.save = save  # type: ignore[method-assign]
+        other = world.ledgers.records[VPC]
+        save(change(other.ledger), other.version)
+        return save(ledger, replacing)
+
+    world.ledgers.save = late  # type: ignore[method-assign]
+    world.gateways.calls.clear()
+
+
+def test_a_pass_that_lost_the_ledger_to_another_s_decision_looks_again_before_it_moves_anything(
     world: FakeWorld,
 ) -> None:
     state(world, ONE, "stopped")
-    world.ledgers.conflicts = 1
-    world.gateways.calls.clear()
+    decided = replace(holding(world), since=world.now, fenced_until=world.now + 20)
+    written_by_another(world, lambda ledger: replace(ledger, holding=decided))
 
     assert run(world).state is AddressState.MOVED
     assert world.gateways.calls == [(TWO, "inspect"), (TWO, "apply")] * 2  # proved anew
     assert len(world.addresses.moves) == 1
+
+
+@pytest.mark.parametrize("what", ["doubt", "openings"])
+def test_a_ledger_in_which_nothing_was_decided_meanwhile_costs_no_second_proof(
+    world: FakeWorld, what: str
+) -> None:
+    doubted = replace(holding(world), bad_since=world.now - 30, unheld_since=world.now - 30)
+    doubt, opening = what == "doubt", ("a rule",)
+    hang(world, ONE)
+    written_by_another(
+        world,
+        lambda led: replace(led, holding=doubted) if doubt else replace(led, openings=opening),
+    )
+
+    address = run(world)
+
+    assert (address.state, address.recheck_after) == (AddressState.WAITING, 30 if doubt else 60)
+    assert world.gateways.calls.count((TWO, "inspect")) == 1
+
+
+def test_a_pass_does_not_decide_by_a_proof_of_what_is_no_longer_recorded(world: FakeWorld) -> None:
+    state(world, ONE, "stopped")
+    written_by_another(world, lambda ledger: replace(ledger, generation=ledger.generation + 1))
+
+    assert run(world).state is AddressState.MOVED
+    assert world.gateways.calls == [(TWO, "inspect"), (TWO, "apply"), (TWO, "apply")]
+
+
+def test_a_pass_decides_nothing_where_somebody_detached_meanwhile(world: FakeWorld) -> None:
+    state(world, ONE, "stopped")
+    written_by_another(world, lambda ledger: replace(ledger, detached=True))
+
+    assert one_pass(world).address is None
+    assert world.addresses.moves == []
 
 
 def test_a_ledger_that_is_always_lost_to_others_moves_nothing(world: FakeWorld) -> None:
