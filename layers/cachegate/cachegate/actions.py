@@ -164,7 +164,7 @@ class Actions:
 
     def _whereabouts(self, ledger: Ledger, at: float) -> Whereabouts | None:
         """Return why the address is where it is; None where the stack holds none in the VPC."""
-        if ledger.holding is None or ledger.vpc_id != self.settings.address_vpc:
+        if ledger.holding is None or not self.settings.holds_address_in(ledger.vpc_id):
             return None
         return explain_address(ledger.holding, at)
 

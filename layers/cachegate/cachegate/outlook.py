@@ -93,7 +93,7 @@ class Foresight:
         proofs = _proofs(ledger, instances, heartbeat)
         verified = tuple(i.instance_id for i in proofs if i.state is InstanceState.VERIFIED)
         outlook = Outlook(heartbeat=heartbeat, verified=verified)
-        if ledger.vpc_id == self.settings.address_vpc and self.settings.address:
+        if self.settings.holds_address_in(ledger.vpc_id):
             proved = heartbeat.verified_at > 0 and heartbeat.generation == ledger.generation
             try:
                 candidates = candidates_of(instances, proofs) if proved else None

@@ -43,8 +43,9 @@ def recover(
         return rebuilt
     # Above every old generation, or the agents would refuse it as done already.
     generation = max(former.ledger.generation, rebuilt.generation) + 1
-    # Who held the address of that stack, and since when in doubt, says nothing of this one's.
-    return replace(former.ledger, generation=generation, detached=False, holding=None)
+    # Who held the address of that stack, and since when in doubt, says nothing of this one's; and
+    # no rule with that stack's tag is missed.
+    return replace(former.ledger, generation=generation, detached=False, holding=None, openings=())
 
 
 def _own(report: Mapping[str, Any], settings: SyncSettings) -> bool:

@@ -45,6 +45,10 @@ class SyncSettings:
     retry: float = 10.0  # CACHEGATE_RETRY: before a failed pass is tried again first; see retry.py
     most_rechecks: int = 20  # CACHEGATE_MOST_RECHECKS: then the schedule takes over
 
+    def holds_address_in(self, vpc_id: str) -> bool:
+        """Tell whether the NAT instances of a VPC are to have the Elastic IP."""
+        return self.address is not None and self.address_vpc == vpc_id
+
     @property
     def account(self) -> str:
         """Return the account that the stack is in, by the stack's id, which is an ARN."""

@@ -123,8 +123,7 @@ class VpcPass:
         reached: tuple[InstanceResult, ...],
     ) -> tuple[Record, AddressResult | None]:
         """Keep the address on a NAT instance that this pass has seen to be verified."""
-        ours = self.settings.address and record.ledger.vpc_id == self.settings.address_vpc
-        if not ours or record.ledger.detached:
+        if not self.settings.holds_address_in(record.ledger.vpc_id) or record.ledger.detached:
             return record, None
         candidates = candidates_of(instances, reached)
         return hold(self.adapters, self.settings, record, candidates, self.holder)
@@ -149,6 +148,8 @@ class VpcPass:
         """Return the planned ledger with the NAT instances that have, or get, a rule set."""
         detached = prepared.before.detached and not self.attach
         holding = prepared.plan.ledger.holding
+        if not self.settings.holds_address_in(prepared.before.vpc_id):
+            holding = None  # of an address that was given up: it says nothing of a later one
         # While detached nobody is given anything, so only those that still have it count.
         given = tagged & set(prepared.before.nat_instances) if detached else tagged
         return replace(

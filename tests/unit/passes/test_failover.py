@@ -232,19 +232,21 @@ def test_two_instances_that_flap_do_not_toss_the_address(world: FakeWorld) -> No
     assert len(world.addresses.moves) > 5
 
 
-def test_no_address_is_asked_for_where_the_stack_has_none_here(world: FakeWorld) -> None:
+@pytest.mark.parametrize("now", [{"address": None}, {"address_vpc": "vpc-2"}])
+def test_where_the_stack_has_no_address_any_more_none_is_asked_for_and_all_is_forgotten(
+    world: FakeWorld, now: dict[str, Any]
+) -> None:
     state(world, ONE, "stopped")
-    before = world.ledgers.records[VPC]
+    state(world, TWO, "stopped")
+    run(world)
+    assert holding(world).unheld_since is not None
 
-    for settings in (
-        replace(world.settings, address=None),
-        replace(world.settings, address_vpc="vpc-2"),
-    ):
-        (vpc,) = sync(world.adapters, settings).vpcs
-        assert vpc.address is None
-        assert vpc.failure is None
+    (vpc,) = sync(world.adapters, replace(world.settings, **now)).vpcs
 
-    assert world.ledgers.records[VPC].ledger.holding == before.ledger.holding
+    assert (vpc.address, vpc.failure) == (None, None)
+    assert world.ledgers.records[VPC].ledger.holding is None
+    world.now += 3600
+    assert run(world).unheld_seconds == 0  # of the time without an address nothing counts
     assert world.addresses.moves == []
 
 

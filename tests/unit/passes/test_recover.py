@@ -100,6 +100,18 @@ def test_a_former_stacks_ledger_is_taken_over_with_a_higher_generation(world: Fa
     assert (held["owner"], held["adopt"]) == (OWNER, "old")
 
 
+def test_no_rule_of_a_former_stack_is_missed(world: FakeWorld) -> None:
+    shuffled(world)
+    record = world.ledgers.records[VPC]
+    opened = replace(record.ledger, openings=("a rule with the other stack's tag",))
+    world.ledgers.records[VPC] = replace(record, ledger=opened)
+    world.former(former_stack(world), "old")
+
+    assert run(world) == ()
+
+    assert world.ledgers.records[VPC].ledger.openings == ()
+
+
 def test_without_its_ledger_a_former_stack_is_taken_over_from_the_nat_instance(
     world: FakeWorld,
 ) -> None:
