@@ -66,6 +66,11 @@ class Interface(NetworkInterface):
             address.move(None)
 
     @property
+    def network_interface_id(self) -> str:
+        """Its id by the name that DescribeInstances looks for."""
+        return str(self.id)
+
+    @property
     def group_set(self) -> Any:
         """Its groups; moto adds those that its instance was started with."""
         return self._group_set

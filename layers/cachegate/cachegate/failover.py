@@ -78,7 +78,8 @@ def _hold(
         return record, result(decision, address, decision.holding, adapters.clock())
     if adapters.clock() > decision.holding.since + settings.policy.fence * BEGIN_WITHIN:
         raise LedgerConflictError("the ledger was slow, and another pass may soon move the address")
-    return _moved(adapters, settings, record, decision, address)
+    (chosen,) = (each for each in candidates if each.instance_id == decision.target)
+    return _moved(adapters, settings, record, decision, address, chosen.interface)
 
 
 def find(adapters: Adapters, settings: SyncSettings) -> ElasticIp | None:
@@ -147,12 +148,13 @@ def _moved(
     record: Record,
     decision: AddressDecision,
     address: ElasticIp,
+    interface: str | None,
 ) -> tuple[Record, AddressResult]:
     """Move the address as decided and noted, and say what EC2 shows then."""
     target, holding = str(decision.target), decision.holding
     error, over = f"EC2 does not show the address at {target} yet", False
     try:
-        adapters.addresses.associate(address.allocation_id, target)
+        adapters.addresses.associate(address.allocation_id, target, interface)
     except AddressRefusedError as refusal:
         error, over = str(refusal), True
     except TransientError as silence:
@@ -208,6 +210,7 @@ def _candidate(instance: NatInstance, proof: InstanceResult | None) -> Candidate
         verified=verified,
         ill=ill,
         trouble=trouble,
+        interface=instance.interface,
     )
 
 

@@ -164,8 +164,12 @@ class Addresses(Protocol):
         """Return the address, or None where EC2 shows none; raise TransientError without answer."""
         ...
 
-    def associate(self, allocation_id: str, instance_id: str) -> None:
+    def associate(
+        self, allocation_id: str, instance_id: str, interface_id: str | None = None
+    ) -> None:
         """Ask once, never again by itself, for the address to be moved to an instance.
+
+        `interface_id` says to which of its interfaces, where it has several.
 
         Raise AddressRefusedError where EC2 does not do it, TransientError without an answer: then
         it may have been done.

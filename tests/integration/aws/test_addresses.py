@@ -80,6 +80,30 @@ def test_an_address_goes_to_an_instance_and_on_to_another_and_back_to_aws(
         addresses.associate(allocation, pair[0])
 
 
+def test_an_instance_with_several_interfaces_gets_an_address_at_its_first(
+    ec2: EC2Client, network: Network
+) -> None:
+    addresses = Ec2Addresses(ec2, ec2)
+    allocation = ec2.allocate_address(Domain="vpc")["AllocationId"]
+    name = network.run_instance(IPv4Address("10.0.0.31"), None, OURS)
+    subnet = ec2.describe_instances(InstanceIds=[name])["Reservations"][0]["Instances"][0]
+    second = ec2.create_network_interface(SubnetId=subnet["SubnetId"])["NetworkInterface"]
+    ec2.attach_network_interface(
+        DeviceIndex=1, InstanceId=name, NetworkInterfaceId=second["NetworkInterfaceId"]
+    )
+    (nat,) = (each for each in Ec2Network(ec2).nat_instances() if each.instance_id == name)
+
+    with pytest.raises(AddressRefusedError, match="multiple interfaces"):
+        addresses.associate(allocation, name)
+    addresses.associate(allocation, name, nat.interface)
+
+    found = addresses.find(allocation)
+    assert found is not None
+    assert (found.instance_id, found.interface_id) == (name, nat.interface)
+    addresses.release(allocation)
+    ec2.terminate_instances(InstanceIds=[name])
+
+
 def test_nothing_goes_to_an_instance_that_is_gone(ec2: EC2Client, network: Network) -> None:
     addresses = Ec2Addresses(ec2, ec2)
     allocation = ec2.allocate_address(Domain="vpc")["AllocationId"]

@@ -79,6 +79,19 @@ def test_a_move_is_asked_for_once_by_id_and_from_whoever_has_it() -> None:
     assert calls == [("AssociateAddress", asked)]
 
 
+def test_of_an_instance_with_several_interfaces_one_is_named_and_not_the_instance() -> None:
+    calls: list[Call] = []
+
+    adapter(calls).associate("eipalloc-1", "i-2", "eni-2")
+
+    asked = {
+        "AllocationId": "eipalloc-1",
+        "NetworkInterfaceId": "eni-2",
+        "AllowReassociation": True,
+    }
+    assert calls == [("AssociateAddress", asked)]
+
+
 @pytest.mark.parametrize(
     "code",
     [

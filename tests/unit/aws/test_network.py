@@ -55,6 +55,26 @@ def statuses(**checks: tuple[str, str]) -> Any:
     return lambda **_: {"InstanceStatuses": found}
 
 
+def attached(interface_id: str, index: int) -> dict[str, Any]:
+    return {"NetworkInterfaceId": interface_id, "Attachment": {"DeviceIndex": index}}
+
+
+@pytest.mark.parametrize(
+    ("interfaces", "first"),
+    [
+        ([attached("eni-1", 0)], None),
+        ([attached("eni-2", 1), attached("eni-1", 0)], "eni-1"),
+    ],
+)
+def test_of_several_interfaces_the_first_is_known(
+    interfaces: list[dict[str, Any]], first: str | None
+) -> None:
+    found = reservations(instance("i-1", NetworkInterfaces=interfaces))
+    (nat,) = Ec2Network(fake_client("ec2", {"DescribeInstances": found})).nat_instances()
+
+    assert nat.interface == first
+
+
 def test_nat_instances_of_every_stack_and_page_are_found() -> None:
     calls: list[Call] = []
     answers = {

@@ -241,14 +241,18 @@ class FakeAddresses:
     def find(self, allocation_id: str) -> ElasticIp | None:
         return self.addresses.get(allocation_id)
 
-    def associate(self, allocation_id: str, instance_id: str) -> None:
+    def associate(
+        self, allocation_id: str, instance_id: str, interface_id: str | None = None
+    ) -> None:
         self.meanwhile()
         if self.refusal is not None:
             raise self.refusal
         self.moves.append((allocation_id, instance_id))
         if not self.deaf:
             former = self.addresses[allocation_id]
-            self.addresses[allocation_id] = replace(former, instance_id=instance_id)
+            self.addresses[allocation_id] = replace(
+                former, instance_id=instance_id, interface_id=interface_id
+            )
 
     def release(self, allocation_id: str) -> None:
         self.addresses.pop(allocation_id, None)

@@ -232,6 +232,17 @@ def test_two_instances_that_flap_do_not_toss_the_address(world: FakeWorld) -> No
     assert len(world.addresses.moves) > 5
 
 
+def test_an_instance_with_several_interfaces_gets_the_address_at_its_first(
+    world: FakeWorld,
+) -> None:
+    two = world.network.instances[TWO]
+    world.network.instances[TWO] = replace(two, interface="eni-first")
+    state(world, ONE, "stopped")
+
+    assert run(world).state is AddressState.MOVED
+    assert world.addresses.addresses[EIP].interface_id == "eni-first"
+
+
 @pytest.mark.parametrize("now", [{"address": None}, {"address_vpc": "vpc-2"}])
 def test_where_the_stack_has_no_address_any_more_none_is_asked_for_and_all_is_forgotten(
     world: FakeWorld, now: dict[str, Any]

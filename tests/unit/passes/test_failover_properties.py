@@ -249,7 +249,12 @@ class OnePass:
             interface_id=f"eni-of-{self.saw}" if self.saw else None,
         )
 
-    def associate(self, allocation_id: str, instance_id: str) -> None:
+    def associate(
+        self,
+        allocation_id: str,
+        instance_id: str,
+        interface_id: str | None = None,
+    ) -> None:
         truth, chance = self.world.truth, self.world.chance
         self.tell(f"asks for the move to {instance_id}")
         truth.claim(

@@ -52,19 +52,29 @@ class Ec2Addresses:
             )
         return None
 
-    def associate(self, allocation_id: str, instance_id: str) -> None:
+    def associate(
+        self, allocation_id: str, instance_id: str, interface_id: str | None = None
+    ) -> None:
         """Ask once for the address to be moved to an instance, from whoever has it.
 
-        Asked for again where the instance has it already, EC2 does nothing
+        One that has several interfaces is refused where the call does not name one of them. Asked
+        for again where the instance has it already, EC2 does nothing
         (https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AssociateAddress.html).
         Raise AddressRefusedError where EC2 does not do it, TransientError without an answer: then
         it may have been done.
         """
         subject = f"{allocation_id} may not have moved to {instance_id}"
         with _answered(subject):
-            self._mover.associate_address(
-                AllocationId=allocation_id, InstanceId=instance_id, AllowReassociation=True
-            )
+            if interface_id is None:
+                self._mover.associate_address(
+                    AllocationId=allocation_id, InstanceId=instance_id, AllowReassociation=True
+                )
+            else:
+                self._mover.associate_address(
+                    AllocationId=allocation_id,
+                    NetworkInterfaceId=interface_id,
+                    AllowReassociation=True,
+                )
 
     def release(self, allocation_id: str) -> None:
         """Give the address back to AWS, from whoever has it; one that is gone is no error.

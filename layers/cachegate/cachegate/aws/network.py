@@ -150,6 +150,8 @@ def _checked(shape: InstanceStatusTypeDef) -> Health:
 
 def _nat_instance(shape: InstanceTypeDef, health: Health | None) -> NatInstance:
     public = shape.get("PublicIpAddress")
+    interfaces = shape.get("NetworkInterfaces", [])
+    first = (i["NetworkInterfaceId"] for i in interfaces if i["Attachment"]["DeviceIndex"] == 0)
     return NatInstance(
         instance_id=shape["InstanceId"],
         vpc_id=shape["VpcId"],
@@ -159,4 +161,5 @@ def _nat_instance(shape: InstanceTypeDef, health: Health | None) -> NatInstance:
         stack=next(tag["Value"] for tag in shape["Tags"] if tag["Key"] == NAT_TAG),
         groups=tuple(sorted(group["GroupId"] for group in shape.get("SecurityGroups", []))),
         health=health or Health.UNKNOWN,
+        interface=next(first, None) if len(interfaces) > 1 else None,
     )

@@ -49,6 +49,7 @@ class Candidate:
     verified: bool  # it proved the ledger's rule set in this very pass
     ill: bool = False  # EC2's status checks say so
     trouble: str = ""  # in words, where it does not run, is not verified or is ill
+    interface: str | None = None  # where the address is to go, of several that it has
 
     @property
     def able(self) -> bool:

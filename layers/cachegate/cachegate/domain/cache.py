@@ -156,6 +156,7 @@ class NatInstance:
     stack: str  # value of the tag cachegate:nat
     groups: tuple[str, ...] = ()  # security groups of its first interface, which sends
     health: Health = Health.UNKNOWN
+    interface: str | None = None  # its first network interface, where it has several
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
