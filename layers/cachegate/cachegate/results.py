@@ -96,10 +96,8 @@ class VpcResult:
 
     def not_held_by(self, instance_id: str) -> str | None:
         """Return why the address is not with an instance that is verified, None where it is."""
-        if self.error is not None:
-            return str(self.error)
         if self.address is None:
-            return f"{self.vpc_id} is detached"
+            return str(self.error or f"{self.vpc_id} is detached")
         if instance_id not in {each.instance_id for each in self.instances}:
             return f"it is no NAT instance of this stack in {self.vpc_id}"
         held = self.address.state in {AddressState.HELD, AddressState.MOVED}

@@ -15,6 +15,7 @@ from cachegate.enrol import enrol
 from cachegate.errors import (
     CachegateError,
     LedgerConflictError,
+    RuleSetTooLargeError,
     UnregisteredError,
 )
 from cachegate.failover import candidates_of, hold
@@ -84,8 +85,16 @@ class VpcPass:
         running = [i.instance_id for i in instances if i.state == "running"]
         untagged = self._untagged(prepared.before, instances)
         ledger = self._next_ledger(prepared, {i.instance_id for i in instances}, untagged)
+        plan, error = prepared.plan, None
         # Before it is recorded: a rule set that no command can carry must not enter the ledger.
-        payload = encode(apply_payload(ledger, self.settings.owner, self.settings.adopt_owner))
+        try:
+            payload = self._payload(ledger)
+        except RuleSetTooLargeError as too_large:
+            if prepared.version is None:
+                raise
+            # The last one stands: it is kept proved, and the address with one that proves it.
+            ledger, plan, error = prepared.before, replace(plan, changes=()), too_large
+            payload = self._payload(ledger)
         if prepared.version is None or ledger != prepared.before:
             record = self.adapters.ledgers.save(ledger, prepared.version)
         else:
@@ -99,7 +108,8 @@ class VpcPass:
         record, rules = self._admit(record, instances, seen.observations[vpc_id])
         result = VpcResult(
             vpc_id=vpc_id,
-            plan=replace(prepared.plan, ledger=record.ledger),
+            plan=replace(plan, ledger=record.ledger),
+            error=error,
             instances=reached,
             listen_ports_left=self._ports_left(ledger),
             address=address,
@@ -115,6 +125,9 @@ class VpcPass:
         result = self._beat(result, seen.at, former, restless=seen.restless(vpc_id))
         # Last: what is proved is noted by now, however long the bus takes.
         return self._publish(result, prepared.before, former)
+
+    def _payload(self, ledger: Ledger) -> str:
+        return encode(apply_payload(ledger, self.settings.owner, self.settings.adopt_owner))
 
     def _hold(
         self,

@@ -12,10 +12,16 @@ import pytest
 from cachegate.actions import Actions
 from cachegate.detach import detach
 from cachegate.domain.address import AddressResult, AddressState, ElasticIp, Holding
-from cachegate.domain.agent import Reply
+from cachegate.domain.agent import Reply, apply_payload, encode
 from cachegate.domain.cache import Health
-from cachegate.errors import AddressRefusedError, LedgerConflictError, TransientError
+from cachegate.errors import (
+    AddressRefusedError,
+    LedgerConflictError,
+    RuleSetTooLargeError,
+    TransientError,
+)
 from cachegate.failover import candidates_of
+from cachegate.happenings import HappeningKind
 from cachegate.protocols import Heartbeat
 from cachegate.push import InstanceResult, InstanceState
 from cachegate.results import SyncResult, VpcResult
@@ -107,6 +113,10 @@ def cut_off(world: FakeWorld, instance_id: str) -> None:
     world.gateways.failing[instance_id] = Reply(
         instance_id=instance_id, failure="SSM does not reach it", unreached=True
     )
+
+
+def packed(world: FakeWorld, ledger: Ledger) -> str:
+    return encode(apply_payload(ledger, world.settings.owner))
 
 
 # -- what the holder may do ------------------------------------------------------------------------
@@ -300,6 +310,24 @@ def test_a_pass_that_fails_for_a_holder_that_hangs_still_moves_the_address(
     assert "i-nat: timed out" in str(vpc.failure)
     assert vpc.address is not None
     assert vpc.address.state is AddressState.MOVED
+
+
+def test_a_rule_set_that_no_command_can_carry_keeps_no_address_at_a_dead_holder(
+    world: FakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded = world.ledgers.records[VPC].ledger
+    monkeypatch.setattr("cachegate.domain.agent.LARGEST_PAYLOAD", len(packed(world, recorded)))
+    world.add_cluster("one-too-many", "10.0.1.77")
+    state(world, ONE, "stopped")
+    world.bus.published.clear()
+
+    vpc = one_pass(world)
+
+    assert isinstance(vpc.failure, RuleSetTooLargeError)
+    assert vpc.address is not None
+    assert (vpc.address.state, vpc.not_held_by(TWO)) == (AddressState.MOVED, None)
+    assert world.ledgers.records[VPC].ledger.leases == recorded.leases
+    assert [each.kind for each in world.bus.published] == [HappeningKind.ADDRESS_MOVED]
 
 
 def test_no_running_instance_is_reported_and_fails_no_pass(world: FakeWorld) -> None:
