@@ -6,13 +6,13 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import cachegate.beat
 import cachegate.chain
 import cachegate.domain.trigger
 import cachegate.planning.absence
 import cachegate.prepare
 import cachegate.prove
 import cachegate.triggers
-import cachegate.vpc_pass
 import cachegate_agent.apply
 from cachegate.domain.cache import Evidence
 from cachegate.domain.ledger import Ledger as Record
@@ -88,7 +88,7 @@ def _endless_chain(patch: pytest.MonkeyPatch) -> None:
             replace(former, rechecks=min(former.rechecks, 5)), motion or 30.0, policy, *rest
         )
 
-    patch.setattr(cachegate.vpc_pass, "next_link", link)
+    patch.setattr(cachegate.beat, "next_link", link)
 
 
 def _trusts_success(patch: pytest.MonkeyPatch) -> None:

@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from cachegate.beat import TRIES
 from cachegate.domain.group_rules import VPC_TAG, Direction
 from cachegate.errors import LedgerConflictError
 from cachegate.planning.group_rules import HTTPS
 from cachegate.recover import recover
-from cachegate.vpc_pass import TRIES
 from cachegate.withdraw import withdraw
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from cachegate.beat import Beats
 from cachegate.observe import survey
 from cachegate.protocols import Heartbeat
 from cachegate.results import SyncResult
@@ -43,8 +44,7 @@ def sync(  # noqa: PLR0913 - each is one thing that a caller may ask, by keyword
         settings=settings,
         force=force,
         attach=attach,
-        announced=announced,
-        whole=only is None,
+        beats=Beats(adapters=adapters, settings=settings, announced=announced, whole=only is None),
         holder=holder,
     )
     with ThreadPoolExecutor(max_workers=8) as pool:

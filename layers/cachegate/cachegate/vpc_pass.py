@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cachegate.admit import admit, let_out
-from cachegate.chain import Link, next_link
-from cachegate.domain.address import AddressState
+from cachegate.beat import TRIES, Beats
 from cachegate.domain.agent import apply_payload, encode
 from cachegate.domain.ledger import Ledger
 from cachegate.domain.plan import Plan
@@ -19,30 +18,27 @@ from cachegate.errors import (
     UnregisteredError,
 )
 from cachegate.failover import candidates_of, hold
-from cachegate.happenings import Passed, is_stranded
+from cachegate.happenings import Passed
 from cachegate.observe import survey
 from cachegate.peering import peering_problems
 from cachegate.planning.failover import begin_anew
 from cachegate.planning.ports import PortBook
 from cachegate.prepare import prepare
-from cachegate.protocols import Heartbeat, Record
+from cachegate.protocols import Record
 from cachegate.prove import Prover
 from cachegate.push import InstanceResult, InstanceState, not_asked
 from cachegate.results import VpcResult
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from cachegate.domain.address import AddressResult
     from cachegate.domain.cache import NatInstance, Observation
-    from cachegate.domain.capacity import Capacity
     from cachegate.domain.group_rules import RuleResult
     from cachegate.observe import Survey
     from cachegate.prepare import Prepared
-    from cachegate.protocols import Adapters
+    from cachegate.protocols import Adapters, Heartbeat
     from cachegate.settings import SyncSettings
-
-TRIES = 3  # a ledger that changes under our hands is read again this often
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +49,7 @@ class VpcPass:
     settings: SyncSettings
     force: bool
     attach: bool
-    announced: bool
-    whole: bool  # not asked for by a re-check, which comes back with its chain's token
+    beats: Beats
     holder: str | None = None  # the NAT instance that a person wants to have the address
 
     def run(self, vpc_id: str, seen: Survey) -> VpcResult:
@@ -68,7 +63,7 @@ class VpcPass:
             except UnregisteredError as error:
                 former = self.adapters.ledgers.heartbeat(vpc_id)
                 result = replace(_offline(vpc_id, error), rules=self._let_out(vpc_id, seen))
-                result = self._beat(result, seen.at, former)
+                result = self.beats.beat(result, seen.at, former)
                 return self._publish(result, Ledger(vpc_id=vpc_id), former)
             except CachegateError as error:
                 return self._failed(vpc_id, error)
@@ -122,7 +117,7 @@ class VpcPass:
         off = "this pass failed" if result.failure else None  # the forwards come first
         enrolments = enrol(self.adapters, self.settings, seen.observations[vpc_id], record, off)
         result = replace(result, enrolments=enrolments)
-        result = self._beat(result, seen.at, former, restless=seen.restless(vpc_id))
+        result = self.beats.beat(result, seen.at, former, restless=seen.restless(vpc_id))
         # Last: what is proved is noted by now, however long the bus takes.
         return self._publish(result, prepared.before, former)
 
@@ -205,94 +200,6 @@ class VpcPass:
             unpublished=self.adapters.bus.publish(happenings) if happenings else (),
         )
 
-    def _beat(
-        self, result: VpcResult, began_at: float, former: Heartbeat, *, restless: bool = False
-    ) -> VpcResult:
-        """Note how the pass ended, and keep one bounded chain of re-checks while things move."""
-        if result.failure is not None:
-            return self._beat_failed(result, began_at, former)
-        recheck = self.settings.policy.recheck
-        motion = in_motion(result, recheck)
-        if motion is None and (restless or self.announced):
-            motion = recheck
-        for _ in range(TRIES):
-            now, delay = self._next_beat(result, began_at, former, motion)
-            result = _proved(result, now, former)
-            try:
-                self.adapters.ledgers.beat(result.vpc_id, now, former.token)
-            except LedgerConflictError:
-                former = self.adapters.ledgers.heartbeat(result.vpc_id)
-                if former.token and not self.announced and result.due is None:
-                    break  # the pass that ended meanwhile goes on with the chain
-            else:
-                if delay is not None:
-                    self.adapters.rechecks.send(result.vpc_id, now.token, delay)
-                return replace(result, recheck_after=delay, recheck=now.token)
-        return result
-
-    def _beat_failed(self, result: VpcResult, began_at: float, former: Heartbeat) -> VpcResult:
-        """Note what a pass that failed has proved and told, so that its retries do not tell again.
-
-        It leaves the chain as it was: a re-check that asked for it comes back, and would be taken
-        for one of an old chain if there were a new token. A whole pass that waits to decide about
-        the address begins one: its message comes back after pauses of its own, four times at most.
-        """
-        if self.whole and result.due is not None:
-            now, delay = self._next_beat(result, began_at, former, result.due)
-        else:
-            chain = Link(None, former.rechecks, former.quiet)
-            now, delay = self._noted(result, began_at, former, chain, former.token), None
-        try:
-            if now != former:
-                self.adapters.ledgers.beat(result.vpc_id, now, former.token)
-        except LedgerConflictError:  # another pass ended meanwhile, and noted what it saw
-            return replace(result, verified_at=former.verified_at)
-        result = _proved(result, now, former)
-        if delay is None:
-            return result
-        self.adapters.rechecks.send(result.vpc_id, now.token, delay)
-        return replace(result, recheck_after=delay, recheck=now.token)
-
-    def _next_beat(
-        self, result: VpcResult, began_at: float, former: Heartbeat, motion: float | None
-    ) -> tuple[Heartbeat, float | None]:
-        """Return what to note of a pass, and when to look again."""
-        # What is announced begins a chain of its own, and does not inherit another's long pauses.
-        chain = replace(former, rechecks=0) if self.announced else former
-        most = self.settings.most_rechecks
-        link = next_link(chain, motion, self.settings.policy, most, result.due)
-        token = "" if link.delay is None else self.adapters.new_token()
-        return self._noted(result, began_at, former, link, token), link.delay
-
-    def _noted(
-        self, result: VpcResult, began_at: float, former: Heartbeat, link: Link, token: str
-    ) -> Heartbeat:
-        """Return what to note of a pass: what it proved, what it told, and where its chain is."""
-        return replace(
-            self._proof(result, began_at) if result.verified else former,
-            token=token,
-            rechecks=link.rechecks,
-            quiet=link.quiet,
-            **_told(result, former),
-        )
-
-    def _proof(self, result: VpcResult, began_at: float) -> Heartbeat:
-        """Return what a verified pass proved, and when."""
-        return Heartbeat(
-            began_at=began_at,
-            verified_at=self.adapters.clock(),
-            generation=result.plan.ledger.generation if result.plan else 0,
-            proved=tuple(
-                sorted(i.instance_id for i in result.instances if i.state is InstanceState.VERIFIED)
-            ),
-        )
-
-
-def _proved(result: VpcResult, now: Heartbeat, former: Heartbeat) -> VpcResult:
-    """Say when the VPC was last verified, and whether that is news."""
-    new = result.verified and not former.proves(now.generation, now.proved)
-    return replace(result, verified_at=now.verified_at, newly_proved=new)
-
 
 def _offline(vpc_id: str, error: UnregisteredError) -> VpcResult:
     """Wait for instances that may have just started: re-checks follow, as after a push."""
@@ -301,45 +208,3 @@ def _offline(vpc_id: str, error: UnregisteredError) -> VpcResult:
         for i, reason in error.reasons.items()
     )
     return VpcResult(vpc_id=vpc_id, instances=tuple(instances))
-
-
-def _told(result: VpcResult, former: Heartbeat) -> dict[str, Any]:
-    """Return what later passes have to know, so that nothing is told or counted twice."""
-    return {
-        "unreachable": result.unreachable,
-        "offline": result.offline,
-        "stranded": is_stranded(result.address, former),
-        "capacity": dict(_capacity(result, former)),
-    }
-
-
-def _capacity(result: VpcResult, former: Heartbeat) -> Iterator[tuple[str, Capacity]]:
-    """Yield what each NAT instance told last: one that told nothing now counts on from there."""
-    for each in result.instances:
-        known = each.capacity if each.capacity.known else former.capacity.get(each.instance_id)
-        if known is not None:
-            yield each.instance_id, known
-
-
-def in_motion(result: VpcResult, recheck: float) -> float | None:
-    """Return in how many seconds what moves can be decided first, None where nothing moves.
-
-    `recheck` is when to look again where nobody knows.
-    """
-    waits: list[float] = []
-    if any(i.unreachable or i.state is InstanceState.OFFLINE for i in result.instances):
-        waits.append(recheck)
-    if result.plan is not None:
-        if result.plan.made:
-            waits.append(recheck)
-        if result.plan.recheck_after is not None:
-            waits.append(result.plan.recheck_after or recheck)
-    if result.address is not None:
-        if result.address.state is AddressState.MOVED:
-            waits.append(recheck)
-        if result.address.recheck_after is not None:
-            waits.append(result.address.recheck_after)
-    told = [each.recheck_after for each in result.enrolments]
-    told += [result.rules.recheck_after] if result.rules is not None else []
-    waits += [after or recheck for after in told if after is not None]
-    return min(waits, default=None)

@@ -10,13 +10,13 @@ import pytest
 
 from cachegate.actions import Actions
 from cachegate.admit import consider
+from cachegate.beat import in_motion
 from cachegate.domain.agent import Reply
 from cachegate.domain.group_rules import MANAGED_TAG, VPC_TAG, GroupRule, Wanted
 from cachegate.domain.ledger import Ledger
 from cachegate.errors import NotVerifiedError, RuleRefusedError, TransientError
 from cachegate.observe import survey
 from cachegate.sync import sync
-from cachegate.vpc_pass import in_motion
 from tests.unit.passes.fakes import NAT, VPC, FakeWorld
 from tests.unit.planning.rules import interface, opening, short
 
