@@ -55,8 +55,10 @@ class Machine:
         self.log.touch()
         self.script = folder / "script"
         self.script.write_text(SCRIPT)
-        for name in ("modprobe", "sysctl", "sleep"):
+        (folder / "var").mkdir()
+        for name in ("modprobe", "sysctl", "sleep", "mkswap", "swapon"):
             self.stub(name, "")
+        self.stub("dd", "echo >/var/swapfile.new")  # half a gigabyte, here a line
         self.stub("dnf", self.installing)
 
     @property
@@ -71,11 +73,11 @@ class Machine:
 
     def boot(self) -> None:
         """Run the script as cloud-init does; it sees no nft but the one that dnf installs."""
-        own = f"mount --bind {self.root}/etc /etc\n"
+        own = f"mount --bind {self.root}/etc /etc\nmount --bind {self.root}/var /var\n"
         hidden = f'PATH={self.bin}:{self.root}/tools exec sh "{self.script}"'
         tools = self.root / "tools"
         tools.mkdir(exist_ok=True)
-        for name in ("sh", "cat", "chmod"):
+        for name in ("sh", "cat", "chmod", "mv", "rm"):
             if not (tools / name).exists():
                 (tools / name).symlink_to(f"/bin/{name}")
         subprocess.run([*ISOLATED, "/bin/sh", "-euc", own + hidden], check=True, timeout=10)
@@ -125,8 +127,12 @@ def test_it_loads_conntrack_applies_the_settings_and_installs_nftables(machine: 
     assert machine.asked() == [
         "modprobe nf_conntrack",
         f"sysctl -q -p /{SETTINGS}",
+        "dd if=/dev/zero of=/var/swapfile.new bs=1M count=512 status=none",
+        "mkswap /var/swapfile.new",
+        "swapon /var/swapfile",
         "dnf install -y -q nftables",
     ]
+    assert (machine.root / "var/swapfile").stat().st_mode & 0o777 == 0o600
     assert machine.files()[MODULES] == "nf_conntrack\n"
     written = machine.files()[SETTINGS].splitlines()
     assert [line for line in written if not line.startswith("#")] == [
@@ -140,9 +146,23 @@ def test_a_second_boot_changes_nothing_and_installs_nothing(machine: Machine) ->
     machine.boot()
 
     assert machine.files() == once
-    assert [line for line in machine.asked() if line.startswith("dnf")] == [
-        "dnf install -y -q nftables"
-    ]
+    asked = [line.split()[0] for line in machine.asked()]
+    assert (asked.count("dnf"), asked.count("dd"), asked.count("mkswap")) == (1, 1, 1)
+    assert asked.count("swapon") == 2
+
+
+@pytest.mark.parametrize("broken", ["dd", "mkswap", "swapon"])
+def test_without_swap_it_goes_on_and_the_next_boot_tries_again(
+    machine: Machine, broken: str
+) -> None:
+    machine.stub(broken, "exit 1")
+
+    machine.boot()
+    machine.boot()
+
+    asked = [line.split()[0] for line in machine.asked()]
+    assert (asked.count("dnf"), asked.count(broken)) == (1, 2)
+    assert not (machine.root / "var/swapfile.new").exists()
 
 
 def test_other_files_are_left_alone_and_ours_comes_last(machine: Machine) -> None:
@@ -166,7 +186,7 @@ def test_it_goes_on_trying_until_the_network_is_there(machine: Machine) -> None:
     machine.boot()
 
     install, wait = "dnf install -y -q nftables", "sleep 10"
-    assert machine.asked()[2:] == [install, wait, install, wait, install]
+    assert machine.asked()[5:] == [install, wait, install, wait, install]
 
 
 def test_a_setting_that_the_kernel_does_not_take_is_an_error_and_nothing_is_hidden(
