@@ -38,6 +38,7 @@ from cachegate.protocols import Adapters
 from cachegate.report import report_pass
 from cachegate.settings import SyncSettings
 from cachegate.triggers import Trigger, answer, fewest, unanswered
+from cachegate.withdraw import withdraw
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -161,12 +162,27 @@ def on_stack(event: dict[str, Any]) -> dict[str, Any]:
             leave(wired)
         else:
             wired.adapters.rechecks.ask(f"stack event {request}")
+            give_up_groups(event, wired)
             # NotVerifiedAlarm and GuardSilentAlarm are made next, and would call the silence before
             # a first pass overdue.
             outlet.count({Metric.VERIFIED_AGE: 0.0, Metric.FINDINGS_OPEN: 0.0})
     finally:
         respond(event, failure=failure)
     return {"ok": failure is None}
+
+
+def give_up_groups(event: dict[str, Any], actions: Actions) -> None:
+    """Take our rules away where an update turns their management off.
+
+    Later nobody could: CloudFormation takes the permission when the update is complete, and then
+    cannot delete a group of NAT instances that rules on caches still name.
+    """
+    former = event.get("OldResourceProperties", {}).get("ManageGroups")
+    if former != "true" or actions.settings.manage_groups:
+        return
+    withdrawn = withdraw(actions.adapters, actions.settings)
+    log = logger.error if withdrawn.left else logger.info
+    log("groups given up", rules_removed=withdrawn.removed, rules_still_there=withdrawn.left)
 
 
 def leave(actions: Actions) -> None:

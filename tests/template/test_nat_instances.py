@@ -97,6 +97,18 @@ def test_the_first_pass_comes_after_all_that_it_needs_and_goes_before(name: str)
     assert name in needs("FirstPass", set())
 
 
+@pytest.mark.parametrize(
+    ("chosen", "managed"),
+    [({}, "false"), (CREATE, "true"), (CREATE | {"ManageSecurityGroups": "false"}, "false")],
+)
+def test_the_first_pass_is_told_by_an_update_whether_groups_were_managed(
+    chosen: dict[str, str], managed: str
+) -> None:
+    first = Deployment.of(**chosen).resources()["FirstPass"]["Properties"]
+
+    assert first["ManageGroups"] == managed
+
+
 @pytest.mark.parametrize("name", sorted(BODY["Resources"]))
 def test_nothing_waits_for_itself(name: str) -> None:
     assert name not in needs(name, set())

@@ -160,10 +160,13 @@ class VpcPass:
             holding = None  # of an address that was given up: it says nothing of a later one
         # While detached nobody is given anything, so only those that still have it count.
         given = tagged & set(prepared.before.nat_instances) if detached else tagged
+        openings = prepared.plan.ledger.openings
         return replace(
             prepared.plan.ledger,
             nat_instances=tuple(sorted(given | untagged)),
             detached=detached,
+            # Where groups are not managed no opening is missed, and later all are new.
+            openings=openings if self.settings.manage_groups else (),
             holding=begin_anew(holding) if prepared.before.detached and holding else holding,
         )
 

@@ -208,6 +208,49 @@ def test_a_deleted_stack_without_an_address_gives_none_back(
     assert app.answers == [("Delete", None)]
 
 
+@pytest.mark.parametrize(
+    ("former", "now", "stay"),
+    [("true", False, False), ("true", True, True), ("false", False, True), (None, False, True)],
+)
+def test_an_update_that_turns_the_management_of_groups_off_takes_the_rules_away(
+    app: Any,
+    world: FakeWorld,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    former: str | None,
+    now: bool,
+    stay: bool,
+) -> None:
+    world.manage_groups()
+    monkeypatch.setattr(app, "wired", Actions(world.adapters, world.settings, app.report))
+    app.handler(batch(world, "a"), CONTEXT)
+    assert world.group_rules.held
+    settings = replace(world.settings, manage_groups=now)
+    monkeypatch.setattr(app, "wired", Actions(world.adapters, settings, app.report))
+    properties = {} if former is None else {"ManageGroups": former}
+
+    app.handler(stack_event("Update") | {"OldResourceProperties": properties}, CONTEXT)
+
+    assert bool(world.group_rules.held) == stay
+    assert app.answers == [("Update", None)]
+
+
+def test_rules_that_were_given_up_are_not_missed_when_groups_are_managed_again(
+    app: Any, world: FakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.manage_groups()
+    for managed in (True, False):
+        settings = replace(world.settings, manage_groups=managed)
+        monkeypatch.setattr(app, "wired", Actions(world.adapters, settings, app.report))
+        app.handler(batch(world, str(managed)), CONTEXT)
+        world.now += 100
+
+    record = world.ledgers.load(VPC)
+
+    assert record is not None
+    assert record.ledger.openings == ()
+
+
 def test_what_a_deleted_stack_leaves_behind_is_logged_as_an_error(
     app: Any,
     world: FakeWorld,
