@@ -30,10 +30,24 @@ def deploy(world: World, **more: str) -> IPv4Address:
     return IPv4Address(world.deploy(parameters=place | more).outputs["Address"])
 
 
+def admit_a_list(world: World) -> None:
+    """Let a person's rule on the caches' group name a prefix list, whose size a pass looks up."""
+    ec2 = world.aws.client("ec2")
+    offices = ec2.create_managed_prefix_list(
+        PrefixListName="offices", MaxEntries=5, AddressFamily="IPv4"
+    )["PrefixList"]["PrefixListId"]
+    listed = {"PrefixListIds": [{"PrefixListId": offices}]}
+    ec2.authorize_security_group_ingress(
+        GroupId=world.network.cache_group,
+        IpPermissions=[{"IpProtocol": "tcp", "FromPort": PORT, "ToPort": PORT} | listed],
+    )
+
+
 def test_one_deployment_and_one_tag_lead_to_an_answer_and_a_dead_instance_to_another(
     world: World,
 ) -> None:
     world.create_cluster("cart")
+    admit_a_list(world)
     address = deploy(world)
     node, client = str(world.node("cart").address), Client(world.client, address, {PORT: "redis"})
 
