@@ -26,6 +26,7 @@ def whole(permissions: Permissions) -> Iterator[Pair]:
     """Return one world for all tests here."""
     settings = SETTINGS | {"CACHEGATE_TAKEOVER_REST": str(REST_S)}
     with World(settings=settings, windows={"SyncForwards": 0.2, "GuardIngress": 1.0}) as world:
+        world.commands.seconds = 1 / 30  # a command that is not delivered is given up after 1 s
         yield Pair(world)
         permissions.note(world.aws.gate)
         assert world.aws.gate.denied == []
@@ -47,9 +48,9 @@ def news(pair: Pair) -> Iterator[None]:
 
 
 def stays(pair: Pair, moves: int) -> None:
-    """Check that no pass, by the schedule or by hand, moves the address again."""
+    """Check that the next pass does not move the address again."""
     holder = pair.holder
-    at_once(pair.schedule, pair.sync)
+    pair.sync()
     assert pair.holds(holder)
     assert pair.moves == moves
 
@@ -122,12 +123,14 @@ def test_a_holder_that_is_killed_is_replaced_by_its_group_and_the_new_one_gets_n
     former, latter, moves = pair.holder, pair.other, pair.moves
 
     with pair.clients("retry", "subscriber") as clients:
+        killed = time.time()
         pair.world.replace_by_group(former, after_s=1, registers_after_s=1)
         pair.wait_for(latter)
         moved = time.time()
         pair.world.wait_until(lambda: len(pair.world.nats) == 2, what="there is a new one")
         pair.settle()
-        time.sleep(1)
+        # TCP sends again after pauses that double: the subscriber learns it after as long again.
+        time.sleep(max(1.0, moved + (moved - killed) + 2 - time.time()))
 
     assert clients.fates["retry"].answered_after(moved)
     assert clients.fates["subscriber"].answered_after(moved)
@@ -152,7 +155,7 @@ def test_a_holder_that_hangs_loses_the_address_though_ec2_says_it_runs(pair: Pai
     stays(pair, moves + 1)
 
 
-def test_a_holder_that_systems_manager_cannot_reach_serves_its_clients_until_the_address_moves(
+def test_a_holder_that_systems_manager_cannot_reach_serves_until_the_address_moves_once(
     pair: Pair,
 ) -> None:
     former, latter, moves = pair.rest().holder, pair.other, pair.moves
@@ -162,12 +165,18 @@ def test_a_holder_that_systems_manager_cannot_reach_serves_its_clients_until_the
         pair.schedule()
         assert pair.holds(former)  # in doubt, not gone: a restart of the agent looks the same
         pair.wait_for(latter)
-        time.sleep(0.5)
+        # Two that fail by turns do not toss it to and fro.
+        moved = time.monotonic()
+        while time.monotonic() - moved < REST_S - 1:
+            former.managed.online, latter.managed.online = True, False
+            pair.sync()
+            former.managed.online, latter.managed.online = False, True
+            pair.sync()
 
     assert clients.fates["active"].ended == "reset"  # at the move, not when the doubt began
     assert clients.fates["new"].errors == clients.fates["retry"].errors == []
-    stays(pair, moves + 1)
     former.managed.online = True
+    stays(pair, moves + 1)
 
 
 def test_a_holder_that_cannot_prove_its_rule_set_loses_the_address(pair: Pair) -> None:
@@ -223,31 +232,18 @@ def test_with_both_down_nothing_is_moved_and_it_is_reported(pair: Pair) -> None:
         nat.managed.online = True
 
 
-def test_two_that_fail_by_turns_do_not_toss_the_address_to_and_fro(pair: Pair) -> None:
-    first, second, moves = pair.rest().holder, pair.other, pair.moves
-    first.managed.online = False
-    pair.schedule()
-    pair.wait_for(second)
-
-    began = time.monotonic()
-    while time.monotonic() - began < REST_S - 1:
-        first.managed.online, second.managed.online = True, False
-        pair.sync()
-        first.managed.online, second.managed.online = False, True
-        pair.sync()
-
-    first.managed.online = True
-    assert pair.holds(second)
-    assert pair.moves == moves + 1
-
-
-def test_two_passes_at_once_move_the_address_once(pair: Pair) -> None:
+def test_what_no_event_told_is_seen_by_the_schedule_and_passes_at_once_move_it_once(
+    pair: Pair,
+) -> None:
+    pair.forget_triggers()
     latter, moves = pair.other, pair.moves
-    pair.world.terminate(pair.holder, told=False)
+    pair.world.terminate(pair.holder, told=False, lasts_s=0.1)
+    time.sleep(1)
+    assert pair.moves == moves
 
-    at_once(pair.sync, pair.sync, pair.sync)
+    at_once(pair.schedule, pair.sync, pair.sync)
 
-    assert pair.holds(latter)
+    pair.wait_for(latter)
     stays(pair, moves + 1)
 
 
@@ -258,16 +254,3 @@ def test_two_persons_who_ask_for_different_places_end_with_one_of_them(pair: Pai
 
     time.sleep(0.5)
     stays(pair, pair.moves)
-
-
-def test_what_no_event_told_is_seen_by_the_schedule(pair: Pair) -> None:
-    pair.forget_triggers()
-    former, latter, moves = pair.holder, pair.other, pair.moves
-    pair.world.terminate(former, told=False, lasts_s=0.1)
-    time.sleep(1)
-    assert pair.moves == moves
-
-    pair.schedule()
-
-    pair.wait_for(latter)
-    stays(pair, moves + 1)
