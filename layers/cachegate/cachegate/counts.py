@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cachegate.domain.address import AddressState
 from cachegate.domain.enrolment import Notices
 from cachegate.domain.trigger import CauseKind
 from cachegate.metrics import Metric
@@ -85,7 +84,8 @@ def _happened(result: SyncResult, asking: Sequence[Trigger]) -> Iterator[tuple[M
     yield Metric.CHANGES_HELD, sum(len(plan.held) for plan in plans)
     yield Metric.CHANGES_UNANNOUNCED, made if asking and event is None else 0
     yield Metric.CONNTRACK_ALLOWANCE_EXCEEDED, sum(vpc.tracking_exceeded for vpc in result.vpcs)
-    moved = [vpc for vpc in result.vpcs if vpc.address and vpc.address.state is AddressState.MOVED]
+    # An address that comes to its first holder ends nobody's connections.
+    moved = [vpc for vpc in result.vpcs if vpc.address and vpc.address.former]
     yield Metric.ADDRESS_MOVED, len(moved)
     vanished = [len(vpc.rules.vanished) for vpc in result.vpcs if vpc.rules]
     yield Metric.GROUP_RULES_VANISHED, sum(vanished)

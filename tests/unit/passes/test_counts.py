@@ -13,6 +13,7 @@ from tests.function import CONTEXT
 from tests.unit.passes.entry import batch, counted, recheck
 from tests.unit.passes.fakes import NAT, VPC
 from tests.unit.passes.nat_side import (
+    ALLOCATION,
     SECOND,
     add_guarded_cluster,
     fail,
@@ -205,6 +206,18 @@ def test_a_move_is_counted_once(app: Any, world: FakeWorld, capsys: Capture) -> 
     assert totals(capsys)["AddressMoved"] == 1
 
     send(app, world, SCHEDULE)
+    assert "AddressMoved" not in totals(capsys)
+
+
+def test_an_address_that_comes_to_its_first_holder_is_no_fail_over(
+    app: Any, world: FakeWorld, capsys: Capture
+) -> None:
+    hold_address(world, None)
+    rewire(app, world)
+
+    send(app, world, SCHEDULE)
+
+    assert world.addresses.addresses[ALLOCATION].instance_id == NAT
     assert "AddressMoved" not in totals(capsys)
 
 

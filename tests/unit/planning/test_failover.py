@@ -146,7 +146,31 @@ def test_nothing_is_noted_where_nothing_is_new() -> None:
 def test_an_address_that_nobody_has_goes_to_a_verified_instance_at_once() -> None:
     decision = look(Holding(), has=None, one="doubt", two="well", three="well")
 
-    assert (decision.target, decision.reason) == ("i-2", "nobody has the address")
+    assert (decision.target, decision.reason) == ("i-2", "nobody had the address")
+    assert decision.holding.moved_from is None
+
+
+def test_who_had_the_address_is_told_also_where_ec2_shows_nobody_any_more() -> None:
+    decision = look(ONE_HOLDS, has=None, two="well")
+
+    assert decision.reason == "nobody had the address, which by the ledger is i-1's"
+    assert decision.holding.moved_from == "i-1"
+
+
+def test_a_move_that_was_not_done_is_told_from_whom_it_was_begun() -> None:
+    decision = look(TWO_IS_TO_HAVE_IT, has=None, two="well")
+
+    assert (decision.target, decision.holding.moved_from) == ("i-2", "i-1")
+
+    decision = look(TWO_IS_TO_HAVE_IT, has=None, two="down", three="well")
+
+    assert (decision.target, decision.holding.moved_from) == ("i-3", "i-1")
+
+
+def test_who_gets_the_address_back_has_it_from_nobody() -> None:
+    decision = look(replace(ONE_HOLDS, moved_from="i-2"), has=None, one="well", two="well")
+
+    assert (decision.target, decision.holding.moved_from) == ("i-1", None)
 
 
 def test_of_several_the_one_that_clients_know_gets_it_back() -> None:

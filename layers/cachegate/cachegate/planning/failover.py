@@ -158,10 +158,17 @@ def _move(known: Holding, scene: Scene, policy: Policy, target: str, why: str) -
         instance_id=target,
         since=scene.at,
         reason=why,
-        moved_from=scene.has,
+        moved_from=scene.has or _last(known, target),
         fenced_until=scene.at + policy.fence,
     )
     return AddressDecision(state=AddressState.MOVED, holding=holding, reason=why, target=target)
+
+
+def _last(known: Holding, target: str) -> str | None:
+    """Return who had the address before the target, by the ledger, where EC2 shows nobody."""
+    if known.fenced_until:  # a move that was begun and not done: who was to have it never had it
+        return known.moved_from
+    return None if known.instance_id == target else known.instance_id
 
 
 def _settled(former: Holding, scene: Scene) -> Holding:
@@ -173,7 +180,7 @@ def _settled(former: Holding, scene: Scene) -> Holding:
         return former if former.reason == reason else _given(former, None, scene.at, reason)
     if has == former.instance_id:
         return done(former, scene.at) if opened else former
-    if opened and has == former.moved_from:
+    if opened and has in {former.moved_from, None}:
         if scene.holder is None:  # gone meanwhile: what was begun is still to be done
             return former
         reason = f"the move to {former.instance_id} was not done"
@@ -219,7 +226,8 @@ def _trouble(known: Holding, scene: Scene, called: str = "which has the address"
     if scene.holder is not None:
         return f"{scene.holder.instance_id}, {called}, {scene.holder.trouble}"
     if scene.has is None:
-        return "nobody has the address"
+        whose = f", which by the ledger is {known.instance_id}'s" if known.instance_id else ""
+        return f"nobody had the address{whose}"
     if scene.has != known.instance_id:
         return known.reason  # of the move that was begun
     return f"{scene.has}, which had the address, is gone"
