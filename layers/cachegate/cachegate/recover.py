@@ -68,8 +68,9 @@ def _inspect(
     if failed or unregistered:
         whom = ", ".join(f"{i} ({why})" for i, why in sorted((failed | unregistered).items()))
         message = (
-            f"there is no ledger, and these cannot be asked what they forward: {whom}; sync with "
-            f"force to go on without them"
+            "the VPC has no ledger, and these cannot be asked what they forward: "
+            f"{whom}; one that was just launched can be in about two minutes, and sync with "
+            "force goes on without them"
         )
         raise TransientError(message) if failed else UnregisteredError(message, unregistered)
     return reports

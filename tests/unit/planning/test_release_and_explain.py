@@ -35,6 +35,16 @@ def test_a_released_port_serves_another_key_at_once() -> None:
     assert passes.listens() == {"new/new/0001": 6379}
 
 
+def test_a_detached_vpc_is_told_since_nothing_is_forwarded_there() -> None:
+    passes = Passes()
+    passes.at(0, M, A)
+    detached = replace(passes.ledger, detached=True)
+
+    assert explain(detached, 6379, START).pending == (
+        "the VPC is detached: NAT instances forward nothing until a sync",
+    )
+
+
 def test_a_port_that_is_not_at_rest_cannot_be_released() -> None:
     passes = Passes()
     passes.at(0, M, A)

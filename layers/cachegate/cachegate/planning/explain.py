@@ -91,6 +91,8 @@ def _state(lease: Lease) -> str:
 
 
 def _pending(ledger: Ledger, lease: Lease) -> Iterator[str]:
+    if ledger.detached:
+        yield "the VPC is detached: NAT instances forward nothing until a sync"
     if lease.resting_since is not None:
         return
     if lease.missing_since is not None:
