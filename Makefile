@@ -35,7 +35,7 @@ build: .aws-sam/build/template.yaml ## Build the functions and the layer, as sam
 	@mkdir -p build
 	@sam build >build/sam.log 2>&1 || { cat build/sam.log; exit 1; }
 
-demo: setup packages build ## See it work: our own template, a real kernel, real caches, a replaced node, a rule too wide
+demo: setup packages build ## See it work: our own template, a real kernel, real caches, a replaced node, a dead NAT instance, a rule too wide
 	@$(PY) -m local.demo
 
 test: setup packages build .venv-checkov/ready ## Everything, as CI runs it

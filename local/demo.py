@@ -1,8 +1,9 @@
-"""`make demo`: a replaced node is reachable again, and a rule that is too wide is revoked.
+"""`make demo`: caches stay reachable at one address, and a rule that is too wide is revoked.
 
-Deploys our own template into the embedded world, exposes three caches through one NAT instance,
-replaces a node while a client outside holds connections to all of them, and counts what it noticed.
-Then somebody opens the caches' security group to the world (demo_guard.py).
+Deploys our own template into the embedded world, where it makes two NAT instances; exposes three
+caches through them, replaces a node while a client outside holds connections to all of them, and
+counts what it noticed. Then the NAT instance that has the address dies (demo_failover.py), and
+somebody opens the caches' security group to the world (demo_guard.py).
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from local import demo_guard, demo_plan, nodes, sandbox
+from local import demo_failover, demo_guard, demo_plan, nodes, sandbox
 from local.client import Client
 from local.dns import ResolverError
 from local.namespaces import HostCommandError
 from local.nat_world import WorldError
+from local.network import PUBLIC_SUBNET, SECOND_PUBLIC_SUBNET
 from local.nodes import NodeError
 from local.vpc import CLIENT
 from local.world import World
@@ -68,11 +70,18 @@ def play(world: World, story: Story) -> None:
     story.tell("three caches run in a VPC: sessions (Redis, 3 nodes), cart (Valkey, played by "
                "Redis, 1), pages (Memcached, 2)")  # fmt: skip
     demo_guard.prepare(world)
-    stack = world.deploy(parameters={"GuardMode": "enforce"})
-    forwards = world.wait_until(lambda: forwarded(world), what="a first verified pass")
-    public = world.nat.public_address
+    network = world.network
+    world.groups.enforce()
+    stack = world.deploy(parameters={
+        "NatInstances": "create", "NatVpc": network.vpc_id,
+        "NatSubnet": network.subnets[PUBLIC_SUBNET],
+        "SecondNatSubnet": network.subnets[SECOND_PUBLIC_SUBNET], "GuardMode": "enforce",
+    })  # fmt: skip
+    public = stack.outputs["Address"]
+    forwards = world.wait_until(lambda: forwarded(world), what="a verified pass")
     made = "as sam build made it" if stack.artefacts.built else "with its functions' sources"
-    story.tell(f"template.yaml is deployed {made}; its first pass is verified on the NAT instance")
+    story.tell(f"template.yaml is deployed {made}; it made two NAT instances, and a pass is "
+               "verified on both")  # fmt: skip
     world.aws.client("elasticache").modify_replication_group(
         ReplicationGroupId="sessions", NotificationTopicStatus="active",
         NotificationTopicArn=stack.outputs["NotificationTopicArn"],
@@ -89,14 +98,16 @@ def play(world: World, story: Story) -> None:
         true=len(nodes) == NODES and len(reached) == len(forwards) == NODES + 2,
     )
     port = next(f["listen"] for f in forwards if f["node"] == f"{REPLACED}/0001")
-    replace(world, story, Client(world.client, public, nodes), port)
+    client = Client(world.client, public, nodes)
+    replace(world, story, client, f"{public}:{port}")
+    demo_failover.play(world, story, client, stack.outputs)
     demo_guard.play(world, story)
     story.console.print()
 
 
-def replace(world: World, story: Story, client: Client, port: int) -> None:
-    """Replace a node under held connections, and count what they noticed."""
-    public = world.nat.public_address
+def replace(world: World, story: Story, client: Client, place: str) -> None:
+    """Replace the node at a public address and port under held connections, and count."""
+    port = int(place.rpartition(":")[2])
     with client:
         story.tell("the client holds a connection to every node, and sends a request every 20 ms")
         time.sleep(LOOK_S)
@@ -105,8 +116,8 @@ def replace(world: World, story: Story, client: Client, port: int) -> None:
         replaced_at = time.monotonic()
         story.tell(f"AWS replaces {REPLACED}: {old} is gone, the same name now leads to {new}")
         story.tell("ElastiCache says so to the group's notification topic, which is the stack's")
-        world.wait_until(lambda: client.who()[port] == new, what=f"{new} at {public}:{port}")
-        story.tell(f"{public}:{port} leads to {new}")
+        world.wait_until(lambda: client.who()[port] == new, what=f"{new} at {place}")
+        story.tell(f"{place} leads to {new}")
         time.sleep(LOOK_S)
     held = client.report[port]
     others = [row for each, row in client.report.items() if each != port]
@@ -116,7 +127,7 @@ def replace(world: World, story: Story, client: Client, port: int) -> None:
     seconds = held["changed_at"] - replaced_at
     kept = {f["key"]: f["listen"] for f in forwarded(world)}[f"sessions/{REPLACED}/0001"]
     story.claim(
-        f"the new node answers at the same public address {public}:{port}, "
+        f"the new node answers at the same public address {place}, "
         f"{seconds:.1f} s after the replacement",
         true=held["last_by"] == new and kept == port,
     )
@@ -147,7 +158,7 @@ def addresses_of(forward: dict[str, Any]) -> list[str]:
     return [target.rsplit(":", 1)[0] for target in forward["targets"]]
 
 
-def table_of(forwards: list[dict[str, Any]], answers: dict[int, str], public: object) -> Table:
+def table_of(forwards: list[dict[str, Any]], answers: dict[int, str], public: str) -> Table:
     """Return every forward, and who answered there."""
     table = Table("connect to", "cache", "which is", "answered by")
     for forward in forwards:

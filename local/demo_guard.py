@@ -1,8 +1,4 @@
-"""The second act of the demo: a rule that opens the caches to the world is revoked and given back.
-
-What the kernel would let through is not shown: the stand-in keeps security groups, and enforces
-none (docs/fidelity.md).
-"""
+"""The third act of the demo: a rule that opens caches to the world is revoked and given back."""
 
 from __future__ import annotations
 
@@ -22,10 +18,8 @@ EXCUSE = {"owner": "alice", "expires": "2999-12-31", "reason": "the demo wants i
 
 
 def prepare(world: World) -> None:
-    """Let the NAT instance in as it should be, and a web server have the caches' group."""
+    """Let a web server have the caches' group."""
     network = world.network
-    for port in (PORT, 11211):
-        _admit(world, port, {"UserIdGroupPairs": [{"GroupId": network.nat_group}]})
     network.run_instance(WEB, PUBLIC, {}, groups=[network.cache_group])
 
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from local import demo, nodes, sandbox
 
 
-def test_a_replaced_node_answers_at_its_old_address_and_an_open_rule_is_revoked() -> None:
+def test_nodes_answer_at_their_old_address_and_an_open_rule_is_revoked() -> None:
     if not sandbox.inside() or nodes.missing():
         pytest.skip(f"needs `python -m local.sandbox` {' '.join(nodes.missing())}")
 
@@ -22,7 +22,7 @@ def test_a_replaced_node_answers_at_its_old_address_and_an_open_rule_is_revoked(
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("   yes  ") == 5
+    assert done.stdout.count("   yes  ") == 6
     assert " 0 errors" in done.stdout
     assert "cachegate: 1 ingress rule revoked: 0.0.0.0/0 to tcp 6379 of cart" in done.stdout
 
