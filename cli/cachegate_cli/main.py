@@ -19,7 +19,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Force = Annotated[bool, typer.Option("--force", help="Let a mass change go ahead.")]
+Force = Annotated[
+    bool,
+    typer.Option(
+        "--force",
+        help="Let a mass change go ahead; without a ledger, do without what cannot be asked.",
+    ),
+]
 Port = Annotated[int, typer.Argument(min=1, max=65535, help="A listen port.", metavar="PORT")]
 Vpc = Annotated[str | None, typer.Option("--vpc", help="Where several VPCs use that port.")]
 
