@@ -13,10 +13,16 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
-# One worker runs all that measures time in the kernel, and all system tests, whose use of
+# One worker runs all that measures time in the kernel, and the system tests, whose use of
 # permissions is judged together. It takes longest, so it comes first.
-TOGETHER = ("tests/system/", "tests/integration/gateway/")
-NEXT = "tests/integration/"
+REPLAY = "tests/system/test_fault_replay.py"
+TOGETHER = (
+    "tests/system/",
+    "tests/integration/gateway/test_speed.py",
+    "tests/integration/gateway/test_stale_flows.py",
+    "tests/integration/gateway/test_swaps.py",
+)
+NEXT = (REPLAY, "tests/integration/")
 POLITE = 10  # the niceness of all others, so that they take no time from what is measured
 
 
@@ -47,6 +53,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def _turn(nodeid: str) -> int:
-    if nodeid.startswith(TOGETHER):
+    if nodeid.startswith(TOGETHER) and not nodeid.startswith(REPLAY):
         return 0
     return 1 if nodeid.startswith(NEXT) else 2

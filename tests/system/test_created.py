@@ -6,8 +6,9 @@ Here security groups are enforced on the wire, so that only what the stack opens
 from __future__ import annotations
 
 from ipaddress import IPv4Address
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from cachegate.domain.group_rules import MANAGED_TAG
 from local.client import Client
 from local.network import PUBLIC_SUBNET, SECOND_PUBLIC_SUBNET
 
@@ -28,6 +29,12 @@ def deploy(world: World, **more: str) -> IPv4Address:
         "SecondNatSubnet": network.subnets[SECOND_PUBLIC_SUBNET],
     }
     return IPv4Address(world.deploy(parameters=place | more).outputs["Address"])
+
+
+def rules(world: World) -> list[dict[str, Any]]:
+    """Return all security-group rules of the account."""
+    described = world.aws.client("ec2").describe_security_group_rules()
+    return list(described["SecurityGroupRules"])
 
 
 def admit_a_list(world: World) -> None:
@@ -63,11 +70,42 @@ def test_one_deployment_and_one_tag_lead_to_an_answer_and_a_dead_instance_to_ano
     world.wait_until(lambda: client.who()[PORT] == node, what="the cache answers again")
 
 
-def test_without_the_managed_rules_nobody_gets_in(world: World) -> None:
+def test_detach_takes_the_rules_of_both_sides_away_and_leaves_those_of_others(
+    world: World,
+) -> None:
     world.create_cluster("cart")
-    address = deploy(world, ManageSecurityGroups="false")
+    admit_a_list(world)
+    address = deploy(world)
+    client = Client(world.client, address, {PORT: "redis"})
+    world.wait_until(
+        lambda: client.who()[PORT] == str(world.node("cart").address), 40, "the cache answers"
+    )
+    ours = {rule["SecurityGroupRuleId"] for rule in rules(world) if _is_managed(rule)}
+    others = {rule["SecurityGroupRuleId"] for rule in rules(world)} - ours
+
+    answer = world.invoke({"action": "detach"})
+
+    assert (answer["ok"], set(answer["rules_removed"])) == (True, ours)
+    assert len(ours) >= 4  # clients, the way out to the cache and to Systems Manager, the cache's
+    assert {rule["SecurityGroupRuleId"] for rule in rules(world)} == others
+
+
+def test_without_the_managed_rules_nobody_gets_in_and_the_address_goes_where_that_is_asked(
+    world: World,
+) -> None:
+    world.create_cluster("cart")
+    address = deploy(world, ManageSecurityGroups="false", KeepAddress="false")
     world.wait_until(
         lambda: any(each.public_address == address for each in world.nats), 40, "it has a holder"
     )
 
     assert "timed out" in Client(world.client, address, {PORT: "redis"}).who()[PORT]
+
+    assert world.stack is not None
+    world.stack.delete()
+
+    assert world.aws.client("ec2").describe_addresses()["Addresses"] == []
+
+
+def _is_managed(rule: dict[str, Any]) -> bool:
+    return any(tag["Key"] == MANAGED_TAG for tag in rule.get("Tags", []))
