@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from benchmarks.rows import Rows
 from local import ec2
 from local.connections import Connections
-from local.world import World
+from local.world import SETTINGS, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +30,8 @@ REGISTERS_S = 2.0  # from the launch of a new instance to its registration, wher
 TERMINATED = "holder terminated, told by its event"
 HUNG = "holder hangs, seen by the schedule"
 ALONE = "one instance, rebuilt by its group: from its registration on"
+REST = "CACHEGATE_TAKEOVER_REST"  # waited for after each hung holder
+SHORT_REST = 1.0  # seconds
 PARTS = ("until the pass began", "the pass, until the address moved", "from the move to an answer")
 
 
@@ -76,7 +78,7 @@ class Lab:
 def measure(count: int) -> Rows:
     """Let so many holders die in each way."""
     rows = Rows("failovers")
-    with World() as world:
+    with World(settings=SETTINGS | {REST: str(SHORT_REST)}) as world:
         lab = set_up(world, 2)
         for number in range(count):
             _fail_over(rows, lab, number, TERMINATED, world.terminate)
@@ -87,7 +89,7 @@ def measure(count: int) -> Rows:
             _fail_over(rows, lab, number, HUNG, lambda nat: _hang(world, nat))
             world.wake(hung)
             lab.settle()
-            time.sleep(float(world.settings["CACHEGATE_TAKEOVER_REST"]))
+            time.sleep(SHORT_REST)
     with World() as world:
         lab = set_up(world, 1)
         for number in range(count):
