@@ -46,10 +46,10 @@ test: setup packages build .venv-checkov/ready ## Everything, as CI runs it
 test-faults: setup ## Ten thousand random sequences of faults over the whole pass, counted
 	@PYTHONPATH=gateway $(PY) -m tests.faults --sequences 10000
 
-bench: setup packages ## Measure everything side by side and write docs/benchmarks.md
+bench: setup packages ## Measure everything side by side and write docs/benchmarks.md: half an hour
 	@$(PY) -m local.sandbox $(PY) -m benchmarks
 
-bench-quick: setup packages ## The same in three minutes, without writing the page
+bench-quick: setup packages ## The same in five minutes, without writing the page
 	@$(PY) -m local.sandbox $(PY) -m benchmarks --quick
 
 check: setup build .venv-checkov/ready ## Format, lint, types, unit tests, template with cfn-lint and checkov: a minute once set up, no root

@@ -41,10 +41,10 @@ FAIL_OVERS_EXPLAINED = """\
 As a client outside sees it that opens a connection for each request, and gives each one 0.2 s. The
 waits of this world are short: a holder in doubt loses the address after 1 s (the template: 60 s), a
 command that nobody fetches is given up after 3 s (30 s), re-checks begin after 1 s (30 s), and the
-schedule comes round when the holder hangs (each minute). EC2 tells of a terminated instance at
-once, and packets follow an Elastic IP at once. Of the time until an answer after a told death,
-{waiting:.0%} go by until the pass begins (above all the batching window of 2 s), {passing:.0%} are
-the pass.
+schedule comes round when the holder hangs and each 5 s (each minute). EC2 tells of a terminated
+instance at once, and packets follow an Elastic IP at once. Of the time until an answer after a told
+death, {waiting:.0%} go by until the pass begins (above all the batching window of 2 s), and
+{passing:.0%} are the pass.
 
 What AWS adds: to a told death an event's way, which it calls near real time; to a hung instance
 up to 60 s until the schedule, 60 s of doubt instead of 1 s, and 30 s instead of 3 s for each of the

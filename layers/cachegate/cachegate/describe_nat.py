@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from cachegate.describe_group_rules import describe_rule, describe_wanted
 from cachegate.domain.capacity import Capacity
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
     from cachegate.domain.address import AddressResult
     from cachegate.domain.cache import NatInstance
-    from cachegate.domain.group_rules import GroupRule, Opening, RuleResult, Wanted
+    from cachegate.domain.group_rules import RuleResult, Wanted
     from cachegate.outlook import AddressOutlook, Outlook, RuleOutlook
     from cachegate.planning.explain import Whereabouts
 
@@ -106,29 +107,6 @@ def describe_groups(outlook: RuleOutlook | None) -> dict[str, Any] | None:
         "rules": [describe_rule(each) for each in outlook.managed],
         "by_others": list(outlook.by_others),
         **changes,
-    }
-
-
-def describe_wanted(wanted: Wanted) -> dict[str, Any]:
-    """Describe a rule that is to be there."""
-    return _opening(wanted.opening) | {"description": wanted.why}
-
-
-def describe_rule(rule: GroupRule) -> dict[str, Any]:
-    """Describe a rule as EC2 has it."""
-    return {"rule": rule.rule_id} | _opening(rule.opening) | {"description": rule.description}
-
-
-def _opening(opening: Opening) -> dict[str, Any]:
-    traffic = opening.traffic
-    bounded = traffic.first is not None and not traffic.all_ports
-    return {
-        "group": opening.group_id,
-        "direction": opening.direction.value,
-        "peer": str(opening.peer),
-        "protocol": traffic.protocol_name,
-        "from_port": traffic.first if bounded else None,
-        "to_port": traffic.last if bounded else None,
     }
 
 

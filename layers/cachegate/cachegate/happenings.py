@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from cachegate.describe_nat import describe_wanted
+from cachegate.describe_group_rules import describe_wanted
 from cachegate.domain.address import AddressState
 from cachegate.domain.forward import ForwardKind
 from cachegate.domain.plan import ChangeKind

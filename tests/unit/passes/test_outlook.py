@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cachegate.actions import Actions
-from cachegate.describe_nat import describe_rule
+from cachegate.describe_group_rules import describe_rule
 from cachegate.domain.address import Holding
 from cachegate.domain.agent import Reply
 from cachegate.domain.group_rules import Direction, GroupRule, Opening
