@@ -15,38 +15,17 @@ from cachegate.domain.group_rules import Direction, Opening, Wanted
 from cachegate.domain.ingress import GroupReference, PrefixList, ipv4_network
 from cachegate.domain.traffic import TCP, Traffic
 from cachegate.errors import AddressRefusedError, RuleRefusedError
-from local.aws_server import AwsServer
-from local.network import Network
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from mypy_boto3_ec2 import EC2Client
 
     from cachegate.domain.ingress import Source
+    from local.aws_server import AwsServer
+    from local.network import Network
 
 REDIS = Traffic(TCP, 6379, 6379)
 TAGS = {"cachegate:managed": "cachegate", "cachegate:vpc": "vpc-1"}
 OURS = {"cachegate:nat": "cachegate"}
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[AwsServer]:
-    with AwsServer() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def ec2(aws: AwsServer) -> EC2Client:
-    client: EC2Client = aws.client("ec2")
-    return client
-
-
-@pytest.fixture(scope="module")
-def network(aws: AwsServer) -> Network:
-    network = Network(aws)
-    network.create()
-    return network
 
 
 @pytest.fixture(scope="module")

@@ -42,18 +42,6 @@ def aws(paths: Paths) -> Iterator[AwsServer]:
         yield server
 
 
-@pytest.fixture(scope="module")
-def network(aws: AwsServer) -> Network:
-    network = Network(aws)
-    network.create()
-    return network
-
-
-@pytest.fixture(scope="module")
-def ec2(aws: AwsServer) -> Any:
-    return aws.client("ec2")
-
-
 @pytest.fixture
 def instance(ec2: Any, network: Network) -> Iterator[str]:
     with running(ec2, network) as started:

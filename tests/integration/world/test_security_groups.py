@@ -10,11 +10,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local import makers
-from local.aws_server import AwsServer
-from local.network import Network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from local.aws_server import AwsServer
+    from local.network import Network
 
 WORLD = {
     "IpProtocol": "tcp",
@@ -22,24 +23,6 @@ WORLD = {
     "ToPort": 6379,
     "IpRanges": [{"CidrIp": "0.0.0.0/0"}],
 }
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[AwsServer]:
-    with AwsServer() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def network(aws: AwsServer) -> Network:
-    network = Network(aws)
-    network.create()
-    return network
-
-
-@pytest.fixture(scope="module")
-def ec2(aws: AwsServer) -> Any:
-    return aws.client("ec2")
 
 
 @pytest.fixture

@@ -46,13 +46,19 @@ def shared() -> Turns:
     return turns
 
 
-def test_a_cache_that_comes_into_the_nat_instances_group_starts_no_fight() -> None:
+def apart() -> Turns:
+    """A cache and a NAT instance on a group each, with what they need in it."""
     turns = Turns([WIDE])
     turns.add_group("sg-both")
     turns.add_nat("i-nat", "sg-both")
     turns.add_group("sg-cache")
     turns.add_cache("cart", "sg-cache")
     turns.settle()
+    return turns
+
+
+def test_a_cache_that_comes_into_the_nat_instances_group_starts_no_fight() -> None:
+    turns = apart()
     (clients,) = turns.admitted("sg-both")
     assert clients == f"tcp 6379 {WIDE}"
     turns.add_cache("users", "sg-both")
@@ -69,12 +75,7 @@ def test_a_cache_that_comes_into_the_nat_instances_group_starts_no_fight() -> No
 
 
 def test_a_group_that_waits_for_the_successor_of_its_nat_instance_starts_no_fight() -> None:
-    turns = Turns([WIDE])
-    turns.add_group("sg-both")
-    turns.add_nat("i-nat", "sg-both")
-    turns.add_group("sg-cache")
-    turns.add_cache("cart", "sg-cache")
-    turns.settle()
+    turns = apart()
     turns.add_cache("users", "sg-both")
     turns.settle()
     before = turns.admitted("sg-both")
