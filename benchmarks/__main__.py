@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks import calls, events, failovers, judging, planning, sweeps, updates
 from cachegate.aws.batches import MOST_VALUES
-from cachegate.aws.security_groups import PAGE as RULES_PAGE
+from cachegate.aws.rule_calls import PAGE as RULES_PAGE
 from local import sandbox
 
 if TYPE_CHECKING:

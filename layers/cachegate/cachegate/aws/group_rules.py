@@ -8,24 +8,23 @@ from botocore.exceptions import ClientError
 
 from cachegate.aws import rule_shapes
 from cachegate.aws.batches import MOST_VALUES, batches
-from cachegate.aws.failures import code, in_words, is_transient, needed
+from cachegate.aws.failures import in_words, is_transient, needed
 from cachegate.aws.prefix_lists import weights
 from cachegate.aws.refusals import refuse
-from cachegate.aws.security_groups import GONE, Ec2Groups
+from cachegate.aws.rule_calls import authorize, described, gone_is_done
+from cachegate.aws.security_groups import Ec2Groups
 from cachegate.domain.group_rules import MANAGED_TAG, Direction, GroupRule, Opening
 from cachegate.errors import RuleRefusedError
 from cachegate.guard.protocols import Permission
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_ec2.type_defs import FilterTypeDef, SecurityGroupRuleTypeDef
 
     from cachegate.domain.group_rules import Wanted
     from cachegate.domain.groups import Interface, SecurityGroup
-
-PAGE = 1000  # rules; without a number EC2 sends all of them in one answer
 
 
 class Ec2GroupRules:
@@ -39,7 +38,7 @@ class Ec2GroupRules:
         """Return every rule that carries the tag cachegate:managed of this stack."""
         wanted: FilterTypeDef = {"Name": f"tag:{MANAGED_TAG}", "Values": [stack]}
         with needed("which rules are managed is not known"):
-            return self._weighed(self._rules(wanted))
+            return self._weighed(described(self._ec2, wanted))
 
     def rules(self, group_ids: Iterable[str]) -> tuple[GroupRule, ...]:
         """Return all rules of these groups, whoever added them."""
@@ -47,7 +46,7 @@ class Ec2GroupRules:
             return self._weighed(
                 shape
                 for ids in batches(group_ids, MOST_VALUES)
-                for shape in self._rules({"Name": "group-id", "Values": ids})
+                for shape in described(self._ec2, {"Name": "group-id", "Values": ids})
             )
 
     def groups(self, group_ids: Iterable[str]) -> Mapping[str, SecurityGroup]:
@@ -64,22 +63,13 @@ class Ec2GroupRules:
         permission = Permission(
             traffic=opening.traffic, source=opening.peer, description=wanted.why, tags=tags
         )
-        request: Any = rule_shapes.request(opening.group_id, permission)
         call = (
             self._ec2.authorize_security_group_ingress
             if opening.direction is Direction.INGRESS
             else self._ec2.authorize_security_group_egress
         )
-        subject = f"{opening} is not open"
-        with needed(subject):
-            try:
-                call(**request)
-            except ClientError as error:
-                if code(error) == "InvalidPermission.Duplicate":
-                    return False
-                refuse(subject, error)
-                raise
-        return True
+        request: Any = rule_shapes.request(opening.group_id, permission)
+        return authorize(call, request, f"{opening} is not open") is not None
 
     def close(self, rule: GroupRule) -> None:
         """Remove a rule by its id; one that is gone is no error."""
@@ -91,10 +81,9 @@ class Ec2GroupRules:
         subject = f"{rule.rule_id} ({rule.opening}) may still be there"
         with needed(subject):
             try:
-                call(GroupId=rule.opening.group_id, SecurityGroupRuleIds=[rule.rule_id])
+                with gone_is_done():
+                    call(GroupId=rule.opening.group_id, SecurityGroupRuleIds=[rule.rule_id])
             except ClientError as error:
-                if code(error) in GONE:
-                    return
                 if is_transient(error):
                     raise
                 refuse(subject, error)
@@ -106,12 +95,6 @@ class Ec2GroupRules:
         lists = {each["PrefixListId"] for each in shapes if "PrefixListId" in each}
         weighs = weights(self._ec2, sorted(lists)) if lists else {}
         return tuple(_rule(each, weighs.get(each.get("PrefixListId", ""), 1)) for each in shapes)
-
-    def _rules(self, wanted: FilterTypeDef) -> Iterator[SecurityGroupRuleTypeDef]:
-        for page in self._ec2.get_paginator("describe_security_group_rules").paginate(
-            Filters=[wanted], PaginationConfig={"PageSize": PAGE}
-        ):
-            yield from page["SecurityGroupRules"]
 
 
 def _rule(shape: SecurityGroupRuleTypeDef, weight: int) -> GroupRule:

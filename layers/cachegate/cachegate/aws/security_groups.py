@@ -2,43 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from cachegate.aws import rule_shapes
 from cachegate.aws.batches import MOST_VALUES, batches
-from cachegate.aws.failures import code, in_words, is_transient, needed
+from cachegate.aws.failures import in_words, is_transient, needed
 from cachegate.aws.interfaces import interfaces
 from cachegate.aws.prefix_lists import prefix_lists
 from cachegate.aws.refusals import refuse
+from cachegate.aws.rule_calls import authorize, described, gone_is_done
 from cachegate.domain.groups import SecurityGroup
 from cachegate.errors import RuleRefusedError
 from cachegate.guard.protocols import Opened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_ec2.type_defs import (
-        FilterTypeDef,
-        SecurityGroupRuleTypeDef,
         SecurityGroupTypeDef,
     )
 
     from cachegate.domain.groups import Interface
     from cachegate.domain.ingress import IngressRule, PrefixList
     from cachegate.guard.protocols import Permission
-
-PAGE = 1000  # rules; without a number EC2 sends all of them in one answer
-# How EC2 says that a rule is gone, or its whole group is.
-GONE = frozenset(
-    {
-        "InvalidSecurityGroupRuleId.NotFound",
-        "InvalidPermission.NotFound",
-        "InvalidGroup.NotFound",
-    }
-)
 
 
 class Ec2Groups:
@@ -72,7 +61,7 @@ class Ec2Groups:
             return tuple(
                 rule_shapes.read(rule)
                 for ids in batches(group_ids, MOST_VALUES)
-                for rule in self._rules({"Name": "group-id", "Values": ids})
+                for rule in described(self._ec2, {"Name": "group-id", "Values": ids})
                 if not rule["IsEgress"]
             )
 
@@ -90,7 +79,7 @@ class Ec2Groups:
             return frozenset(
                 rule["SecurityGroupRuleId"]
                 for ids in batches(rule_ids, MOST_VALUES)
-                for rule in self._rules({"Name": "security-group-rule-id", "Values": ids})
+                for rule in described(self._ec2, {"Name": "security-group-rule-id", "Values": ids})
             )
 
     def revoke(self, group_id: str, rule_id: str) -> None:
@@ -101,28 +90,22 @@ class Ec2Groups:
         subject = f"{rule_id} of {group_id} may still be there"
         with needed(subject):
             try:
-                self._ec2.revoke_security_group_ingress(
-                    GroupId=group_id, SecurityGroupRuleIds=[rule_id]
-                )
+                with gone_is_done():
+                    self._ec2.revoke_security_group_ingress(
+                        GroupId=group_id, SecurityGroupRuleIds=[rule_id]
+                    )
             except ClientError as error:
-                if code(error) in GONE:
-                    return
                 if is_transient(error):
                     raise
                 raise RuleRefusedError(f"{subject}: {in_words(error)}") from error
 
     def open(self, group_id: str, permission: Permission) -> Opened:
         """Ask for one ingress rule; raise RuleRefusedError where AWS does not take it."""
-        request = rule_shapes.request(group_id, permission)
+        request: Any = rule_shapes.request(group_id, permission)
         subject = f"{group_id} does not get {permission.traffic} from {permission.source}"
-        with needed(subject):
-            try:
-                answer = self._ec2.authorize_security_group_ingress(**request)
-            except ClientError as error:
-                if code(error) == "InvalidPermission.Duplicate":
-                    return Opened(rule_id=None, existed=True)
-                refuse(subject, error)
-                raise
+        answer = authorize(self._ec2.authorize_security_group_ingress, request, subject)
+        if answer is None:
+            return Opened(rule_id=None, existed=True)
         return Opened(rule_id=answer["SecurityGroupRules"][0]["SecurityGroupRuleId"])
 
     def tag(self, rule_id: str, key: str, value: str) -> None:
@@ -134,12 +117,6 @@ class Ec2Groups:
             except ClientError as error:
                 refuse(subject, error)
                 raise
-
-    def _rules(self, wanted: FilterTypeDef) -> Iterator[SecurityGroupRuleTypeDef]:
-        for page in self._ec2.get_paginator("describe_security_group_rules").paginate(
-            Filters=[wanted], PaginationConfig={"PageSize": PAGE}
-        ):
-            yield from page["SecurityGroupRules"]
 
 
 def _group(shape: SecurityGroupTypeDef) -> SecurityGroup:
