@@ -49,6 +49,24 @@ if TYPE_CHECKING:
     from cachegate.settings import SyncSettings
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """What `plan` and `describe` look at; all but what was seen is by VPC."""
+
+    seen: Survey
+    prepared: Mapping[str, Prepared]
+    failed: Mapping[str, CachegateError]  # VPCs that cannot be planned now
+    enrolments: Mapping[str, tuple[Enrolment, ...]]
+    proposed: Proposed
+    outlooks: Mapping[str, Outlook]
+
+    @property
+    def errors(self) -> list[CachegateError]:
+        """Return what failed, and what AWS did not answer of address and groups."""
+        unanswered = (error for outlook in self.outlooks.values() for error in outlook.errors)
+        return [*self.failed.values(), *unanswered]
+
+
 @dataclass(frozen=True, slots=True)
 class Actions:
     """What a person or the command-line tool may ask of sync_forwards."""
@@ -86,31 +104,23 @@ class Actions:
         return action(event)
 
     def _plan(self, event: Mapping[str, Any]) -> Answer:
-        seen = survey(self.adapters, self.settings)
-        prepared, failed = self._prepare(seen, force=_flag(event, "force"))
-        enrolments = self._look(seen, prepared)
-        ledgers = {vpc_id: p.plan.ledger for vpc_id, p in prepared.items()}
-        proposed = look_at_groups(self.adapters, self.settings, seen, ledgers)
-        outlooks = self._foresee(seen, prepared)
+        view = self._view(force=_flag(event, "force"))
         return {
-            **outcome([*failed.values(), *_unanswered(outlooks)]),
+            **outcome(view.errors),
             "vpcs": [
                 {
                     "vpc": vpc_id,
                     "generation": p.plan.ledger.generation,
                     "changes": [describe_change(c) for c in p.plan.changes],
-                    "address": describe_address_outlook(outlooks[vpc_id].address),
-                    "groups": describe_rule_outlook(outlooks[vpc_id].rules),
-                    "notifications": [describe_enrolment(e) for e in enrolments[vpc_id]],
+                    "address": describe_address_outlook(view.outlooks[vpc_id].address),
+                    "groups": describe_rule_outlook(view.outlooks[vpc_id].rules),
+                    "notifications": [describe_enrolment(e) for e in view.enrolments[vpc_id]],
                     "detached": p.before.detached,
                 }
-                for vpc_id, p in prepared.items()
+                for vpc_id, p in view.prepared.items()
             ],
-            "proposals": _proposals(proposed),
-            "problems": [
-                *self._problems(seen, prepared, failed, enrolments, outlooks),
-                *map(describe_problem, proposed.problems),
-            ],
+            "proposals": _proposals(view.proposed),
+            "problems": [describe_problem(problem) for problem in self._problems(view)],
         }
 
     def _sync(self, event: Mapping[str, Any]) -> Answer:
@@ -120,31 +130,23 @@ class Actions:
         return sync_answer(result)
 
     def _describe(self, _event: Mapping[str, Any]) -> Answer:
-        seen = survey(self.adapters, self.settings)
-        prepared, failed = self._prepare(seen)
-        enrolments = self._look(seen, prepared)
-        ledgers = {vpc_id: p.plan.ledger for vpc_id, p in prepared.items()}
-        proposed = look_at_groups(self.adapters, self.settings, seen, ledgers)
-        outlooks = self._foresee(seen, prepared)
+        view = self._view()
         return {
-            **outcome([*failed.values(), *_unanswered(outlooks)]),
+            **outcome(view.errors),
             "stack": self.settings.stack,
-            "at": seen.at,
+            "at": view.seen.at,
             "vpcs": [
                 describe_vpc(
-                    seen.observations[vpc_id],
+                    view.seen.observations[vpc_id],
                     p.plan,
-                    seen.instances_in(vpc_id),
-                    outlooks[vpc_id],
+                    view.seen.instances_in(vpc_id),
+                    view.outlooks[vpc_id],
                 )
-                | {"notifications": [describe_enrolment(e) for e in enrolments[vpc_id]]}
-                for vpc_id, p in prepared.items()
+                | {"notifications": [describe_enrolment(e) for e in view.enrolments[vpc_id]]}
+                for vpc_id, p in view.prepared.items()
             ],
-            "proposals": _proposals(proposed),
-            "not_forwarded": [
-                *self._problems(seen, prepared, failed, enrolments, outlooks),
-                *map(describe_problem, proposed.problems),
-            ],
+            "proposals": _proposals(view.proposed),
+            "not_forwarded": [describe_problem(problem) for problem in self._problems(view)],
         }
 
     def _explain(self, event: Mapping[str, Any]) -> Answer:
@@ -209,8 +211,22 @@ class Actions:
             raise InvocationError(f"no key has the listen port {listen}")
         return found
 
+    def _view(self, *, force: bool = False) -> View:
+        """Look at all that a pass would; nothing is changed, and nothing asked for."""
+        seen = survey(self.adapters, self.settings)
+        prepared, failed = self._prepare(seen, force=force)
+        ledgers = {vpc_id: p.plan.ledger for vpc_id, p in prepared.items()}
+        return View(
+            seen=seen,
+            prepared=prepared,
+            failed=failed,
+            enrolments=self._look(seen, ledgers),
+            proposed=look_at_groups(self.adapters, self.settings, seen, ledgers),
+            outlooks=self._foresee(seen, prepared),
+        )
+
     def _prepare(
-        self, seen: Survey, *, force: bool = False
+        self, seen: Survey, *, force: bool
     ) -> tuple[dict[str, Prepared], dict[str, CachegateError]]:
         """Plan for each VPC; one that cannot be planned now does not hide the others."""
         prepared, failed = {}, {}
@@ -234,37 +250,29 @@ class Actions:
         }
 
     def _look(
-        self, seen: Survey, prepared: Mapping[str, Prepared]
+        self, seen: Survey, ledgers: Mapping[str, Ledger]
     ) -> dict[str, tuple[Enrolment, ...]]:
         """Decide about the caches' notifications in each VPC; nothing is asked for."""
         return {
-            vpc_id: look(self.adapters, self.settings, seen.observations[vpc_id], p.plan.ledger)
-            for vpc_id, p in prepared.items()
+            vpc_id: look(self.adapters, self.settings, seen.observations[vpc_id], ledger)
+            for vpc_id, ledger in ledgers.items()
         }
 
-    def _problems(
-        self,
-        seen: Survey,
-        prepared: Mapping[str, Prepared],
-        failed: Mapping[str, CachegateError],
-        enrolments: Mapping[str, tuple[Enrolment, ...]],
-        outlooks: Mapping[str, Outlook],
-    ) -> list[Answer]:
-        noticed = (problem for decisions in enrolments.values() for problem in problems(decisions))
-        planned = (problem for p in prepared.values() for problem in p.plan.problems)
-        peering = (
-            problem
-            for vpc_id, p in prepared.items()
-            for problem in peering_problems(self.adapters, seen, vpc_id, p.plan.ledger)
-        )
-        unplanned = (
-            Problem(code=error.code, cache=cache.name, message=f"{cache.name}: {error}")
-            for vpc_id, error in failed.items()
-            for cache in seen.observations[vpc_id].caches
-        )
-        of_groups = (problem for outlook in outlooks.values() for problem in outlook.problems)
-        found = (*seen.problems, *planned, *noticed, *peering, *of_groups, *unplanned)
-        return [describe_problem(problem) for problem in found]
+    def _problems(self, view: View) -> Iterator[Problem]:
+        yield from view.seen.problems
+        for planned in view.prepared.values():
+            yield from planned.plan.problems
+        for decisions in view.enrolments.values():
+            yield from problems(decisions)
+        for vpc_id, p in view.prepared.items():
+            yield from peering_problems(self.adapters, view.seen, vpc_id, p.plan.ledger)
+        for outlook in view.outlooks.values():
+            yield from outlook.problems
+        for vpc_id, error in view.failed.items():
+            for cache in view.seen.observations[vpc_id].caches:
+                message = f"{cache.name}: {error}"
+                yield Problem(code=error.code, cache=cache.name, message=message)
+        yield from view.proposed.problems
 
 
 def _proposals(proposed: Proposed) -> list[Answer] | None:
@@ -272,12 +280,6 @@ def _proposals(proposed: Proposed) -> list[Answer] | None:
     if proposed.proposals is None:
         return None
     return [describe_proposal(proposal) for proposal in proposed.proposals]
-
-
-def _unanswered(outlooks: Mapping[str, Outlook]) -> Iterator[CachegateError]:
-    """Yield what AWS did not answer of address and groups."""
-    for outlook in outlooks.values():
-        yield from outlook.errors
 
 
 def _flag(event: Mapping[str, Any], name: str) -> bool:

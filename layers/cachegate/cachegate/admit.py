@@ -47,6 +47,7 @@ class Considered:
 
     ledger: Ledger  # with the groups of both sides as they were seen
     plan: RulePlan
+    managed: tuple[GroupRule, ...]  # all that carry our tag, in every VPC, as EC2 shows them
     problems: tuple[Problem, ...] = ()  # groups that are not for us to change
 
 
@@ -116,9 +117,10 @@ def consider(
         no_sides=not choice.sides,
         only_in=frozenset(sides.nat_groups) if unknown_caches(ledger) else None,
     )
-    plan = _plan(adapters, settings, ledger, wanted_rules(ledger, sides), doubt)
+    managed = adapters.group_rules.managed(settings.stack)
+    plan = _plan(adapters, settings, ledger, wanted_rules(ledger, sides), managed, doubt)
     problems = (*choice.problems, *out_of_hand(ledger, sides))
-    return Considered(ledger=ledger, plan=plan, problems=problems)
+    return Considered(ledger=ledger, plan=plan, managed=managed, problems=problems)
 
 
 def let_out(
@@ -140,10 +142,11 @@ def let_out(
             instances=choice.sides,
             changeable=sight.changeable,
         )
-        plan = _plan(adapters, settings, ledger, wanted_rules(ledger, sides), Doubt(no_sides=True))
+        managed, doubt = adapters.group_rules.managed(settings.stack), Doubt(no_sides=True)
+        plan = _plan(adapters, settings, ledger, wanted_rules(ledger, sides), managed, doubt)
     except TransientError as error:
         return RuleResult(errors=(str(error),))
-    considered = Considered(ledger=ledger, plan=plan, problems=choice.problems)
+    considered = Considered(ledger=ledger, plan=plan, managed=managed, problems=choice.problems)
     return _Changes(adapters, settings, vpc_id).make(considered)
 
 
@@ -170,13 +173,14 @@ def _plan(
     settings: SyncSettings,
     ledger: Ledger,
     wanted: tuple[Wanted, ...],
+    managed: tuple[GroupRule, ...],
     doubt: Doubt,
 ) -> RulePlan:
     """Plan with all rules of the groups concerned, and all that carry our tag anywhere."""
     own = Own(stack=settings.stack, vpc_id=ledger.vpc_id, quota=settings.policy.rules_per_group)
     concerned = sorted({each.opening.group_id for each in wanted})
     rules = [
-        *adapters.group_rules.managed(settings.stack),
+        *managed,
         *(adapters.group_rules.rules(concerned) if concerned else ()),
     ]
     plan = plan_rules(wanted, rules, ledger.openings, own, doubt)

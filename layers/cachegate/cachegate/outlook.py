@@ -146,9 +146,7 @@ class Foresight:
         considered = admit.consider(self.adapters, self.settings, ledger, instances, seen)
         plan = considered.plan
         managed = tuple(
-            rule
-            for rule in self.adapters.group_rules.managed(stack)
-            if rule.managed_by(stack, ledger.vpc_id)
+            rule for rule in considered.managed if rule.managed_by(stack, ledger.vpc_id)
         )
         ours = {rule.opening.key for rule in managed}
         if prepared.before.detached:
