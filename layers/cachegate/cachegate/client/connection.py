@@ -1,0 +1,165 @@
+"""How clients outside reach one cache, as the action `describe` of sync_forwards tells it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cachegate.client.errors import NotForwardedError, UnknownCacheError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+Place = tuple[str, int]  # a name or an address, and a port
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientForward:
+    """One forward, as seen from outside."""
+
+    kind: str  # node, primary, readers or endpoint
+    node: str | None  # cluster id and node id; of the kind `node` alone
+    shard: str | None
+    role: str | None  # primary or replica, where the cache has roles that AWS tells
+    state: str  # forwarding, waiting, leaving, withheld or at_rest
+    endpoint: Place | None  # the name and port that clients inside the VPC use
+    targets: tuple[Place, ...]  # the addresses behind it now
+    listen: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """A cache and its forwards, in the order of their listen ports."""
+
+    cache: str
+    engine: str  # redis, valkey or memcached
+    cluster_mode: bool
+    tls: bool
+    auth: bool
+    public: str  # the address of the NAT instance to connect to
+    endpoint: Place | None  # the configuration endpoint, or a serverless cache's
+    forwards: tuple[ClientForward, ...]
+
+    @property
+    def nodes(self) -> tuple[ClientForward, ...]:
+        """Return the forwards that lead to one node each, and are there to stay."""
+        return tuple(f for f in self.forwards if f.kind == "node" and f.state == "forwarding")
+
+    def of_kind(self, kind: str) -> ClientForward | None:
+        """Return the forward of a kind that a cache has once, where it leads somewhere."""
+        found = (f for f in self.forwards if f.kind == kind and f.state == "forwarding")
+        return next(found, None)
+
+    def outer(self, forward: ClientForward) -> Place:
+        """Return where to connect: with TLS under the node's own name, so that it is verified.
+
+        That name must then lead to the NAT instance for this client: `hosts` are the lines.
+        """
+        named = self.tls and forward.endpoint is not None
+        return (forward.endpoint[0] if named and forward.endpoint else self.public, forward.listen)
+
+    @property
+    def natmap(self) -> dict[str, Place]:
+        """Return where to connect instead of each inner `host:port` that a cache may announce.
+
+        It holds names and addresses, since which of them nodes announce depends on TLS and on the
+        parameter cluster-preferred-endpoint-type.
+        """
+        return {f"{host}:{port}": outer for (host, port), outer in self._inner_and_outer()}
+
+    @property
+    def hosts(self) -> dict[str, str]:
+        """Return the public address for each inner name, as a hosts file has it."""
+        places = [f.endpoint for f in self.forwards if f.state == "forwarding"]
+        names = {place[0] for place in (*places, self.endpoint) if place is not None}
+        return dict.fromkeys(sorted(names), self.public)
+
+    def _inner_and_outer(self) -> Iterator[tuple[Place, Place]]:
+        nodes = self.nodes
+        if self.endpoint and nodes:  # any node answers what a configuration endpoint is asked
+            yield self.endpoint, self._under(self.endpoint[0], nodes[0].listen)
+        for forward in self.forwards:
+            if forward.state == "forwarding":
+                outer = self.outer(forward)
+                if forward.endpoint:
+                    yield forward.endpoint, outer
+                if forward.kind == "node":
+                    yield from ((target, outer) for target in forward.targets)
+
+    def _under(self, name: str, listen: int) -> Place:
+        return (name if self.tls else self.public, listen)
+
+
+def connection_of(
+    description: Mapping[str, Any], cache: str, public: str | None = None
+) -> Connection:
+    """Return a cache's connection from an answer to `describe`.
+
+    `public` chooses among the addresses of several NAT instances; without it the first one is
+    taken. Raises UnknownCacheError where the stack forwards no cache of that name, and
+    NotForwardedError where it knows the cache and nothing leads to it now; both say why.
+    """
+    for vpc in description["vpcs"]:
+        facts = next((each for each in vpc["caches"] if each["cache"] == cache), None)
+        if facts is not None:
+            forwards = [each for each in vpc["forwards"] if each["cache"] == cache]
+            return _connection(facts, forwards, _public(forwards, cache, public))
+    raise UnknownCacheError(_unknown(description, cache))
+
+
+def _connection(facts: Mapping[str, Any], forwards: list[Any], public: str) -> Connection:
+    return Connection(
+        cache=facts["cache"],
+        engine=facts["engine"],
+        cluster_mode=facts["cluster_mode"],
+        tls=facts["tls"],
+        auth=facts["auth"],
+        public=public,
+        endpoint=_place(facts["endpoint"]),
+        forwards=tuple(
+            ClientForward(
+                kind=each["kind"],
+                node=each["node"],
+                shard=each["shard"],
+                role=each["role"],
+                state=each["state"],
+                endpoint=_place(each["endpoint"]),
+                targets=tuple(place for t in each["targets"] if (place := _place(t))),
+                listen=each["listen"],
+            )
+            for each in sorted(forwards, key=lambda each: each["listen"])
+        ),
+    )
+
+
+def _public(forwards: list[Any], cache: str, wanted: str | None) -> str:
+    usable = [each for each in forwards if each["state"] == "forwarding"]
+    if not usable:
+        why = "; ".join(sorted({each["reason"] for each in forwards})) or "it has no forwards yet"
+        raise NotForwardedError(f"nothing leads to {cache} now: {why}")
+    found = list(dict.fromkeys(address for each in usable for address in each["public_addresses"]))
+    if not found:
+        raise NotForwardedError(f"{cache} is forwarded, but no NAT instance has a public address")
+    if wanted is not None and wanted not in found:
+        raise NotForwardedError(f"{wanted} is none of {cache}'s addresses: {', '.join(found)}")
+    return wanted or found[0]
+
+
+def _place(text: str | None) -> Place | None:
+    """Read `host:port`."""
+    if text is None:
+        return None
+    host, _, port = text.rpartition(":")
+    return host, int(port)
+
+
+def _unknown(description: Mapping[str, Any], cache: str) -> str:
+    for problem in description["not_forwarded"]:
+        if problem["cache"] == cache and not problem["forwarded"]:
+            return f"{cache} is not forwarded: {problem['message']}"
+    names = sorted(each["cache"] for vpc in description["vpcs"] for each in vpc["caches"])
+    known = f"it forwards {', '.join(names)}" if names else "it forwards no cache yet"
+    return (
+        f"the stack {description['stack']} knows no cache {cache}; {known} "
+        "(a cache is exposed by its tag cachegate:expose=true)"
+    )
