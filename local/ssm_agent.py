@@ -62,6 +62,7 @@ class ManagedInstance:
     delivery: Delivery = field(default_factory=Delivery)
     workers: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(WORKERS))
     late: list[Callable[[], None]] = field(default_factory=list)
+    arriving: list[threading.Thread] = field(default_factory=list)
 
     def release_late(self) -> int:
         """Run the commands that were held back, oldest first, and tell how many there were."""
@@ -69,6 +70,11 @@ class ManagedInstance:
         for run in held:
             run()
         return len(held)
+
+    def finish(self) -> None:
+        """Wait until what was brought has run, also the second of two that nobody waits for."""
+        for each in tuple(self.arriving):
+            each.join()
 
     def run(self, make_steps: Callable[[], list[Step]]) -> Result:
         """Run a command's steps to their end."""
@@ -128,10 +134,13 @@ def deliver(
         return
     times = 2 if fate.doubled > 0 else 1
     fate.doubled = max(0, fate.doubled - 1)
+    instance.arriving = [each for each in instance.arriving if each.is_alive()]
     for _ in range(times):
-        threading.Thread(
+        arrival = threading.Thread(
             target=_bring, args=(instance, timeout_s, run, give_up), daemon=True
-        ).start()
+        )
+        instance.arriving.append(arrival)
+        arrival.start()
 
 
 def _bring(

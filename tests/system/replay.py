@@ -220,6 +220,7 @@ class Replay:
         if verb == "reboot":
             nat.host.run(sys.executable, str(AGENT), "restore", env=nat.managed.environment)
         elif verb == "reboot without disk":
+            nat.managed.finish()  # else a command that came twice may write while this goes
             folder = nat.managed.environment["CACHEGATE_STATE_DIR"]
             subprocess.run(["rm", "-rf", folder], check=True)
         elif verb == "timer":

@@ -124,7 +124,7 @@ def test_a_holder_that_is_killed_is_replaced_by_its_group_and_the_new_one_gets_n
 
     with pair.clients("retry", "subscriber") as clients:
         killed = time.time()
-        pair.world.replace_by_group(former, after_s=1, registers_after_s=1)
+        pair.world.replace_by_group(former, after_s=1, registers_after_s=5)
         pair.wait_for(latter)
         moved = time.time()
         pair.world.wait_until(lambda: len(pair.world.nats) == 2, what="there is a new one")

@@ -370,6 +370,16 @@ def test_what_ec2_shows_right_after_a_move_is_taken_for_late(has: str | None, ag
     assert decision.recheck_after == pytest.approx(20 - ago)
 
 
+@pytest.mark.parametrize("holder", ["down", "ending", None])
+def test_a_holder_lost_right_after_its_move_is_not_waited_for(holder: str | None) -> None:
+    former = done(TWO_IS_TO_HAVE_IT, NOW - 1)
+    known = {} if holder is None else {"two": holder}
+
+    decision = look(former, None, one="well", **known)  # type: ignore[arg-type]
+
+    assert (decision.state, decision.target) == (AddressState.MOVED, "i-1")
+
+
 def test_what_ec2_shows_later_is_believed() -> None:
     former = done(TWO_IS_TO_HAVE_IT, NOW - 20)
 

@@ -100,10 +100,13 @@ def _too_early(former: Holding, scene: Scene, policy: Policy) -> AddressDecision
     """Wait where what EC2 shows may not be how things are, or not for long."""
     if scene.has == former.instance_id:
         return None
-    shown = former.moved_at
+    shown, holder = former.moved_at, scene.by_id.get(former.instance_id or "")
+    lost = scene.has is None and (holder is None or not holder.running)
     if former.fenced_until > scene.at:
         until = former.fenced_until
         reason = f"another pass moves the address to {former.instance_id}: {former.reason}"
+    elif lost:  # with the instance that had it: however late the answer is, nobody serves there
+        return None
     elif shown is not None and not former.fenced_until and scene.at < shown + policy.fence:
         # EC2 may answer from before the move, also where it has shown the move once
         # (https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html).
