@@ -50,6 +50,8 @@ class Options:
     subnet_group: str | None = "caches"  # None: EC2-Classic, where there was no VPC
     classic_groups: tuple[str, ...] = ()  # cache security groups: only there
     tls: bool = False
+    tls_optional: bool = False  # TransitEncryptionMode `preferred`
+    auth: str | None = None  # the AUTH token; of a serverless cache, its user group
     network_type: str = "ipv4"
     topic: str | None = None
     topic_status: str = "active"

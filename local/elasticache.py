@@ -22,6 +22,7 @@ from local.caches import (
     CacheSecurityGroup,
     Cluster,
     Node,
+    Options,
     ReplicationGroup,
     ServerlessCache,
 )
@@ -227,9 +228,9 @@ def cluster_shape(cluster: Cluster, *, with_nodes: bool) -> dict[str, Any]:
             {"CacheSecurityGroupName": group, "Status": "active"}
             for group in options.classic_groups
         ],
-        "TransitEncryptionEnabled": options.tls,
+        **encryption(options),
         "AtRestEncryptionEnabled": False,
-        "AuthTokenEnabled": False,
+        "AuthTokenEnabled": options.auth is not None,
         "NetworkType": options.network_type,
         "IpDiscovery": "ipv6" if options.network_type == "ipv6" else "ipv4",
         "ARN": cluster.arn,
@@ -246,6 +247,14 @@ def cluster_shape(cluster: Cluster, *, with_nodes: bool) -> dict[str, Any]:
     if with_nodes and settled:
         shape["CacheNodes"] = [node_shape(node) for node in cluster.nodes]
     return {key: value for key, value in shape.items() if value is not None}
+
+
+def encryption(options: Options) -> dict[str, Any]:
+    """Return what a cluster and a replication group say of TLS; a mode only where there is TLS."""
+    if not options.tls:
+        return {"TransitEncryptionEnabled": False}
+    mode = "preferred" if options.tls_optional else "required"
+    return {"TransitEncryptionEnabled": True, "TransitEncryptionMode": mode}
 
 
 def classic_shape(group: CacheSecurityGroup) -> dict[str, Any]:
@@ -294,8 +303,8 @@ def group_shape(group: ReplicationGroup, fleet: Fleet) -> dict[str, Any]:
         "ClusterMode": "enabled" if group.cluster_mode else "disabled",
         "AutomaticFailover": "enabled" if len(group.members) > len(group.shards) else "disabled",
         "MultiAZ": "disabled",
-        "TransitEncryptionEnabled": options.tls,
-        "AuthTokenEnabled": False,
+        **encryption(options),
+        "AuthTokenEnabled": options.auth is not None,
         "Engine": options.engine,
         "NetworkType": options.network_type,
         "IpDiscovery": "ipv6" if options.network_type == "ipv6" else "ipv4",
@@ -352,6 +361,8 @@ def serverless_shape(cache: ServerlessCache) -> dict[str, Any]:
         "NetworkType": options.network_type,
         "ARN": cache.arn,
     }
+    if options.auth is not None:
+        shape["UserGroupId"] = options.auth
     if cache.status.lower() not in _UNSETTLED:
         port = options.listens_on
         shape["Endpoint"] = endpoint(cache.endpoint_name, port)

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cachegate.describe_caches import describe_caches
+from cachegate.describe_forwards import describe_forward
 from cachegate.describe_nat import (
     describe_address_outlook,
     describe_groups,
     describe_instances,
     describe_whereabouts,
 )
-from cachegate.domain.cache import Role
-from cachegate.domain.forward import ForwardKind
 from cachegate.domain.plan import ChangeKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from cachegate.domain.cache import Cache, CacheNode, NatInstance, Observation
+    from cachegate.domain.cache import NatInstance, Observation
     from cachegate.domain.enrolment import Enrolment
-    from cachegate.domain.ledger import Lease
     from cachegate.domain.plan import Change, Plan, Problem
     from cachegate.domain.proposal import Proposal
     from cachegate.outlook import Outlook
@@ -48,8 +47,9 @@ def describe_vpc(
         "address": describe_address_outlook(outlook.address),
         "nat_instances": describe_instances(instances, outlook),
         "groups": describe_groups(outlook.rules),
+        "caches": describe_caches(seen, leases),
         "forwards": [
-            _forward(lease, caches.get(lease.cache), public, held.get(lease.key), plan)
+            describe_forward(lease, caches.get(lease.cache), public, held.get(lease.key), plan)
             for lease in leases
         ],
     }
@@ -63,65 +63,6 @@ def _public_addresses(instances: Iterable[NatInstance], outlook: Outlook) -> lis
     if outlook.address is None:
         return [str(i.public_address) for i in instances if i.public_address]
     return [str(outlook.address.address.address)] if outlook.address.address else []
-
-
-def _forward(
-    lease: Lease, cache: Cache | None, public: list[str], held: str | None, plan: Plan
-) -> dict[str, Any]:
-    node = _node(lease, cache)
-    endpoint = _server_name(lease, cache, node)
-    return {
-        "listen": lease.listen,
-        "public_addresses": public,
-        "key": lease.key,
-        "kind": lease.kind.value,
-        "cache": lease.cache,
-        "node": str(node.id) if node else None,
-        "role": _role(lease, node, plan),
-        "engine": cache.engine if cache else None,
-        "tls": cache.tls if cache else None,
-        "server_name": endpoint,
-        "targets": [str(target) for target in lease.targets],
-        "state": _state(lease),
-        "reason": lease.reason,
-        "held": held,
-        "since": lease.changed_at,
-    }
-
-
-def _node(lease: Lease, cache: Cache | None) -> CacheNode | None:
-    if cache is None or lease.kind is not ForwardKind.NODE:
-        return None
-    return next((n for n in cache.nodes if lease.key == f"{cache.name}/{n.id}"), None)
-
-
-def _server_name(lease: Lease, cache: Cache | None, node: CacheNode | None) -> str | None:
-    """Return the name to verify in TLS; readers have several nodes, so the reader endpoint's."""
-    endpoint = {
-        ForwardKind.NODE: node.endpoint if node else None,
-        ForwardKind.PRIMARY: cache.primary_endpoint if cache else None,
-        ForwardKind.READERS: cache.reader_endpoint if cache else None,
-        ForwardKind.ENDPOINT: cache.endpoint if cache else None,
-    }[lease.kind]
-    return endpoint.host if endpoint else None
-
-
-def _role(lease: Lease, node: CacheNode | None, plan: Plan) -> str | None:
-    """Return the role by the plan's own decision, where the cache has roles at all."""
-    if node is None or node.role is None or not lease.targets:
-        return None
-    primary = plan.ledger.leases.get(f"{lease.cache}/primary")
-    if primary is None or not primary.targets:
-        return node.role.value
-    return (Role.PRIMARY if primary.targets == lease.targets else Role.REPLICA).value
-
-
-def _state(lease: Lease) -> str:
-    if lease.resting_since is not None:
-        return "at_rest"
-    if not lease.targets:
-        return "waiting"
-    return "leaving" if lease.missing_since is not None else "forwarding"
 
 
 def describe_enrolment(enrolment: Enrolment) -> dict[str, Any]:

@@ -270,3 +270,40 @@ def test_a_topic_must_exist(aws: AwsServer) -> None:
             NotificationTopicArn="arn:aws:sns:us-east-1:123456789012:gone",
             NotificationTopicStatus="active",
         )
+
+
+@pytest.mark.parametrize(
+    ("options", "seen"),
+    [
+        ({}, (False, None, False)),
+        ({"tls": True}, (True, "required", False)),
+        ({"tls": True, "auth": "secret"}, (True, "required", True)),
+        ({"tls": True, "tls_optional": True}, (True, "preferred", False)),
+    ],
+)
+def test_a_group_and_its_members_tell_of_tls_and_auth(
+    aws: AwsServer, options: dict[str, Any], seen: tuple[object, ...]
+) -> None:
+    aws.fleet.create_group("sessions", [addresses(1)], Options(**options))
+
+    (group,) = aws.client("elasticache").describe_replication_groups()["ReplicationGroups"]
+    (member,) = clusters(aws)
+
+    for shape in (group, member):
+        assert (
+            shape["TransitEncryptionEnabled"],
+            shape.get("TransitEncryptionMode"),
+            shape["AuthTokenEnabled"],
+        ) == seen
+
+
+def test_a_serverless_cache_names_its_user_group_where_it_has_one(aws: AwsServer) -> None:
+    aws.fleet.create_serverless("burst", addresses(1), ["subnet-1"], Options(auth="people"))
+    aws.fleet.create_serverless("open", addresses(1), ["subnet-1"], Options())
+
+    shown = aws.client("elasticache").describe_serverless_caches()["ServerlessCaches"]
+
+    assert {each["ServerlessCacheName"]: each.get("UserGroupId") for each in shown} == {
+        "burst": "people",
+        "open": None,
+    }

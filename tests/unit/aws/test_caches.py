@@ -423,20 +423,77 @@ def test_without_a_cache_outside_any_vpc_nobody_is_asked_for_cache_security_grou
 
 
 @pytest.mark.parametrize(
-    ("shape", "auth", "tls"),
+    ("shape", "seen"),
     [
-        ({"AuthTokenEnabled": True, "TransitEncryptionEnabled": True}, True, True),
-        ({"UserGroupIds": ["people"]}, True, False),
-        ({}, False, False),
+        ({}, set()),
+        ({"AuthTokenEnabled": True, "TransitEncryptionEnabled": True}, {"auth", "tls"}),
+        ({"UserGroupIds": ["people"], "TransitEncryptionEnabled": True}, {"auth", "tls"}),
+        ({"UserGroupIds": []}, set()),
+        ({"TransitEncryptionEnabled": True, "TransitEncryptionMode": "required"}, {"tls"}),
+        (
+            {"TransitEncryptionEnabled": True, "TransitEncryptionMode": "preferred"},
+            {"tls", "tls_optional"},
+        ),
+        ({"TransitEncryptionEnabled": False, "AuthTokenEnabled": False}, set()),
     ],
 )
-def test_authentication_and_tls_are_seen(shape: dict[str, Any], auth: bool, tls: bool) -> None:  # noqa: FBT001
+def test_authentication_and_tls_of_a_replication_group_are_seen(
+    shape: dict[str, Any], seen: set[str]
+) -> None:
     world = sessions()
     world.groups[0] |= shape
 
-    cache = world.only()
+    assert protection(world.only()) == seen
 
-    assert (cache.auth, cache.tls) == (auth, tls)
+
+@pytest.mark.parametrize(
+    ("shape", "seen"),
+    [
+        ({}, set()),
+        ({"AuthTokenEnabled": True, "TransitEncryptionEnabled": True}, {"auth", "tls"}),
+        ({"TransitEncryptionEnabled": True}, {"tls"}),
+        (
+            {"TransitEncryptionEnabled": True, "TransitEncryptionMode": "preferred"},
+            {"tls", "tls_optional"},
+        ),
+    ],
+)
+def test_authentication_and_tls_of_a_cluster_are_seen(
+    shape: dict[str, Any], seen: set[str]
+) -> None:
+    world = World()
+    world.tag("cluster", "pages")
+    world.clusters = [cluster("pages", "0001", **shape)]
+
+    assert protection(world.only()) == seen
+
+
+@pytest.mark.parametrize(
+    ("shape", "seen"), [({}, {"tls"}), ({"UserGroupId": "people"}, {"tls", "auth"})]
+)
+def test_a_serverless_cache_always_has_tls_and_auth_where_it_has_a_user_group(
+    shape: dict[str, Any], seen: set[str]
+) -> None:
+    world = World()
+    world.tag("serverlesscache", "burst")
+    world.serverless = [{"ServerlessCacheName": "burst", "SubnetIds": ["subnet-1"], **shape}]
+
+    assert protection(world.only()) == seen
+
+
+def protection(cache: Cache) -> set[str]:
+    """Which of the facts about a cache's safety are true."""
+    return {fact for fact in ("tls", "tls_optional", "auth") if getattr(cache, fact)}
+
+
+def test_nothing_is_said_of_the_encryption_of_a_cache_that_aws_does_not_describe() -> None:
+    world = sessions()
+    world.groups.clear()
+
+    cache = world.listing().caches[0]
+
+    assert not cache.described
+    assert not cache.in_the_clear
 
 
 @pytest.mark.parametrize(

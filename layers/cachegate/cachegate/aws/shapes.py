@@ -35,6 +35,7 @@ def unknown(name: CacheName, tags: CacheTags) -> Cache:
         pinned_port=tags.port,
         plaintext_accepted=tags.plaintext_accepted,
         whole=False,
+        described=False,
     )
 
 
@@ -57,6 +58,7 @@ def cluster(shape: CacheClusterTypeDef, tags: CacheTags, vpc_id: str | None) -> 
         nodes=nodes,
         endpoint=endpoint_of(shape.get("ConfigurationEndpoint")),
         tls=shape.get("TransitEncryptionEnabled", False),
+        tls_optional=_admits_plaintext(shape),
         auth=shape.get("AuthTokenEnabled", False),
         network_type=shape.get("NetworkType", "ipv4"),
         pinned_port=tags.port,
@@ -92,6 +94,7 @@ def replication_group(
         endpoint=endpoint_of(shape.get("ConfigurationEndpoint")),
         cluster_mode=cluster_mode,
         tls=shape.get("TransitEncryptionEnabled", False),
+        tls_optional=_admits_plaintext(shape),
         auth=shape.get("AuthTokenEnabled", False) or bool(shape.get("UserGroupIds")),
         network_type=shape.get("NetworkType", "ipv4"),
         pinned_port=tags.port,
@@ -99,6 +102,15 @@ def replication_group(
         notified=tuple(_notified(members[each]) for each in sorted(members)),
         groups=frozenset().union(*map(_groups, members.values())),
     )
+
+
+def _admits_plaintext(shape: CacheClusterTypeDef | ReplicationGroupTypeDef) -> bool:
+    """Tell whether TLS is on its way in or out: the mode `preferred` admits both kinds of clients.
+
+    https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/in-transit-encryption-enable.html;
+    without a mode, a cache with TLS requires it.
+    """
+    return shape.get("TransitEncryptionMode") == "preferred"
 
 
 def _notified(shape: CacheClusterTypeDef) -> Notified:

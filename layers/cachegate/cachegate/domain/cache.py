@@ -126,14 +126,21 @@ class Cache:
     endpoint: Endpoint | None = None  # serverless, or the configuration endpoint
     cluster_mode: bool = False
     tls: bool = False
+    tls_optional: bool = False  # its TLS admits clients without TLS, too
     auth: bool = False
     network_type: str = "ipv4"  # ipv4, ipv6 or dual_stack
     pinned_port: str | None = None  # the tag's text, judged by the planner
     plaintext_accepted: bool = False
     whole: bool = True
+    described: bool = True  # False: AWS told nothing, and only the tags are known
     notified: tuple[Notified, ...] = ()  # of each cluster described; serverless caches have none
     groups: frozenset[str] = frozenset()  # security groups; empty where AWS did not show them
     classic_groups: tuple[CacheSecurityGroup, ...] = ()  # of a cache outside any VPC
+
+    @property
+    def in_the_clear(self) -> bool:
+        """Tell whether clients may speak with it unencrypted, as far as AWS told."""
+        return self.described and (not self.tls or self.tls_optional)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

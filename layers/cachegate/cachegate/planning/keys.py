@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 # Keys of these kinds own their addresses; `primary` and `readers` only follow them.
 OWNERS = frozenset({ForwardKind.NODE, ForwardKind.ENDPOINT})
+READER_ENDPOINT = "reader-endpoint"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,7 @@ def wanted_keys(cache: Cache) -> tuple[Want, ...]:
     if cache.kind is CacheKind.SERVERLESS:
         return (
             _want(cache, "endpoint", ForwardKind.ENDPOINT, cache.endpoint),
-            _want(cache, "reader-endpoint", ForwardKind.ENDPOINT, cache.reader_endpoint),
+            _want(cache, READER_ENDPOINT, ForwardKind.ENDPOINT, cache.reader_endpoint),
         )
     nodes = tuple(_node(cache, node) for node in sorted(cache.nodes, key=_place))
     if not nodes or cache.cluster_mode or cache.kind is CacheKind.CLUSTER:
@@ -52,6 +53,11 @@ def wanted_keys(cache: Cache) -> tuple[Want, ...]:
 def cache_of(key: str) -> str:
     """Return the name of the cache that a key belongs to."""
     return key.partition("/")[0]
+
+
+def reader_endpoint_key(cache: Cache) -> str:
+    """Return the key of a serverless cache's second port."""
+    return f"{cache.name}/{READER_ENDPOINT}"
 
 
 def _want(cache: Cache, word: str, kind: ForwardKind, endpoint: Endpoint | None) -> Want:
