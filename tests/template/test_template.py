@@ -298,18 +298,26 @@ def test_an_address_is_held_and_groups_are_changed_where_parameters_say_so(
     assert settings.manage_groups is ("manages" in then)
 
 
-def test_who_may_reach_port_22_and_the_quota_arrive_as_settings() -> None:
-    chosen = {"TrustedSshCidrs": "198.51.100.27/32", "RulesPerGroup": "100"}
+def test_who_may_reach_port_22_the_quota_and_the_width_arrive_as_settings() -> None:
+    chosen = {
+        "TrustedSshCidrs": "198.51.100.27/32",
+        "RulesPerGroup": "100",
+        "WidestPlaintext": "16",
+    }
 
     settings = SyncSettings.from_env(resolved(**chosen))
 
     assert [str(each) for each in settings.ssh_sources] == ["198.51.100.27/32"]
     assert settings.policy.rules_per_group == 100
+    assert settings.policy.widest_plaintext == 16
     assert SyncSettings.from_env(resolved()).ssh_sources == ()
 
 
-def test_the_default_quota_is_that_of_the_policy() -> None:
-    assert PARAMETERS["RulesPerGroup"]["Default"] == Policy(stack="", sources=()).rules_per_group
+def test_the_default_quota_and_width_are_those_of_the_policy() -> None:
+    policy = Policy(stack="", sources=())
+
+    assert PARAMETERS["RulesPerGroup"]["Default"] == policy.rules_per_group
+    assert PARAMETERS["WidestPlaintext"]["Default"] == policy.widest_plaintext
 
 
 def test_the_choices_of_resolution_are_those_of_the_settings() -> None:
@@ -392,6 +400,8 @@ def test_every_parameter_of_the_guard_is_a_setting() -> None:
         ("AdoptFrom", "arn:aws-cn:cloudformation:cn-north-1:123456789012:stack/cachegate/1a-2b"),
         ("AdoptTable", "cachegate-LedgerTable-1A2B3C"),
         ("AlertEmail", "people@example.com"),
+        ("WidestPlaintext", "0"),
+        ("WidestPlaintext", "32"),
         ("WidestIpv4", "1"),
         ("WidestIpv4", "24"),
         ("WidestIpv6", "1"),
@@ -441,6 +451,8 @@ def test_what_a_parameter_takes_the_functions_take(parameter: str, value: str) -
         ("AdoptFrom", "cachegate"),
         ("AdoptTable", "a table"),
         ("AlertEmail", "people"),
+        ("WidestPlaintext", "33"),
+        ("WidestPlaintext", "-1"),
         ("WidestIpv4", "0"),  # nothing but the whole Internet would be too wide
         ("WidestIpv4", "32"),  # a single address would be
         ("WidestIpv6", "0"),

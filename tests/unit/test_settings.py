@@ -77,6 +77,19 @@ def test_a_vpc_without_an_address_holds_none() -> None:
     assert (settings.address, settings.address_vpc) == (None, "vpc-1")
 
 
+def test_how_wide_sources_for_plaintext_may_be_is_read() -> None:
+    default = SyncSettings.from_env(COMPLETE)
+    settings = SyncSettings.from_env(COMPLETE | {"CACHEGATE_WIDEST_PLAINTEXT": "0"})
+
+    assert (default.policy.widest_plaintext, settings.policy.widest_plaintext) == (24, 0)
+
+
+@pytest.mark.parametrize("length", ["33", "-1"])
+def test_a_prefix_length_that_no_network_has_is_refused(length: str) -> None:
+    with pytest.raises(ConfigurationError):
+        SyncSettings.from_env(COMPLETE | {"CACHEGATE_WIDEST_PLAINTEXT": length})
+
+
 def test_a_fence_of_no_time_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="fence"):
         SyncSettings.from_env(COMPLETE | {"CACHEGATE_FENCE": "0"})

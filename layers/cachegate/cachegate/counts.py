@@ -50,8 +50,8 @@ def _state(result: SyncResult) -> Iterator[tuple[Metric, float]]:
         yield from _beside(result)
     plans = [vpc.plan for vpc in result.vpcs if vpc.plan]
     if plans and len(plans) == len(result.vpcs):  # a sum without one VPC would look like a loss
-        leases = [lease for plan in plans for lease in plan.ledger.leases.values()]
-        yield Metric.FORWARDS, sum(bool(lease.targets) for lease in leases)
+        forwards = [forward for plan in plans for forward in plan.ledger.rule_set.forwards]
+        yield Metric.FORWARDS, sum(bool(forward.targets) for forward in forwards)
         yield Metric.LISTEN_PORTS_LEFT, min(vpc.listen_ports_left for vpc in result.vpcs)
 
 

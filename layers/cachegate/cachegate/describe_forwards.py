@@ -21,6 +21,7 @@ def describe_forward(
     """Return one forward; `public` are the addresses that clients connect to."""
     node = _node(lease, cache)
     endpoint = _endpoint(lease, cache, node)
+    withheld = plan.ledger.withheld.get(lease.cache) if lease.resting_since is None else None
     return {
         "listen": lease.listen,
         "public_addresses": public,
@@ -34,11 +35,11 @@ def describe_forward(
         "tls": cache.tls if cache and cache.described else None,
         "server_name": endpoint.host if endpoint else None,
         "endpoint": describe_endpoint(endpoint),
-        "targets": [str(target) for target in lease.targets],
-        "state": _state(lease),
-        "reason": lease.reason,
+        "targets": [str(target) for target in plan.ledger.leads_to(lease)],
+        "state": "withheld" if withheld else _state(lease),
+        "reason": withheld.reason if withheld else lease.reason,
         "held": held,
-        "since": lease.changed_at,
+        "since": withheld.since if withheld else lease.changed_at,
     }
 
 

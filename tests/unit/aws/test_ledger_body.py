@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from cachegate.aws.ledger_body import pack, unpack
 from cachegate.domain.address import Holding
 from cachegate.domain.forward import ForwardKind, Target
-from cachegate.domain.ledger import CacheGroups, Enrolling, Lease, Ledger, NatSide
+from cachegate.domain.ledger import CacheGroups, Enrolling, Lease, Ledger, NatSide, Withheld
 from cachegate.errors import ConfigurationError
 
 TIMES = st.floats(min_value=0, max_value=1e11, allow_nan=False)
@@ -68,6 +68,7 @@ NAT_SIDES = st.builds(
     group=st.none() | st.text(max_size=20),
     gone_since=st.none() | TIMES,
 )
+WITHHELD = st.builds(Withheld, since=TIMES, reason=st.text(max_size=50))
 LEDGERS = st.builds(
     Ledger,
     vpc_id=st.text(min_size=1, max_size=20),
@@ -84,6 +85,8 @@ LEDGERS = st.builds(
     cache_groups=st.dictionaries(st.text(max_size=20), CACHE_GROUPS, max_size=2),
     nat_sides=st.dictionaries(st.text(max_size=20), NAT_SIDES, max_size=2),
     openings=st.lists(st.text(max_size=20), max_size=2).map(tuple),
+    unprotected=st.lists(st.text(max_size=20), max_size=2).map(tuple),
+    withheld=st.dictionaries(st.text(max_size=20), WITHHELD, max_size=2),
 )
 
 
@@ -121,10 +124,10 @@ def test_no_field_is_forgotten_when_one_is_added() -> None:
     assert body["leases"]["k"].keys() == {each.name for each in fields(Lease)}
 
 
-def test_a_ledger_of_a_version_that_held_no_address_is_read() -> None:
+def test_a_ledger_of_an_older_version_is_read() -> None:
     ledger = Ledger(vpc_id="vpc-1", generation=7, nat_instances=("i-1",))
     body = json.loads(gzip.decompress(pack(ledger)))
-    for name in ("enrolling", "holding", "cache_groups", "openings"):
+    for name in ("enrolling", "holding", "cache_groups", "openings", "unprotected", "withheld"):
         del body[name]
 
     assert unpack(gzip.compress(json.dumps(body).encode())) == ledger

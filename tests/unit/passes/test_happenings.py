@@ -105,6 +105,8 @@ def test_the_schema_names_every_event() -> None:
         (ChangeKind.MOVE, (), (A,), None),  # its first address is no replacement
         (ChangeKind.MOVE, (A,), (), None),  # it lost its address to another key
         (ChangeKind.FREE, (), (), None),
+        (ChangeKind.WITHHOLD, (A,), (A,), None),  # the node is as it was
+        (ChangeKind.RESUME, (A,), (A,), None),
     ],
 )
 def test_a_change_of_a_node_is_told_as_what_it_means(

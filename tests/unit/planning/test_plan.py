@@ -96,7 +96,10 @@ def test_what_others_wrote_into_the_ledger_stays() -> None:
         (memcached("m", tls=False), True),
         (memcached("m", tls=False, plaintext_accepted=True), False),
         (memcached("m", tls=True), False),
-        (serverless("m", tls=False), False),
+        (memcached("m", tls=True, tls_optional=True), True),
+        (memcached("m", tls=True, tls_optional=True, auth=True), True),
+        (memcached("m", tls=True, tls_optional=True, plaintext_accepted=True), False),
+        (serverless("m"), False),
     ],
 )
 def test_a_cache_without_tls_is_forwarded_with_a_warning(cache: Any, warned: bool) -> None:  # noqa: FBT001

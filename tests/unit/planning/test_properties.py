@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from ipaddress import IPv4Network
 from random import Random
 from typing import Any
 
@@ -21,6 +22,7 @@ from tests.unit.planning.world import World
 
 NAMES = ["a", "b", "c", "d"]
 SHORT = replace(POLICY, first_port=6379, last_port=6402, quarantine=1000.0, brake_forwards=4)
+WIDE = (IPv4Network("203.0.112.0/20"),)
 PLACES = st.integers(0, 7)
 STEPS = st.sampled_from([0.0, 1.0, 30.0, 60.0, 61.0, 301.0, 601.0, 1100.0, -5.0])
 
@@ -32,6 +34,8 @@ class Life(RuleBasedStateMachine):
         super().__init__()
         self.world = World()
         self.ledger = Ledger(vpc_id="vpc-1")
+        self.policy = SHORT
+        self.plain: dict[str, bool] = {}  # caches with living ports: without TLS when last told
 
     @initialize(sizes=st.lists(st.integers(1, 4), min_size=1, max_size=3))
     def begin(self, sizes: list[int]) -> None:
@@ -80,6 +84,11 @@ class Life(RuleBasedStateMachine):
         if name := self._existing(cache):
             self.world.caches[name].tls = True
             self.world.meet()
+
+    @rule(wide=st.booleans())
+    def deploy(self, wide: bool) -> None:  # noqa: FBT001
+        """The trusted sources become too wide for caches without TLS, or narrow again."""
+        self.policy = replace(SHORT, sources=WIDE if wide else SHORT.sources)
 
     def _tell(self, *, late: bool) -> None:
         if not late:
@@ -135,7 +144,7 @@ class Life(RuleBasedStateMachine):
         self.world.now += step
         seen = self.world.observe(**lost)
         before = self.ledger
-        plan = make_plan(before, seen, SHORT, force=force)
+        plan = make_plan(before, seen, self.policy, force=force)
         self._order_decides_nothing(plan, seen, shuffle, force=force)
         self._a_second_look_changes_nothing(plan, seen, force=force)
         self._the_generation_counts_changes(plan)
@@ -143,6 +152,8 @@ class Life(RuleBasedStateMachine):
         self._living_nodes_keep_their_ports(plan)
         self._targets_are_allowed(plan, seen)
         self._nobody_sees_another_cache(plan, seen)
+        self._wide_sources_reach_no_cache_without_tls(plan, seen)
+        self._withholding_changes_nothing_else(plan, seen, force=force)
         self.ledger = plan.ledger
 
     def _order_decides_nothing(
@@ -156,10 +167,12 @@ class Life(RuleBasedStateMachine):
         leases = list(self.ledger.leases.items())
         shuffle.shuffle(leases)
         ledger = replace(self.ledger, leases=dict(leases))
-        assert make_plan(ledger, replace(seen, caches=tuple(caches)), SHORT, force=force) == plan
+        assert (
+            make_plan(ledger, replace(seen, caches=tuple(caches)), self.policy, force=force) == plan
+        )
 
     def _a_second_look_changes_nothing(self, plan: Plan, seen: Observation, *, force: bool) -> None:
-        again = make_plan(plan.ledger, seen, SHORT, force=force)
+        again = make_plan(plan.ledger, seen, self.policy, force=force)
         assert again.ledger == plan.ledger
         assert {change.kind for change in again.changes} <= {ChangeKind.HOLD}
 
@@ -208,6 +221,30 @@ class Life(RuleBasedStateMachine):
             assert set(lease.targets) <= own
             assert all(owners.get(t.address, lease.cache) == lease.cache for t in lease.targets)
 
+    def _wide_sources_reach_no_cache_without_tls(self, plan: Plan, seen: Observation) -> None:
+        """A cache is known as it was last told, until all its ports rest."""
+        leases = plan.ledger.leases
+        living = {lease.cache for lease in leases.values() if lease.resting_since is None}
+        told = {cache.name: not cache.tls for cache in seen.caches if cache.described}
+        self.plain = {n: told.get(n, self.plain.get(n, False)) for n in living}
+        wide = self.policy.sources == WIDE
+        for forward in plan.ledger.rule_set.forwards:
+            lease = leases[forward.key]
+            closed = wide and self.plain.get(lease.cache, False)
+            assert forward.targets == (() if closed else lease.targets)
+
+    def _withholding_changes_nothing_else(
+        self, plan: Plan, seen: Observation, *, force: bool
+    ) -> None:
+        """But for what is withheld, the plan is that of a stack that does not mind plaintext."""
+        before = replace(self.ledger, withheld={})
+        free = make_plan(before, seen, replace(self.policy, widest_plaintext=0), force=force)
+        assert _whereabouts(plan) == _whereabouts(free)
+        assert _frame(plan) == _frame(free)
+        spared = {*self.ledger.withheld, *plan.ledger.withheld}
+        others = [c for c in plan.changes if (c.key or "").partition("/")[0] not in spared]
+        assert others == [c for c in free.changes if (c.key or "").partition("/")[0] not in spared]
+
     def _truly_seen(self, seen: Observation) -> dict[Any, str]:
         """The true addresses of nodes that this pass saw there, and the caches they are of."""
         owners = {}
@@ -226,7 +263,7 @@ class Life(RuleBasedStateMachine):
         self.world.catch_up()
         for _ in range(4):
             self.world.now += max(SHORT.brake_agreement, SHORT.revisit) + 10.0
-            plan = make_plan(self.ledger, self.world.observe(), SHORT)
+            plan = make_plan(self.ledger, self.world.observe(), self.policy)
             self.ledger = plan.ledger
         assert plan.recheck_after is None
         truth = self.world.keys()
@@ -247,6 +284,19 @@ class Life(RuleBasedStateMachine):
         # A node that found no free listen port is no reader either.
         leased = {a for n, a in cache.nodes.items() if f"{name}/{n}" in self.ledger.leases}
         return (leased - primary) or primary
+
+
+def _whereabouts(plan: Plan) -> list[object]:
+    """All leases; a port that is opened again leads somewhere only since then."""
+    return [replace(lease, changed_at=0.0) for lease in plan.ledger.leases.values()]
+
+
+def _frame(plan: Plan) -> list[object]:
+    """What else a plan decides."""
+    after = plan.ledger
+    problems = [each for each in plan.problems if not each.code.startswith("plaintext")]
+    brake = after.braked_since, after.braked_digest
+    return [after.sources, after.targets_within, *brake, plan.recheck_after, problems]
 
 
 TestLife = Life.TestCase

@@ -187,6 +187,7 @@ def _cache(true: TrueCache, *, silent: bool, unnamed: Collection[str]) -> Cache:
         primary_endpoint=Endpoint(f"{true.name}.primary", 6379) if true.primary else None,
         tls=true.tls,
         whole=not silent,
+        described=not silent,
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cachegate.domain.address import Holding
 from cachegate.domain.forward import ForwardKind, Target
-from cachegate.domain.ledger import CacheGroups, Enrolling, Lease, Ledger, NatSide
+from cachegate.domain.ledger import CacheGroups, Enrolling, Lease, Ledger, NatSide, Withheld
 from cachegate.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ def unpack(body: bytes) -> Ledger:
             for instance, each in data.get("nat_sides", {}).items()
         },
         openings=tuple(data.get("openings", ())),
+        unprotected=tuple(data.get("unprotected", ())),
+        withheld={cache: Withheld(**each) for cache, each in data.get("withheld", {}).items()},
     )
 
 
@@ -80,6 +82,8 @@ def _to_json(ledger: Ledger) -> dict[str, Any]:
             for instance, each in ledger.nat_sides.items()
         },
         "openings": ledger.openings,
+        "unprotected": ledger.unprotected,
+        "withheld": {cache: asdict(each) for cache, each in ledger.withheld.items()},
     }
 
 

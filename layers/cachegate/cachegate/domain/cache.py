@@ -142,6 +142,11 @@ class Cache:
         """Tell whether clients may speak with it unencrypted, as far as AWS told."""
         return self.described and (not self.tls or self.tls_optional)
 
+    @property
+    def unprotected(self) -> bool:
+        """Tell whether whoever reaches it may use it, in the clear, and nobody accepted that."""
+        return self.in_the_clear and not (self.auth or self.plaintext_accepted)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vpc:

@@ -26,7 +26,7 @@ class Lease:
     cache: str
     kind: ForwardKind
     listen: int
-    targets: tuple[Target, ...] = ()  # the last good ones
+    targets: tuple[Target, ...] = ()  # the last good ones; see Ledger.leads_to
     leased_at: float
     changed_at: float  # when the targets last changed
     reason: str  # why they are what they are
@@ -36,11 +36,6 @@ class Lease:
     candidate_since: float | None = None
     left: tuple[tuple[IPv4Address, float], ...] = ()  # addresses left lately, and when
     lost: tuple[Target, ...] = ()  # what it led to before it led nowhere
-
-    @property
-    def forward(self) -> Forward:
-        """Return the forward that the agent gets for this lease."""
-        return Forward(listen=self.listen, kind=self.kind, key=self.key, targets=self.targets)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +71,14 @@ class NatSide:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Withheld:
+    """Why the listen ports of a cache lead nowhere, though it is there, and since when."""
+
+    since: float  # seconds since the epoch
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
     """All leases of one VPC and the generation of the rule set that follows from them."""
 
@@ -93,6 +96,8 @@ class Ledger:
     cache_groups: Mapping[str, CacheGroups] = field(default_factory=dict)  # by cache
     nat_sides: Mapping[str, NatSide] = field(default_factory=dict)  # by NAT instance
     openings: tuple[str, ...] = ()  # keys of the security-group rules that were in place
+    unprotected: tuple[str, ...] = ()  # caches last seen without TLS and AUTH, and not accepted
+    withheld: Mapping[str, Withheld] = field(default_factory=dict)  # those by cache, if so
 
     @property
     def known_instances(self) -> frozenset[str]:
@@ -103,9 +108,13 @@ class Ledger:
     @property
     def rule_set(self) -> RuleSet:
         """Return what is pushed: exactly what the ledger holds."""
-        forwards = sorted((lease.forward for lease in self.leases.values()), key=_listen)
-        return RuleSet(tuple(forwards), self.sources)
+        leases = sorted(self.leases.values(), key=lambda lease: lease.listen)
+        return RuleSet(tuple(map(self._forward, leases)), self.sources)
 
+    def leads_to(self, lease: Lease) -> tuple[Target, ...]:
+        """Return where its listen port leads: nowhere while its cache is withheld."""
+        return () if lease.cache in self.withheld else lease.targets
 
-def _listen(forward: Forward) -> int:
-    return forward.listen
+    def _forward(self, lease: Lease) -> Forward:
+        targets = self.leads_to(lease)
+        return Forward(listen=lease.listen, kind=lease.kind, key=lease.key, targets=targets)

@@ -20,6 +20,8 @@ class ChangeKind(StrEnum):
     FREE = "free"  # the quarantine is over
     RETURN = "return"  # a key is back while its port rested
     SOURCES = "sources"  # who may connect
+    WITHHOLD = "withhold"  # its cache is unprotected, and sources are too wide: it answers RST
+    RESUME = "resume"  # it is withheld no more
     NETWORKS = "networks"  # where forwards may lead
     HOLD = "hold"  # a change that is seen but not made yet
 

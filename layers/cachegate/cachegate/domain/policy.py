@@ -19,6 +19,7 @@ class Policy:
     sources: tuple[IPv4Network, ...]  # who may connect; none means nobody
     first_port: int = 6379
     last_port: int = 8378
+    widest_plaintext: int = 24  # shortest prefix of sources for caches without TLS and AUTH
     quarantine: float = 7.0 * 24 * 3600
     agreement: float = 60.0  # between two passes that must agree before a removal
     brake_agreement: float = 600.0  # the same for a mass change
@@ -37,5 +38,9 @@ class Policy:
     def __post_init__(self) -> None:
         if not 1 <= self.first_port <= self.last_port <= 65535:
             raise ConfigurationError(f"no such port range: {self.first_port}-{self.last_port}")
+        if self.widest_plaintext > 32:
+            raise ConfigurationError(
+                f"{self.widest_plaintext} is no prefix length of an IPv4 network: 0 to 32"
+            )
         if self.fence <= 0:
             raise ConfigurationError("the fence of a move has to last some seconds, not 0")

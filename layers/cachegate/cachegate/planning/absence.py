@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Attendance:
-    """The leases that go on, the keys that two passes found gone, and what was decided.
+    """The leases of `ledger` that go on, the keys that two passes found gone, and what was decided.
 
     `waits` holds how many seconds from now each thing in motion can be decided.
     """
 
+    ledger: Ledger
     leases: dict[str, Lease] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
     changes: list[Change] = field(default_factory=list)
@@ -30,7 +31,7 @@ class Attendance:
 
 def attend(ledger: Ledger, sighting: Sighting, policy: Policy) -> Attendance:
     """Compare every lease with what was observed."""
-    attendance = Attendance()
+    attendance = Attendance(ledger)
     for key in sorted(ledger.leases):
         lease = ledger.leases[key]
         if key in sighting.wants:
@@ -82,14 +83,15 @@ def _miss(lease: Lease, sighting: Sighting, policy: Policy, attendance: Attendan
 
 
 def _hold(lease: Lease, reason: str, wait: float, attendance: Attendance) -> None:
+    leads = attendance.ledger.leads_to(lease)
     attendance.changes.append(
         Change(
             kind=ChangeKind.HOLD,
             reason=reason,
             key=lease.key,
             listen=lease.listen,
-            before=lease.targets,
-            after=lease.targets,
+            before=leads,
+            after=leads,
         )
     )
     attendance.waits.append(wait)

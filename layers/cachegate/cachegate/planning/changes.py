@@ -29,9 +29,9 @@ class Differences:
         yield from self._frame()
         for key, settled in self.brake.settled.items():
             before = self.before.leases.get(key)
-            yield from _of_lease(before, settled)
+            yield from self._of_lease(before, settled)
             if before and key in self.brake.keys:
-                yield _hold(settled.lease, self.brake.reason)
+                yield self._hold(settled.lease, self.brake.reason)
 
     def waits(self) -> Iterable[float]:
         """Return in how many seconds each thing in motion can be decided."""
@@ -46,6 +46,50 @@ class Differences:
             reason = f"the VPC's networks are {listing(self.after.targets_within)}"
             yield Change(kind=ChangeKind.NETWORKS, reason=reason)
 
+    def _of_lease(self, before: Lease | None, settled: Settled) -> Iterator[Change]:
+        after = settled.lease
+        kind = self._kind(before, after)
+        if kind is not None:
+            yield Change(
+                kind=kind,
+                reason=self._reason(kind, after),
+                key=after.key,
+                listen=after.listen,
+                before=self.before.leads_to(before) if before else (),
+                after=self.after.leads_to(after),
+            )
+        if settled.hold and kind not in {ChangeKind.ADD, ChangeKind.RETURN}:
+            yield self._hold(after, settled.hold)
+
+    def _kind(self, before: Lease | None, after: Lease) -> ChangeKind | None:
+        if before is None:
+            return ChangeKind.ADD
+        rested, rests = before.resting_since is not None, after.resting_since is not None
+        if rested != rests:
+            return ChangeKind.RETURN if rested else ChangeKind.REST
+        was, withheld = (after.cache in ledger.withheld for ledger in (self.before, self.after))
+        if was != withheld and not rests:
+            return ChangeKind.WITHHOLD if withheld else ChangeKind.RESUME
+        moved = self.before.leads_to(before) != self.after.leads_to(after)
+        return ChangeKind.MOVE if moved else None
+
+    def _reason(self, kind: ChangeKind, lease: Lease) -> str:
+        if kind is ChangeKind.RESUME:
+            return f"{lease.cache} is withheld no more; {lease.reason}"
+        withheld = self.after.withheld.get(lease.cache)
+        return withheld.reason if withheld and kind is not ChangeKind.REST else lease.reason
+
+    def _hold(self, lease: Lease, reason: str) -> Change:
+        leads = self.after.leads_to(lease)
+        return Change(
+            kind=ChangeKind.HOLD,
+            reason=reason,
+            key=lease.key,
+            listen=lease.listen,
+            before=leads,
+            after=leads,
+        )
+
 
 def in_order(changes: Iterable[Change]) -> tuple[Change, ...]:
     """Sort changes by listen port; a port is freed before another key gets it."""
@@ -55,39 +99,3 @@ def in_order(changes: Iterable[Change]) -> tuple[Change, ...]:
 def _order(change: Change) -> tuple[int, bool, str, str]:
     free_first = change.kind is not ChangeKind.FREE
     return change.listen or 0, free_first, change.kind.value, change.reason
-
-
-def _of_lease(before: Lease | None, settled: Settled) -> Iterator[Change]:
-    after = settled.lease
-    kind = _kind(before, after)
-    if kind is not None:
-        yield Change(
-            kind=kind,
-            reason=after.reason,
-            key=after.key,
-            listen=after.listen,
-            before=before.targets if before else (),
-            after=after.targets,
-        )
-    if settled.hold and kind not in {ChangeKind.ADD, ChangeKind.RETURN}:
-        yield _hold(after, settled.hold)
-
-
-def _kind(before: Lease | None, after: Lease) -> ChangeKind | None:
-    if before is None:
-        return ChangeKind.ADD
-    rested, rests = before.resting_since is not None, after.resting_since is not None
-    if rested != rests:
-        return ChangeKind.RETURN if rested else ChangeKind.REST
-    return ChangeKind.MOVE if before.targets != after.targets else None
-
-
-def _hold(lease: Lease, reason: str) -> Change:
-    return Change(
-        kind=ChangeKind.HOLD,
-        reason=reason,
-        key=lease.key,
-        listen=lease.listen,
-        before=lease.targets,
-        after=lease.targets,
-    )

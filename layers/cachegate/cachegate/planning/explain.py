@@ -24,7 +24,7 @@ class Explanation:
     key: str
     cache: str
     kind: ForwardKind
-    state: str  # forwarding, waiting (no target yet) or at_rest
+    state: str  # forwarding, waiting (no target yet), withheld or at_rest
     targets: tuple[Target, ...]
     leased_at: float  # the key has the port since then
     since: float  # it leads there since then
@@ -36,17 +36,19 @@ class Explanation:
 def explain(ledger: Ledger, listen: int, at: float) -> Explanation:
     """Explain a listen port; raise InvocationError where no key has it."""
     lease = holder(ledger, listen)
+    withheld = ledger.withheld.get(lease.cache) if lease.resting_since is None else None
+    since = withheld.since if withheld else lease.changed_at
     return Explanation(
         listen=listen,
         key=lease.key,
         cache=lease.cache,
         kind=lease.kind,
-        state=_state(lease),
-        targets=lease.targets,
+        state="withheld" if withheld else _state(lease),
+        targets=ledger.leads_to(lease),
         leased_at=lease.leased_at,
-        since=lease.changed_at,
-        seconds=max(0.0, at - lease.changed_at),
-        why=lease.reason,
+        since=since,
+        seconds=max(0.0, at - since),
+        why=withheld.reason if withheld else lease.reason,
         pending=tuple(_pending(ledger, lease)),
     )
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cachegate.domain.cache import CacheKind
 from cachegate.domain.plan import Plan, Problem
 from cachegate.planning.absence import attend
 from cachegate.planning.allocation import allocate
 from cachegate.planning.brake import brake
 from cachegate.planning.changes import Differences, in_order
 from cachegate.planning.generation import next_generation
+from cachegate.planning.plaintext import plaintext_problems, withhold
 from cachegate.planning.sighting import Sighting
 from cachegate.planning.targets import Decision
 
@@ -42,7 +42,7 @@ def make_plan(ledger: Ledger, seen: Observation, policy: Policy, *, force: bool 
         force=force,
     )
     held = brake(ledger, decision)
-    after = replace(
+    decided = replace(
         ledger,
         leases={key: held.settled[key].lease for key in sorted(held.settled)},
         sources=tuple(sorted(set(policy.sources))),
@@ -50,8 +50,13 @@ def make_plan(ledger: Ledger, seen: Observation, policy: Policy, *, force: bool 
         braked_since=held.since,
         braked_digest=held.digest,
     )
+    after = withhold(decided, sighting, policy)
     differences = Differences(ledger, after, held)
-    problems = [*allocation.problems, *_warnings(sighting), *_silent(sighting, ledger)]
+    problems = [
+        *allocation.problems,
+        *plaintext_problems(after, sighting),
+        *_silent(sighting, ledger),
+    ]
     waits = [*attendance.waits, *differences.waits(), *(policy.recheck for _ in sighting.silent)]
     return Plan(
         ledger=next_generation(ledger, after),
@@ -59,17 +64,6 @@ def make_plan(ledger: Ledger, seen: Observation, policy: Policy, *, force: bool 
         problems=tuple(sorted(problems, key=_by_cache)),
         recheck_after=min(waits, default=None),
     )
-
-
-def _warnings(sighting: Sighting) -> Iterator[Problem]:
-    for cache in sighting.caches:
-        # AWS encrypts every serverless cache in transit.
-        if not (cache.tls or cache.plaintext_accepted or cache.kind is CacheKind.SERVERLESS):
-            message = (
-                f"{cache.name} has no TLS: passwords and data cross the Internet in the clear; "
-                f"the tag cachegate:plaintext=accepted ends this warning"
-            )
-            yield Problem(code="plaintext", cache=cache.name, message=message, forwarded=True)
 
 
 def _silent(sighting: Sighting, ledger: Ledger) -> Iterator[Problem]:
