@@ -1,4 +1,4 @@
-"""Caches that are not in the VPC of the NAT instances: in a peered one, and in none at all."""
+"""Caches that cannot just be forwarded: in a peered VPC, in none at all, and one in the clear."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local.caches import CacheSecurityGroup
+from local.caches import arn as arn_of
+from local.client import Client
 from local.peering import PeeredVpc
+from local.vpc import CLIENT
 from local.world import World
 
 if TYPE_CHECKING:
@@ -17,6 +20,9 @@ if TYPE_CHECKING:
 
     from tests.system.permissions import Permissions
 
+EXPOSED = {"cachegate:expose": "true"}
+ACCEPTED = EXPOSED | {"cachegate:plaintext": "accepted"}
+WIDE = "100.64.16.0/20"  # nobody comes from there
 PING = """
 import socket, sys
 try:
@@ -30,7 +36,10 @@ except OSError as error:
 
 @dataclass
 class Elsewhere:
-    """One stack whose caches are here, in a peered VPC that cannot answer yet, and in no VPC."""
+    """One stack whose caches are here, in a peered VPC that cannot answer yet, and in no VPC.
+
+    It trusts a network that is too wide for caches without TLS, and one of those is not accepted.
+    """
 
     world: World
     peer: PeeredVpc
@@ -39,16 +48,23 @@ class Elsewhere:
         """Run a pass, and return the codes of its problems by cache."""
         synced = self.world.invoke({"action": "sync"})
         assert synced["ok"], synced
-        told = synced["problems"]
-        return {each["cache"]: each["code"] for each in told if each["code"] != "plaintext"}
+        return {each["cache"]: each["code"] for each in synced["problems"]}
 
     def described(self) -> tuple[dict[str, int], dict[str, dict[str, Any]]]:
         """Return listen ports by key, and what `describe` says of caches beside."""
         answer = self.world.invoke({"action": "describe"})
         assert answer["ok"], answer
-        told = [each for each in answer["not_forwarded"] if each["code"] != "plaintext"]
         ports = {f["key"]: f["listen"] for vpc in answer["vpcs"] for f in vpc["forwards"]}
-        return ports, {each["cache"]: each for each in told}
+        return ports, {each["cache"]: each for each in answer["not_forwarded"]}
+
+    def tag(self, cluster: str, tags: dict[str, str]) -> None:
+        """Give a cluster these tags, and no others."""
+        aws, arn = self.world.aws.client("elasticache"), arn_of("cluster", cluster)
+        gone = [key for key in ACCEPTED if key not in tags]
+        aws.remove_tags_from_resource(ResourceName=arn, TagKeys=gone)
+        aws.add_tags_to_resource(
+            ResourceName=arn, Tags=[{"Key": key, "Value": value} for key, value in tags.items()]
+        )
 
     def ping(self, port: int) -> str:
         """Return what a client outside gets at a listen port."""
@@ -61,13 +77,19 @@ def elsewhere(permissions: Permissions) -> Iterator[Elsewhere]:
     with World() as world:
         peer = PeeredVpc(world)
         peer.lead_there()
-        world.create_cluster("near")
-        world.create_cluster("far", **peer.options)
+        world.create_cluster("near", tags=ACCEPTED)
+        world.create_cluster("far", tags=ACCEPTED, **peer.options)
+        world.create_cluster("bare", tags=EXPOSED)
         world.create_cluster("old", subnet_group=None, classic_groups=("default",))
         web = ("web", "999999999999", "authorized")
         default = CacheSecurityGroup(name="default", admits=[web])
         world.aws.fleet.classic_groups = {"default": default}
-        world.deploy(parameters={"PeeredVpcs": f"{peer.vpc_id}={world.network.vpc_id}"})
+        world.deploy(
+            parameters={
+                "PeeredVpcs": f"{peer.vpc_id}={world.network.vpc_id}",
+                "TrustedCidrs": f"{CLIENT}/32,{WIDE}",
+            }
+        )
         yield Elsewhere(world, peer)
         permissions.note(world.aws.gate)
         assert world.aws.gate.denied == []
@@ -110,3 +132,28 @@ def test_a_cache_in_a_peered_vpc_answers_clients_as_soon_as_routes_lead_both_way
     assert "far" not in elsewhere.sync()
     assert str(after).startswith("10.7.1.")
     assert elsewhere.ping(port) == "+PONG"
+
+
+def test_the_tag_opens_a_cache_in_the_clear_to_wide_sources_and_without_it_clients_are_cut_off(
+    elsewhere: Elsewhere,
+) -> None:
+    world, key = elsewhere.world, "bare/bare/0001"
+    assert elsewhere.sync()["bare"] == "plaintext_withheld"
+    ports, told = elsewhere.described()
+    assert f"{WIDE} is wider than /24" in told["bare"]["message"]
+    client = Client(world.client, world.nat.public_address, {ports[key]: "redis"})
+    assert "refused" in client.who()[ports[key]]
+
+    elsewhere.tag("bare", ACCEPTED)
+    assert "bare" not in elsewhere.sync()
+    with client:
+        assert client.who()[ports[key]] == str(world.node("bare").address)
+        elsewhere.tag("bare", EXPOSED)
+        assert elsewhere.sync()["bare"] == "plaintext_withheld"
+
+    report = client.report[ports[key]]
+    assert report["answered"]
+    assert "reset by peer" in report["errors"][0]
+    assert "refused" in client.who()[ports[key]]
+    assert elsewhere.described()[0] == ports
+    assert elsewhere.ping(ports["near/near/0001"]) == "+PONG"
