@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
-from rich.console import Console
 
-from cachegate_cli.ask import DEFAULT_STACK, Stack
-from cachegate_cli.invoke import GUARD, InvokeError, invoke
+from cachegate_cli.asking import Asking
+from cachegate_cli.functions import GUARD
+from cachegate_cli.options import asks
+from cachegate_cli.terminal import print_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,23 +32,15 @@ class Line:
     says: str
 
 
-def doctor(
-    *,
-    stack: Stack = DEFAULT_STACK,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
-) -> None:
+@asks
+def doctor(asking: Asking) -> None:
     """Check whether the guard hears of calls, looks around in time, and left nothing open.
 
     Exit code 0: all is in order. 1: something fails or is unknown. 2: the guard cannot be asked.
     """
-    try:
-        answer = invoke(stack, {"action": "findings"}, GUARD)
-    except InvokeError as error:
-        sys.stderr.write(f"cachegate: {error}\n")
-        raise typer.Exit(2) from error
-    lines = list(lines_of(answer, datetime.now(UTC)))
-    if as_json:
-        Console().print_json(data=[asdict(line) for line in lines])
+    lines = list(lines_of(asking.asked({"action": "findings"}, GUARD), datetime.now(UTC)))
+    if asking.as_json:
+        print_json([asdict(line) for line in lines])
     else:
         for line in lines:
             sys.stdout.write(f"{line.state:8}{line.check}: {line.says}\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 SYNC, GUARD = "SyncFunctionName", "GuardFunctionName"  # outputs of the stack
+PATIENCE_S = 330.0  # for an answer: longer than either function may run (120 and 300 s)
 
 
 class InvokeError(Exception):

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from cachegate_cli.ask import DEFAULT_STACK, Stack, ask
-from cachegate_cli.invoke import GUARD
+from cachegate_cli.asking import Asking
+from cachegate_cli.functions import GUARD
+from cachegate_cli.options import asks
 
 Rule = Annotated[str, typer.Argument(help="Id of a security-group rule.", metavar="RULE_ID")]
 Gone = Annotated[str, typer.Argument(help="The id that the rule had.", metavar="RULE_ID")]
@@ -19,30 +20,34 @@ guard = typer.Typer(
 
 
 @guard.command()
-def plan(*, stack: Stack = DEFAULT_STACK) -> None:
+@asks
+def plan(asking: Asking) -> None:
     """Show which rules are too wide, and what the mode enforce does about each; changes nothing."""
-    ask(stack, {"action": "plan"}, GUARD)
+    asking.show(asking.asked({"action": "plan"}, GUARD))
 
 
 @guard.command()
-def sweep(*, stack: Stack = DEFAULT_STACK) -> None:
+@asks
+def sweep(asking: Asking) -> None:
     """Run a pass of the guard now: in the mode enforce it revokes, in observe it only looks."""
-    ask(stack, {"action": "sweep"}, GUARD)
+    asking.show(asking.asked({"action": "sweep"}, GUARD))
 
 
+@asks
 def findings(
+    asking: Asking,
     *,
-    stack: Stack = DEFAULT_STACK,
     group: Annotated[str | None, typer.Option(help="Of the group with this id only.")] = None,
 ) -> None:
     """Show what the guard's last pass found, and all that was ever revoked."""
-    ask(stack, {"action": "findings"} | ({"group": group} if group else {}), GUARD)
+    asking.show(asking.asked({"action": "findings"} | ({"group": group} if group else {}), GUARD))
 
 
+@asks
 def restore(
+    asking: Asking,
     rule: Gone,
     *,
-    stack: Stack = DEFAULT_STACK,
     owner: Annotated[str | None, typer.Option(help=f"Exempt it. {OWNER}")] = None,
     expires: Annotated[str | None, typer.Option(help=f"Exempt it. {EXPIRES}")] = None,
     reason: Annotated[str | None, typer.Option(help=f"Exempt it. {REASON}")] = None,
@@ -57,17 +62,18 @@ def restore(
     given = {"owner": owner, "expires": expires, "reason": reason}
     excuse = {name: value for name, value in given.items() if value is not None}
     more = {"exempt": excuse} if excuse else {}
-    ask(stack, {"action": "restore", "rule": rule, "force": force} | more, GUARD)
+    asking.show(asking.asked({"action": "restore", "rule": rule, "force": force} | more, GUARD))
 
 
+@asks
 def exempt(
+    asking: Asking,
     rule: Rule,
     *,
-    stack: Stack = DEFAULT_STACK,
     owner: Annotated[str, typer.Option(help=OWNER)],
     expires: Annotated[str, typer.Option(help=EXPIRES)],
     reason: Annotated[str, typer.Option(help=REASON)],
 ) -> None:
     """Let the guard leave a rule through a day: recorded as a tag of the rule."""
     excuse = {"owner": owner, "expires": expires, "reason": reason}
-    ask(stack, {"action": "exempt", "rule": rule} | excuse, GUARD)
+    asking.show(asking.asked({"action": "exempt", "rule": rule} | excuse, GUARD))

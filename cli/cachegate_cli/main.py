@@ -1,4 +1,4 @@
-"""The `cachegate` command: every direct invocation of a deployed stack, and the offline judge."""
+"""The `cachegate` command: every direct invocation of a stack, and the offline judge."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from typing import Annotated
 
 import typer
 
-from cachegate_cli.ask import DEFAULT_STACK, Stack, ask
+from cachegate_cli.asking import Asking
 from cachegate_cli.doctor import doctor
 from cachegate_cli.guard import exempt, findings, guard, restore
 from cachegate_cli.judge import judge
+from cachegate_cli.options import asks
 
 app = typer.Typer(
     help="Ask a deployed cachegate stack what it forwards and what its guard finds. Prints JSON.",
     epilog="Exit codes: 0 done, 1 the function answered with an error, 2 it could not be asked.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -39,37 +39,43 @@ Instance = Annotated[
 
 
 @app.command()
-def plan(*, stack: Stack = DEFAULT_STACK, force: Force = False) -> None:
+@asks
+def plan(asking: Asking, *, force: Force = False) -> None:
     """Show what a pass would change, each change with its reason; changes nothing."""
-    ask(stack, {"action": "plan", "force": force})
+    asking.show(asking.asked({"action": "plan", "force": force}))
 
 
 @app.command()
-def sync(*, stack: Stack = DEFAULT_STACK, force: Force = False) -> None:
+@asks
+def sync(asking: Asking, *, force: Force = False) -> None:
     """Run a pass now and wait for the proof that the kernels hold it; also ends a detachment."""
-    ask(stack, {"action": "sync", "force": force})
+    asking.show(asking.asked({"action": "sync", "force": force}))
 
 
 @app.command()
-def describe(*, stack: Stack = DEFAULT_STACK) -> None:
+@asks
+def describe(asking: Asking) -> None:
     """Show every forward, and every cache that is not forwarded with the reason."""
-    ask(stack, {"action": "describe"})
+    asking.show(asking.asked({"action": "describe"}))
 
 
 @app.command()
-def explain(port: Port, *, stack: Stack = DEFAULT_STACK, vpc: Vpc = None) -> None:
+@asks
+def explain(asking: Asking, port: Port, *, vpc: Vpc = None) -> None:
     """Say where a listen port leads, since when, and why."""
-    ask(stack, {"action": "explain", "listen": port} | ({"vpc": vpc} if vpc else {}))
+    asking.show(asking.asked({"action": "explain", "listen": port} | ({"vpc": vpc} if vpc else {})))
 
 
 @app.command()
-def release(port: Port, *, stack: Stack = DEFAULT_STACK, vpc: Vpc = None) -> None:
+@asks
+def release(asking: Asking, port: Port, *, vpc: Vpc = None) -> None:
     """End the quarantine of a listen port at rest, so that another cache may have it."""
-    ask(stack, {"action": "release", "listen": port} | ({"vpc": vpc} if vpc else {}))
+    asking.show(asking.asked({"action": "release", "listen": port} | ({"vpc": vpc} if vpc else {})))
 
 
 @app.command()
-def move(instance: Instance, *, stack: Stack = DEFAULT_STACK) -> None:
+@asks
+def move(asking: Asking, instance: Instance) -> None:
     """Move the stack's Elastic IP to a NAT instance, once that has proved the rule set.
 
     A fail-over does this by itself, and never goes back by itself: that is
@@ -77,13 +83,14 @@ def move(instance: Instance, *, stack: Stack = DEFAULT_STACK) -> None:
     instance of the stack. Clients connect anew. Exit code 1 and `not_moved`
     mean that the address stayed; `cachegate describe` says who has it.
     """
-    ask(stack, {"action": "move", "instance": instance})
+    asking.show(asking.asked({"action": "move", "instance": instance}))
 
 
 @app.command()
-def detach(*, stack: Stack = DEFAULT_STACK) -> None:
+@asks
+def detach(asking: Asking) -> None:
     """Take the agent and its rules off every NAT instance, until the next `sync`."""
-    ask(stack, {"action": "detach"})
+    asking.show(asking.asked({"action": "detach"}))
 
 
 GUARD = "Commands of the guard: ingress that is too wide"

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
-from typer.testing import CliRunner
 
-from cachegate_cli import ask, invoke
-from cachegate_cli.invoke import GUARD, SYNC, InvokeError
-from cachegate_cli.main import app
+from cachegate_cli.functions import GUARD, SYNC, InvokeError
+from tests.unit.cli.asked import Asked, answering, run
 
 EXCUSE = {"owner": "data-team", "expires": "2027-01-31", "reason": "migration"}
 EXCUSED = "--owner data-team --expires 2027-01-31 --reason migration"
@@ -37,77 +35,58 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize(("command", "function", "event"), COMMANDS)
-def test_a_command_asks_its_function_for_its_action(
-    monkeypatch: pytest.MonkeyPatch, command: str, function: str, event: dict[str, Any]
+def test_a_command_asks_its_function_once_for_its_action(
+    command: str, function: str, event: dict[str, Any]
 ) -> None:
-    asked: list[tuple[Any, ...]] = []
-
-    def answer(*arguments: Any) -> dict[str, Any]:
-        asked.append(arguments)
-        return {"ok": True}
-
-    monkeypatch.setattr(ask, "invoke", answer)
-    ended = CliRunner().invoke(app, [*command.split(), "--stack", "other"])
+    asked = Asked()
+    ended = run(asked, *command.split(), "--stack", "other", "--json")
     assert ended.exit_code == 0, ended.output
-    assert asked == [("other", event, function)]
+    assert asked.events == [(event, function)]
+    assert asked.stacks == [("other", None, None, False)]
+
+
+@pytest.mark.parametrize("command", [command for command, _, _ in COMMANDS])
+def test_json_is_the_answer_and_nothing_else(command: str) -> None:
+    answer = {"ok": False, "error": {"code": "x", "message": "y"}, "more": ["\x1b[31mred"]}
+    ended = run(answering(answer), *command.split(), "--json")
+    assert ended.exit_code == 1
+    assert json.loads(ended.stdout) == answer
+    assert "\x1b" not in ended.stdout
+    assert ended.stderr == ""
+
+
+def test_profile_and_region_are_those_that_are_named() -> None:
+    asked = Asked()
+    run(asked, "plan", "--json", "--profile", "dev", "--region", "eu-west-1", "--local")
+    run(asked, "plan", "--json", CACHEGATE_STACK="mine")
+    assert asked.stacks == [
+        ("cachegate", "dev", "eu-west-1", True),
+        ("mine", None, None, False),
+    ]
 
 
 def test_the_help_of_move_teaches_when_it_is_needed_and_what_it_does_to_clients() -> None:
-    text = " ".join(CliRunner().invoke(app, ["move", "--help"]).output.split())
+    text = " ".join(run(Asked(), "move", "--help").output.split())
     for lesson in ("never goes back by itself", "once that has proved", "connect anew"):
         assert lesson in text
 
 
-def test_an_error_of_the_function_ends_with_1_and_its_answer(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    answer = {"ok": False, "error": {"code": "bad_request", "message": "no such rule"}}
-    monkeypatch.setattr(ask, "invoke", lambda *_: answer)
-    ended = CliRunner().invoke(app, ["restore", "sgr-1"])
-    assert ended.exit_code == 1
-    assert "no such rule" in ended.stdout
-
-
-def test_a_function_that_cannot_be_asked_ends_with_2_and_one_line(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def fail(*_: Any) -> dict[str, Any]:
-        raise InvokeError("the stack other has no output GuardFunctionName")
-
-    monkeypatch.setattr(ask, "invoke", fail)
-    ended = CliRunner().invoke(app, ["guard", "plan"])
+@pytest.mark.parametrize("command", [command for command, _, _ in COMMANDS])
+def test_a_function_that_cannot_be_asked_ends_with_2_and_one_line(command: str) -> None:
+    ended = run(answering(InvokeError("no stack\nnamed \x1b[2Jx")), *command.split(), "--json")
     assert ended.exit_code == 2
-    assert ended.stderr == "cachegate: the stack other has no output GuardFunctionName\n"
+    assert ended.stderr == "cachegate: no stack named \\x1b[2Jx\n"
+    assert ended.stdout == ""
 
 
-def test_a_stack_that_is_not_there_is_told_with_what_names_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def missing(*_: Any) -> str:
-        raise ClientError({"Error": {"Code": "ValidationError", "Message": "no such stack"}}, "X")
-
-    monkeypatch.setattr(invoke, "_output", missing)
-    ended = CliRunner().invoke(app, ["findings", "--stack", "nope"])
-    assert ended.exit_code == 2
-    assert ended.stderr.startswith("cachegate: cannot reach the stack nope: ")
-    assert "--stack or CACHEGATE_STACK" in ended.stderr
-    assert ended.stderr.count("\n") == 1
-
-
-def test_an_exemption_of_empty_parts_is_not_taken_for_none(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    asked: list[Any] = []
-
-    def answer(*arguments: Any) -> dict[str, Any]:
-        asked.extend(arguments)
-        return {"ok": True}
-
-    monkeypatch.setattr(ask, "invoke", answer)
+def test_an_exemption_of_empty_parts_is_not_taken_for_none() -> None:
+    asked = Asked()
     empty = ["--owner", "", "--expires", "", "--reason", ""]
-    assert CliRunner().invoke(app, ["restore", "sgr-1", *empty]).exit_code == 0
-    assert asked[1]["exempt"] == {"owner": "", "expires": "", "reason": ""}
+    assert run(asked, "restore", "sgr-1", *empty, "--json").exit_code == 0
+    assert asked.events[0][0]["exempt"] == {"owner": "", "expires": "", "reason": ""}
 
 
 def test_an_exemption_is_not_asked_for_without_its_parts() -> None:
-    assert CliRunner().invoke(app, ["exempt", "sgr-1", "--owner", "me"]).exit_code == 2
+    asked = Asked()
+    assert run(asked, "exempt", "sgr-1", "--owner", "me").exit_code == 2
+    assert asked.events == []

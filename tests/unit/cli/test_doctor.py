@@ -7,12 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from cachegate_cli import doctor
 from cachegate_cli.doctor import lines_of
-from cachegate_cli.invoke import InvokeError
-from cachegate_cli.main import app
+from cachegate_cli.functions import InvokeError
+from tests.unit.cli import asked
 
 NOW = datetime(2026, 11, 25, 15, 30, tzinfo=UTC)
 FINDING = {"rule": "sgr-1", "group": "sg-1", "source": "0.0.0.0/0", "step": "revoke"}
@@ -46,34 +44,29 @@ def test_what_is_not_in_order_fails_its_check_and_says_what_to_do(
     assert {line.state for line in lines.values()} == {"pass"}
 
 
-def run(monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any], *options: str) -> tuple[int, str]:
+def run(answer: dict[str, Any], *options: str) -> tuple[int, str]:
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    monkeypatch.setattr(doctor, "invoke", lambda *_: answer | {"swept": now})
-    ended = CliRunner().invoke(app, ["doctor", *options])
+    ended = asked.run(asked.answering(answer | {"swept": now}), "doctor", *options)
     return ended.exit_code, ended.stdout
 
 
-def test_the_exit_code_says_whether_all_is_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert run(monkeypatch, WELL)[0] == 0
-    code, printed = run(monkeypatch, WELL | {"trail": "none"})
+def test_the_exit_code_says_whether_all_is_in_order() -> None:
+    assert run(WELL)[0] == 0
+    code, printed = run(WELL | {"trail": "none"})
     assert code == 1
     assert printed.startswith("fail    trail: no trail logs")
 
 
-def test_json_has_the_same_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    _, printed = run(monkeypatch, WELL, "--json")
+def test_json_has_the_same_lines() -> None:
+    _, printed = run(WELL, "--json")
     assert [each["state"] for each in json.loads(printed)] == ["pass"] * 3
 
 
-def test_an_error_of_the_guard_is_a_failed_check(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_the_guard_is_a_failed_check() -> None:
     error = {"ok": False, "error": {"code": "configuration", "message": "CACHEGATE_GUARD_MODE"}}
-    assert run(monkeypatch, error) == (1, "fail    guard: configuration: CACHEGATE_GUARD_MODE\n")
+    assert run(error) == (1, "fail    guard: configuration: CACHEGATE_GUARD_MODE\n")
 
 
-def test_a_guard_that_cannot_be_asked_ends_with_2(monkeypatch: pytest.MonkeyPatch) -> None:
-    def invoke(*_: Any) -> dict[str, Any]:
-        raise InvokeError("there is no stack other")
-
-    monkeypatch.setattr(doctor, "invoke", invoke)
-    ended = CliRunner().invoke(app, ["doctor"])
+def test_a_guard_that_cannot_be_asked_ends_with_2() -> None:
+    ended = asked.run(asked.answering(InvokeError("there is no stack other")), "doctor")
     assert (ended.exit_code, ended.stderr) == (2, "cachegate: there is no stack other\n")

@@ -1,0 +1,69 @@
+"""What every command does with its one question: ask it, print the answer, end with its code."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import typer
+
+from cachegate_cli.functions import SYNC, Functions, InvokeError
+from cachegate_cli.plain import plain
+from cachegate_cli.terminal import output, print_json, waiting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.console import Console
+
+Answer = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """Whom a command asks, and whether it prints the raw answer."""
+
+    functions: Functions
+    as_json: bool
+    name: str  # of whom is asked, for people
+
+    def asked(
+        self, event: dict[str, Any], function_output: str = SYNC, *, doing: str = "asking"
+    ) -> Answer:
+        """Return the answer to one action; a person at a terminal sees that it is worked on.
+
+        Where there is none, end the command with one line and exit code 2.
+        """
+        try:
+            with waiting(doing):
+                return self.functions.invoke(event, function_output)
+        except InvokeError as error:
+            fail(str(error))
+
+    def show(self, answer: Answer, draw: Callable[[Console, Answer], None] | None = None) -> None:
+        """Print an answer, raw or drawn, and end with 1 where it is an error.
+
+        `draw` writes to standard output what is there, also beside an error; the error itself is
+        told here. Without it, the answer is for programs in any case.
+        """
+        if self.as_json or draw is None:
+            print_json(answer)
+        else:
+            draw(output(), answer)
+            if not answer.get("ok"):
+                sys.stderr.write(f"cachegate: {plain(error_of(answer))}\n")
+        if not answer.get("ok"):
+            raise typer.Exit(1)
+
+
+def error_of(answer: Answer) -> str:
+    """Return what an answer says went wrong."""
+    error = answer.get("error") or {}
+    return f"{error.get('message', 'the function says no reason')} ({error.get('code', 'error')})"
+
+
+def fail(why: str) -> NoReturn:
+    """End with one line on standard error and exit code 2: nothing could be asked."""
+    sys.stderr.write(f"cachegate: {plain(why)}\n")
+    raise typer.Exit(2)

@@ -1,0 +1,38 @@
+"""What goes to the terminal, and what goes where there is none."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+UNBOUNDED = 10_000  # columns of a file or a pipe
+
+
+def waiting(doing: str) -> Progress:
+    """Return what shows, while it is entered, that something takes its time; on a terminal only.
+
+    It writes to standard error, so that the answer can go elsewhere.
+    """
+    console = Console(stderr=True)
+    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+    progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    progress.add_task(f"{doing} …", total=None)
+    return progress
+
+
+def output() -> Console:
+    """Return standard output; where that is no terminal, lines are as long as they are."""
+    console = Console(highlight=False, emoji=False, markup=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = UNBOUNDED
+    return console
+
+
+def print_json(value: Any) -> None:
+    """Print JSON and nothing else; what could steer a terminal is escaped."""
+    sys.stdout.write(json.dumps(value, indent=2) + "\n")
