@@ -10,12 +10,12 @@ import typer
 
 from cachegate_cli.functions import SYNC, Functions, InvokeError
 from cachegate_cli.plain import plain
-from cachegate_cli.terminal import output, print_json, waiting
+from cachegate_cli.terminal import print_json, put, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rich.console import Console
+    from rich.console import RenderableType
 
 Answer = dict[str, Any]
 
@@ -41,18 +41,19 @@ class Asking:
         except InvokeError as error:
             fail(str(error))
 
-    def show(self, answer: Answer, draw: Callable[[Console, Answer], None] | None = None) -> None:
-        """Print an answer, raw or drawn, and end with 1 where it is an error.
+    def show(self, answer: Answer, draw: Callable[[Answer], RenderableType] | None = None) -> None:
+        """Print an answer, raw or drawn, and end with 1 where it is an error, told in one line.
 
-        `draw` writes to standard output what is there, also beside an error; the error itself is
-        told here. Without it, the answer is for programs in any case.
+        `draw` shows what is there, also beside an error. Without it, the answer is for programs in
+        any case.
         """
         if self.as_json or draw is None:
             print_json(answer)
         else:
-            draw(output(), answer)
             if not answer.get("ok"):
                 sys.stderr.write(f"cachegate: {plain(error_of(answer))}\n")
+                sys.stderr.flush()
+            put(draw(answer))
         if not answer.get("ok"):
             raise typer.Exit(1)
 

@@ -9,6 +9,7 @@ import typer
 from cachegate_cli.asking import Asking
 from cachegate_cli.functions import GUARD
 from cachegate_cli.options import asks
+from cachegate_cli.show_guard import exempted, found, looked, restored
 
 Rule = Annotated[str, typer.Argument(help="Id of a security-group rule.", metavar="RULE_ID")]
 Gone = Annotated[str, typer.Argument(help="The id that the rule had.", metavar="RULE_ID")]
@@ -23,14 +24,14 @@ guard = typer.Typer(
 @asks
 def plan(asking: Asking) -> None:
     """Show which rules are too wide, and what the mode enforce does about each; changes nothing."""
-    asking.show(asking.asked({"action": "plan"}, GUARD))
+    asking.show(asking.asked({"action": "plan"}, GUARD, doing="looking"), looked)
 
 
 @guard.command()
 @asks
 def sweep(asking: Asking) -> None:
     """Run a pass of the guard now: in the mode enforce it revokes, in observe it only looks."""
-    asking.show(asking.asked({"action": "sweep"}, GUARD))
+    asking.show(asking.asked({"action": "sweep"}, GUARD, doing="running a pass"), looked)
 
 
 @asks
@@ -40,7 +41,8 @@ def findings(
     group: Annotated[str | None, typer.Option(help="Of the group with this id only.")] = None,
 ) -> None:
     """Show what the guard's last pass found, and all that was ever revoked."""
-    asking.show(asking.asked({"action": "findings"} | ({"group": group} if group else {}), GUARD))
+    event = {"action": "findings"} | ({"group": group} if group else {})
+    asking.show(asking.asked(event, GUARD), found)
 
 
 @asks
@@ -52,7 +54,7 @@ def restore(
     expires: Annotated[str | None, typer.Option(help=f"Exempt it. {EXPIRES}")] = None,
     reason: Annotated[str | None, typer.Option(help=f"Exempt it. {REASON}")] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Although the next pass revokes it again.")
+        bool, typer.Option("--force", metavar="", help="Although the next pass revokes it again.")
     ] = False,
 ) -> None:
     """Give back a rule that the guard revoked, with its description and tags.
@@ -62,7 +64,8 @@ def restore(
     given = {"owner": owner, "expires": expires, "reason": reason}
     excuse = {name: value for name, value in given.items() if value is not None}
     more = {"exempt": excuse} if excuse else {}
-    asking.show(asking.asked({"action": "restore", "rule": rule, "force": force} | more, GUARD))
+    event = {"action": "restore", "rule": rule, "force": force} | more
+    asking.show(asking.asked(event, GUARD), restored)
 
 
 @asks
@@ -76,4 +79,4 @@ def exempt(
 ) -> None:
     """Let the guard leave a rule through a day: recorded as a tag of the rule."""
     excuse = {"owner": owner, "expires": expires, "reason": reason}
-    asking.show(asking.asked({"action": "exempt", "rule": rule} | excuse, GUARD))
+    asking.show(asking.asked({"action": "exempt", "rule": rule} | excuse, GUARD), exempted)

@@ -1,99 +1,72 @@
-"""The `cachegate` command: every direct invocation of a stack, and the offline judge."""
+"""The `cachegate` command, put together: who asks what is in forwards.py, watch.py and guard.py."""
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
-from cachegate_cli.asking import Asking
+from cachegate_cli import forwards
 from cachegate_cli.doctor import doctor
 from cachegate_cli.guard import exempt, findings, guard, restore
 from cachegate_cli.judge import judge
-from cachegate_cli.options import asks
+from cachegate_cli.watch import watch
 
-app = typer.Typer(
-    help="Ask a deployed cachegate stack what it forwards and what its guard finds. Prints JSON.",
-    epilog="Exit codes: 0 done, 1 the function answered with an error, 2 it could not be asked.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
+GUARD = "Ingress that is too wide"
+CHANGE = "Change something"
+LOOK = "Look"
+EXIT_CODES = (
+    "Exit codes: 0 done; 1 the answer is an error, or a check fails; 2 wrong usage, or nothing "
+    "could be asked; 130 Ctrl-C."
+)
+EXAMPLES = (
+    "Examples:",
+    "  cachegate status                  where is my cache, and is all well?",
+    "  cachegate plan                    what would the next pass change?",
+    "  cachegate explain 6380            why does that port lead there?",
+    "  cachegate status --json | jq .    every command prints the raw answer on request",
+    "  cachegate watch --local           the embedded world of make local, live",
 )
 
-Force = Annotated[
-    bool,
-    typer.Option(
-        "--force",
-        help="Let a mass change go ahead; without a ledger, do without what cannot be asked.",
-    ),
-]
-Port = Annotated[int, typer.Argument(min=1, max=65535, help="A listen port.", metavar="PORT")]
-Vpc = Annotated[str | None, typer.Option("--vpc", help="Where several VPCs use that port.")]
-
-Instance = Annotated[
-    str,
-    typer.Argument(
-        help="Of a NAT instance in the address's VPC, such as i-0123456789abcdef0.",
-        metavar="INSTANCE_ID",
-    ),
-]
+app = typer.Typer(
+    help="Where is my cache? Ask a cachegate stack what it forwards and what its guard finds.",
+    epilog="\n".join((*EXAMPLES, "", EXIT_CODES)),
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 
 
-@app.command()
-@asks
-def plan(asking: Asking, *, force: Force = False) -> None:
-    """Show what a pass would change, each change with its reason; changes nothing."""
-    asking.show(asking.asked({"action": "plan", "force": force}))
+def _print_version(value: bool) -> None:  # noqa: FBT001 typer calls it with the value
+    if value:
+        typer.echo(f"cachegate {version('cachegate')}")
+        raise typer.Exit
 
 
-@app.command()
-@asks
-def sync(asking: Asking, *, force: Force = False) -> None:
-    """Run a pass now and wait for the proof that the kernels hold it; also ends a detachment."""
-    asking.show(asking.asked({"action": "sync", "force": force}))
+@app.callback()
+def main(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            metavar="",
+            callback=_print_version,
+            is_eager=True,
+            help="Print it and end.",
+        ),
+    ] = False,
+) -> None:
+    """Where is my cache? Ask a cachegate stack what it forwards and what its guard finds."""
 
 
-@app.command()
-@asks
-def describe(asking: Asking) -> None:
-    """Show every forward, and every cache that is not forwarded with the reason."""
-    asking.show(asking.asked({"action": "describe"}))
+def _add(panel: str, *commands: object) -> None:
+    for command in commands:
+        app.command(rich_help_panel=panel)(command)  # type: ignore[type-var]
 
 
-@app.command()
-@asks
-def explain(asking: Asking, port: Port, *, vpc: Vpc = None) -> None:
-    """Say where a listen port leads, since when, and why."""
-    asking.show(asking.asked({"action": "explain", "listen": port} | ({"vpc": vpc} if vpc else {})))
-
-
-@app.command()
-@asks
-def release(asking: Asking, port: Port, *, vpc: Vpc = None) -> None:
-    """End the quarantine of a listen port at rest, so that another cache may have it."""
-    asking.show(asking.asked({"action": "release", "listen": port} | ({"vpc": vpc} if vpc else {})))
-
-
-@app.command()
-@asks
-def move(asking: Asking, instance: Instance) -> None:
-    """Move the stack's Elastic IP to a NAT instance, once that has proved the rule set.
-
-    A fail-over does this by itself, and never goes back by itself: that is
-    what this is for. It also takes the address from something that is no NAT
-    instance of the stack. Clients connect anew. Exit code 1 and `not_moved`
-    mean that the address stayed; `cachegate describe` says who has it.
-    """
-    asking.show(asking.asked({"action": "move", "instance": instance}))
-
-
-@app.command()
-@asks
-def detach(asking: Asking) -> None:
-    """Take the agent and its rules off every NAT instance, until the next `sync`."""
-    asking.show(asking.asked({"action": "detach"}))
-
-
-GUARD = "Commands of the guard: ingress that is too wide"
+_add(LOOK, forwards.status, watch, forwards.explain, forwards.plan, forwards.describe, doctor)
+_add(CHANGE, forwards.sync, forwards.move, forwards.release, forwards.detach)
 app.add_typer(guard, name="guard", rich_help_panel=GUARD)
-for command in (findings, exempt, restore, doctor, judge):
-    app.command(rich_help_panel=GUARD)(command)
+_add(GUARD, findings, exempt, restore, judge)

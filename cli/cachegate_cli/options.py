@@ -55,6 +55,7 @@ UseLocal = Annotated[
     bool,
     typer.Option(
         "--local",
+        metavar="",
         help="Ask the embedded world of `make local`; so does a socket in CACHEGATE_LOCAL.",
         rich_help_panel=WHOM,
     ),

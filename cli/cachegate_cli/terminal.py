@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 UNBOUNDED = 10_000  # columns of a file or a pipe
 
@@ -36,3 +40,22 @@ def output() -> Console:
 def print_json(value: Any) -> None:
     """Print JSON and nothing else; what could steer a terminal is escaped."""
     sys.stdout.write(json.dumps(value, indent=2) + "\n")
+
+
+def put(*drawings: RenderableType) -> None:
+    """Write drawings to standard output, for a file or a pipe without spaces at the lines' ends."""
+    console = output()
+    if console.is_terminal:
+        console.print(*drawings)
+        return
+    with console.capture() as captured:
+        console.print(*drawings)
+    lines = (line.rstrip() for line in captured.get().split("\n"))
+    sys.stdout.write("\n".join(lines))
+
+
+def sure(question: str, *, yes: bool) -> bool:
+    """Ask a person; where none is at a terminal, nobody is asked and the answer is yes."""
+    if yes or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return True
+    return typer.confirm(question, err=True)

@@ -1,0 +1,129 @@
+"""The commands about forwards: what is, what would change, what a person may change."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated, Any
+
+import typer
+
+from cachegate_cli.asking import Asking, fail
+from cachegate_cli.options import asks
+from cachegate_cli.show_changes import planned, synced
+from cachegate_cli.show_port import detached, explained, released
+from cachegate_cli.show_status import status as drawn_status
+from cachegate_cli.terminal import sure
+
+Force = Annotated[
+    bool,
+    typer.Option(
+        "--force",
+        metavar="",
+        help="Let a mass change go ahead; without a ledger, do without what cannot be asked.",
+    ),
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", metavar="", help="Do not ask whether to do it.")]
+Port = Annotated[int, typer.Argument(min=1, max=65535, help="A listen port.", metavar="PORT")]
+Vpc = Annotated[
+    str | None, typer.Option("--vpc", metavar="VPC_ID", help="Where several VPCs use that port.")
+]
+Instance = Annotated[
+    str,
+    typer.Argument(
+        help="Of a NAT instance in the address's VPC, such as i-0123456789abcdef0.",
+        metavar="INSTANCE_ID",
+    ),
+]
+Proposals = Annotated[
+    bool,
+    typer.Option(
+        "--proposals",
+        metavar="",
+        help="With the commands that give a cache a security group of its own.",
+    ),
+]
+
+
+@asks
+def status(asking: Asking) -> None:
+    """Show every cache with its nodes, roles and listen ports; first what is wrong.
+
+    More columns come with a wider terminal: from 96 columns on since when, from 130 on why.
+    """
+    asking.show(asking.asked({"action": "describe"}, doing="looking"), drawn_status)
+
+
+@asks
+def describe(asking: Asking) -> None:
+    """Print all that is known, for programs: JSON with the fields of docs/invocation.md."""
+    asking.show(asking.asked({"action": "describe"}, doing="looking"))
+
+
+@asks
+def plan(asking: Asking, *, force: Force = False, proposals: Proposals = False) -> None:
+    """Show what a pass would change, each change with its reason; changes nothing.
+
+    + comes, - goes, ~ changes, = is held, or waits for a person.
+    """
+    answer = asking.asked({"action": "plan", "force": force}, doing="planning")
+    asking.show(answer, partial(planned, proposals=proposals))
+
+
+@asks
+def sync(asking: Asking, *, force: Force = False) -> None:
+    """Run a pass now and wait for the proof that the kernels hold it; also ends a detachment.
+
+    Exit code 1: it is not verified. It is tried again by itself; the error says what to look at.
+    """
+    asking.show(asking.asked({"action": "sync", "force": force}, doing="running a pass"), synced)
+
+
+@asks
+def explain(asking: Asking, port: Port, *, vpc: Vpc = None) -> None:
+    """Say where a listen port leads, since when, and why."""
+    asking.show(asking.asked(_of_port("explain", port, vpc), doing="looking"), explained)
+
+
+@asks
+def release(asking: Asking, port: Port, *, vpc: Vpc = None, yes: Yes = False) -> None:
+    """End the quarantine of a listen port at rest, so that another cache may have it.
+
+    Until then it refuses connections. A client that still has the port in its settings may reach
+    another cache afterwards, so a person at a terminal is asked first.
+    """
+    _unless_sure(f"May another cache get the listen port {port}?", yes=yes)
+    asking.show(asking.asked(_of_port("release", port, vpc), doing="releasing"), released)
+
+
+@asks
+def move(asking: Asking, instance: Instance, *, yes: Yes = False) -> None:
+    """Move the stack's Elastic IP to a NAT instance, once that has proved the rule set.
+
+    A fail-over does this by itself, and never goes back by itself: that is
+    what this is for. It also takes the address from something that is no NAT
+    instance of the stack. Clients connect anew, so a person at a terminal is
+    asked first. Exit code 1 and `not_moved` mean that the address stayed;
+    `cachegate status` says who has it.
+    """
+    _unless_sure(f"All connections will end. Move the address to {instance}?", yes=yes)
+    asking.show(asking.asked({"action": "move", "instance": instance}, doing="moving"), synced)
+
+
+@asks
+def detach(asking: Asking, *, yes: Yes = False) -> None:
+    """Take the agent and its rules off every NAT instance, until the next `sync`.
+
+    All forwards end, so a person at a terminal is asked first. Exit code 1: something is still
+    there; run it again.
+    """
+    _unless_sure(f"All forwards of {asking.name} will end. Detach?", yes=yes)
+    asking.show(asking.asked({"action": "detach"}, doing="detaching"), detached)
+
+
+def _of_port(action: str, port: int, vpc: str | None) -> dict[str, Any]:
+    return {"action": action, "listen": port} | ({"vpc": vpc} if vpc else {})
+
+
+def _unless_sure(question: str, *, yes: bool) -> None:
+    if not sure(question, yes=yes):
+        fail("nothing was done")

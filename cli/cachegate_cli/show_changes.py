@@ -1,0 +1,231 @@
+"""Draw what a pass would change, or did: a line for each change, with its reason below."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group
+from rich.text import Text
+
+from cachegate_cli.drawing import (
+    BAD,
+    COMMAND,
+    GOOD,
+    NOTE,
+    WARN,
+    age,
+    command,
+    commas,
+    hanging,
+    marked,
+    plural,
+    row,
+    text,
+)
+from cachegate_cli.troubles import caches_troubles
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from rich.console import RenderableType
+
+# The sign, its style, and what is counted at the end.
+SIGNS = {
+    "add": ("+", GOOD, "to add"),
+    "return": ("+", GOOD, "to bring back"),
+    "move": ("~", WARN, "to move"),
+    "rest": ("-", BAD, "to let rest"),
+    "free": ("-", NOTE, "to free"),
+    "sources": ("~", WARN, "of sources"),
+    "networks": ("~", WARN, "of networks"),
+    "hold": ("=", WARN, "held"),
+}
+ARROW = "→"
+
+
+def planned(answer: Mapping[str, Any], *, proposals: bool = False) -> RenderableType:
+    """Draw the answer to `plan`."""
+    vpcs = answer.get("vpcs", [])
+    drawn: list[RenderableType] = []
+    for vpc in vpcs:
+        drawn += [_heading(vpc), *_planned_in(vpc), Text("")]
+    drawn += _problems(answer)
+    drawn += _proposals(answer.get("proposals") or [], whole=proposals)
+    drawn.append(_total(vpcs, "cachegate sync"))
+    return Group(*drawn)
+
+
+def synced(answer: Mapping[str, Any]) -> RenderableType:
+    """Draw the answer to `sync` or `move`."""
+    drawn: list[RenderableType] = []
+    for vpc in answer.get("vpcs", []):
+        drawn += [_heading(vpc), *_synced_in(vpc), Text("")]
+    drawn += _problems(answer)
+    return Group(*drawn[:-1] if drawn and not answer.get("problems") else drawn)
+
+
+def _heading(vpc: Mapping[str, Any]) -> Text:
+    generation = f"generation {vpc['generation']}" if vpc["generation"] is not None else ""
+    detached = Text("detached: nothing is pushed", BAD) if vpc["detached"] else ""
+    return row(text(vpc["vpc"], "bold"), text(generation, NOTE), detached)
+
+
+def _planned_in(vpc: Mapping[str, Any]) -> Iterator[RenderableType]:
+    yield from _changes(vpc["changes"])
+    groups = vpc["groups"] or {"add": [], "remove": []}
+    yield from (_rule(each, "+", GOOD) for each in groups["add"])
+    yield from (_rule(each, "-", BAD) for each in groups["remove"])
+    yield from _address_outlook(vpc["address"])
+    yield from _notifications(vpc["notifications"])
+
+
+def _synced_in(vpc: Mapping[str, Any]) -> Iterator[RenderableType]:
+    yield from _changes(vpc["changes"])
+    groups = vpc["groups"] or {"added": [], "removed": [], "errors": []}
+    yield from (_rule(each, "+", GOOD) for each in groups["added"])
+    yield from (_rule(each, "-", BAD) for each in groups["removed"])
+    yield from (marked(BAD, text(error)) for error in groups["errors"])
+    yield from _address_after(vpc["address"])
+    yield from _notifications(vpc["notifications"])
+    for each in vpc["nat_instances"]:
+        yield _instance(each)
+    if vpc["error"]:
+        yield marked(BAD, text(vpc["error"]))
+    if vpc["recheck_after"] is not None:
+        yield marked(NOTE, text(f"looked at again in {age(vpc['recheck_after'])}", NOTE))
+
+
+def _changes(changes: Iterable[Mapping[str, Any]]) -> Iterator[RenderableType]:
+    for each in changes:
+        sign, style, _ = SIGNS.get(each["change"], ("~", WARN, ""))
+        reason = text(each["reason"], NOTE)
+        if each["listen"] is None:
+            yield hanging(
+                Text(sign, style), row(text(each["change"]), text(each["key"] or "")), reason
+            )
+            continue
+        what = row(text(each["listen"], COMMAND), text(each["key"] or "", "bold"), _targets(each))
+        yield hanging(Text(sign, style), what, reason)
+
+
+def _targets(change: Mapping[str, Any]) -> Text:
+    before, after = commas(change["before"]), commas(change["after"])
+    match change["change"]:
+        case "add" | "return":
+            return row(text(ARROW, NOTE), text(after))
+        case "rest":
+            return row(text(before, "strike"), text("will answer RST", NOTE))
+        case "free":
+            return text("is free for others", NOTE)
+        case "hold":
+            seen = (
+                row(text(before), text(ARROW, NOTE), text(after)) if before != after else text("")
+            )
+            return row(text("held", WARN), seen)
+    return row(text(before), text(ARROW, NOTE), text(after))
+
+
+def _rule(rule: Mapping[str, Any], sign: str, style: str) -> RenderableType:
+    first, last = rule["from_port"], rule["to_port"]
+    ports = f"{first}" if first == last else f"{first}-{last}"
+    way = "from" if rule["direction"] == "ingress" else "to"
+    told = f"{rule['direction']} {rule['protocol']} {ports} {way} {rule['peer']}"
+    back = text("somebody removed it", WARN) if rule.get("vanished") else ""
+    what = row(text(rule["group"], "bold"), text(told), back)
+    return hanging(Text(sign, style), what, text(rule["description"], NOTE))
+
+
+def _address_outlook(address: Mapping[str, Any] | None) -> Iterator[RenderableType]:
+    if address is None or address["state"] == "held":
+        return
+    name, reason = (
+        text(address["address"] or address["allocation"], "bold"),
+        text(address["reason"], NOTE),
+    )
+    if address["state"] == "due":
+        moved = row(
+            name, text(address["holder"] or "nobody"), text(ARROW, NOTE), text(address["move_to"])
+        )
+        yield hanging(Text("~", WARN), moved, reason)
+    else:
+        yield hanging(Text("=", WARN), row(name, text(f"is {address['state']}", WARN)), reason)
+
+
+def _address_after(address: Mapping[str, Any] | None) -> Iterator[RenderableType]:
+    if address is None:
+        return
+    name, reason = text(address["address"] or "the address", "bold"), text(address["reason"], NOTE)
+    if address["error"]:
+        yield marked(BAD, row(name, text(address["error"])), reason)
+    elif address["state"] == "moved":
+        former = text(address["moved_from"] or "nobody")
+        yield hanging(
+            Text("~", WARN), row(name, former, text(ARROW, NOTE), text(address["holder"])), reason
+        )
+    elif address["state"] != "held":
+        yield marked(WARN, row(name, text(f"is {address['state']}", WARN)), reason)
+
+
+def _notifications(enrolments: Iterable[Mapping[str, Any]]) -> Iterator[RenderableType]:
+    for each in enrolments:
+        if each["step"] in ("enrol", "report") or each["error"]:
+            sign = Text("+", GOOD) if each["step"] == "enrol" else Text("=", WARN)
+            told = f"notifications of {each['cache']}: {each['step']}"
+            yield hanging(sign, text(told), text(each["error"] or each["reason"], NOTE))
+
+
+def _instance(each: Mapping[str, Any]) -> RenderableType:
+    verified = each["state"] == "verified"
+    told = [each["backend"]] if each["backend"] else []
+    told += [f"{plural(each['flows_told'], 'connection')} told"] if each["flows_told"] else []
+    told += ["its image is older than the stack's"] if each["outdated"] else []
+    state = text(each["state"], GOOD if verified else BAD if each["state"] == "failed" else WARN)
+    said: list[RenderableType] = [
+        row("NAT instance", text(each["instance_id"]), state, text(", ".join(told), NOTE))
+    ]
+    said += [text(each["reason"], NOTE)] if each["reason"] else []
+    if each["unreachable"]:
+        ports = commas(each["unreachable"])
+        said.append(text(f"no answer from what is behind {ports}: looked at again", WARN))
+    said += [text(warning, WARN) for warning in each["warnings"]]
+    return marked(GOOD if verified else WARN, *said)
+
+
+def _problems(answer: Mapping[str, Any]) -> list[RenderableType]:
+    found: list[RenderableType] = []
+    for trouble in caches_troubles(answer.get("problems", [])):
+        todo = [command(trouble.todo)] if trouble.todo else []
+        found.append(marked(trouble.gravity, text(trouble.says), *todo))
+    return found
+
+
+def _proposals(proposals: Iterable[Mapping[str, Any]], *, whole: bool) -> list[RenderableType]:
+    found: list[RenderableType] = []
+    for each in proposals:
+        groups = commas(shared["group"] for shared in each["shared"])
+        says = f"{each['cache']} shares {groups} with what is no cache: it should have its own"
+        found.append(
+            marked(WARN, text(says), *([] if whole else [command("cachegate plan --proposals")]))
+        )
+        for number, step in enumerate(each["steps"] if whole else (), 1):
+            said: list[RenderableType] = [text(step["what"])]
+            if step["command"]:
+                said.append(text(step["command"], COMMAND))
+            found.append(hanging(f"{number:2}", *said, indent=2))
+    return found
+
+
+def _total(vpcs: Iterable[Mapping[str, Any]], todo: str) -> RenderableType:
+    kinds: Counter[str] = Counter()
+    for vpc in vpcs:
+        kinds.update(each["change"] for each in vpc["changes"])
+        rules = vpc["groups"] or {"add": [], "remove": []}
+        kinds["rules"] += len(rules["add"]) + len(rules["remove"])
+        kinds["address"] += (vpc["address"] or {}).get("state") == "due"
+    told = [f"{kinds[kind]} {words}" for kind, (_, _, words) in SIGNS.items() if kinds[kind]]
+    told += [plural(kinds["rules"], "security-group rule")] if kinds["rules"] else []
+    told += ["the address to move"] if kinds["address"] else []
+    if not told:
+        return marked(GOOD, text("nothing to change"))
+    return row(text("plan:", "bold"), text(", ".join(told)), command(todo))
