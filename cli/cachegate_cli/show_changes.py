@@ -60,7 +60,7 @@ def synced(answer: Mapping[str, Any]) -> RenderableType:
     """Draw the answer to `sync` or `move`."""
     drawn: list[RenderableType] = []
     for vpc in answer.get("vpcs", []):
-        drawn += [_heading(vpc), *_synced_in(vpc), Text("")]
+        drawn += [_heading(vpc), *_synced_in(vpc), *_failed(vpc, answer), Text("")]
     drawn += _problems(answer)
     return Group(*drawn[:-1] if drawn and not answer.get("problems") else drawn)
 
@@ -82,6 +82,8 @@ def _planned_in(vpc: Mapping[str, Any]) -> Iterator[RenderableType]:
 
 def _synced_in(vpc: Mapping[str, Any]) -> Iterator[RenderableType]:
     yield from _changes(vpc["changes"])
+    if not vpc["changes"]:
+        yield marked(NOTE, text("nothing changed", NOTE))
     groups = vpc["groups"] or {"added": [], "removed": [], "errors": []}
     yield from (_rule(each, "+", GOOD) for each in groups["added"])
     yield from (_rule(each, "-", BAD) for each in groups["removed"])
@@ -90,10 +92,14 @@ def _synced_in(vpc: Mapping[str, Any]) -> Iterator[RenderableType]:
     yield from _notifications(vpc["notifications"])
     for each in vpc["nat_instances"]:
         yield _instance(each)
-    if vpc["error"]:
-        yield marked(BAD, text(vpc["error"]))
     if vpc["recheck_after"] is not None:
         yield marked(NOTE, text(f"looked at again in {age(vpc['recheck_after'])}", NOTE))
+
+
+def _failed(vpc: Mapping[str, Any], answer: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """Say why a VPC is not verified, where that is not all that the answer's error says."""
+    if vpc["error"] and vpc["error"] != answer.get("error", {}).get("message"):
+        yield marked(BAD, text(vpc["error"]))
 
 
 def _changes(changes: Iterable[Mapping[str, Any]]) -> Iterator[RenderableType]:
@@ -189,7 +195,8 @@ def _instance(each: Mapping[str, Any]) -> RenderableType:
         ports = commas(each["unreachable"])
         said.append(text(f"no answer from what is behind {ports}: looked at again", WARN))
     said += [text(warning, WARN) for warning in each["warnings"]]
-    return marked(GOOD if verified else WARN, *said)
+    failed = each["state"] == "failed"
+    return marked(GOOD if verified else BAD if failed else WARN, *said)
 
 
 def _problems(answer: Mapping[str, Any]) -> list[RenderableType]:

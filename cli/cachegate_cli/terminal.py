@@ -56,6 +56,9 @@ def put(*drawings: RenderableType) -> None:
 
 def sure(question: str, *, yes: bool) -> bool:
     """Ask a person; where none is at a terminal, nobody is asked and the answer is yes."""
-    if yes or not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return True
-    return typer.confirm(question, err=True)
+    return yes or not a_person_is_there() or typer.confirm(question, err=True)
+
+
+def a_person_is_there() -> bool:
+    """Tell whether somebody could read a question, and answer it."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
