@@ -15,3 +15,15 @@ class NotForwardedError(CachegateError):
     """The cache has listen ports, but nothing leads to it now."""
 
     code = "not_forwarded"
+
+
+class NatmapError(CachegateError):
+    """What was given as a natmap is none."""
+
+    code = "bad_natmap"
+
+
+class UnsupportedClientError(CachegateError):
+    """A client library is built in another way than those that can be mended."""
+
+    code = "unsupported_client"
