@@ -10,17 +10,29 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cachegate.client.connection import ClientForward, Connection, connection_of
+    from cachegate.client.live import LiveNatmap
+    from cachegate.client.memcached import socket_module
     from cachegate.client.natmap import Natmap
     from cachegate.client.redirections import mended
 
 _MODULES = {
     "ClientForward": "connection",
     "Connection": "connection",
+    "LiveNatmap": "live",
     "Natmap": "natmap",
     "connection_of": "connection",
     "mended": "redirections",
+    "socket_module": "memcached",
 }
-__all__ = ["ClientForward", "Connection", "Natmap", "connection_of", "mended"]
+__all__ = [
+    "ClientForward",
+    "Connection",
+    "LiveNatmap",
+    "Natmap",
+    "connection_of",
+    "mended",
+    "socket_module",
+]
 
 
 def __getattr__(name: str) -> Any:

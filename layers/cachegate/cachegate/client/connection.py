@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cachegate.client.errors import NotForwardedError, UnknownCacheError
+from cachegate.client.errors import (
+    NotForwardedError,
+    NotToldError,
+    OutdatedStackError,
+    UnknownCacheError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 Place = tuple[str, int]  # a name or an address, and a port
+
+LEADING = ("forwarding", "leaving")
+_HOST_AND_PORT = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*):([0-9]{1,5})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,12 +35,21 @@ class ClientForward:
     targets: tuple[Place, ...]  # the addresses behind it now
     listen: int
 
+    @property
+    def leads(self) -> bool:
+        """Tell whether packets to the listen port reach something now.
+
+        One that is leaving does so until two passes agree that its node or tag is gone.
+        """
+        return self.state in LEADING
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
     """A cache and its forwards, in the order of their listen ports."""
 
     cache: str
+    kind: str  # replication-group, cluster or serverless
     engine: str  # redis, valkey or memcached
     cluster_mode: bool
     tls: bool
@@ -39,6 +57,15 @@ class Connection:
     public: str  # the address of the NAT instance to connect to
     endpoint: Place | None  # the configuration endpoint, or a serverless cache's
     forwards: tuple[ClientForward, ...]
+
+    @property
+    def clustered(self) -> bool:
+        """Tell whether a client must speak Redis's cluster protocol.
+
+        A serverless cache does so on its one endpoint, and announces that.
+        https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/serverless-architecture.html
+        """
+        return self.cluster_mode or (self.kind == "serverless" and self.engine != "memcached")
 
     @property
     def nodes(self) -> tuple[ClientForward, ...]:
@@ -70,7 +97,7 @@ class Connection:
     @property
     def hosts(self) -> dict[str, str]:
         """Return the public address for each inner name, as a hosts file has it."""
-        places = [f.endpoint for f in self.forwards if f.state == "forwarding"]
+        places = [f.endpoint for f in self.forwards if f.leads]
         names = {place[0] for place in (*places, self.endpoint) if place is not None}
         return dict.fromkeys(sorted(names), self.public)
 
@@ -79,7 +106,7 @@ class Connection:
         if self.endpoint and nodes:  # any node answers what a configuration endpoint is asked
             yield self.endpoint, self._under(self.endpoint[0], nodes[0].listen)
         for forward in self.forwards:
-            if forward.state == "forwarding":
+            if forward.leads:
                 outer = self.outer(forward)
                 if forward.endpoint:
                     yield forward.endpoint, outer
@@ -96,20 +123,36 @@ def connection_of(
     """Return a cache's connection from an answer to `describe`.
 
     `public` chooses among the addresses of several NAT instances; without it the first one is
-    taken. Raises UnknownCacheError where the stack forwards no cache of that name, and
-    NotForwardedError where it knows the cache and nothing leads to it now; both say why.
+    taken. Raises UnknownCacheError where the stack forwards no cache of that name,
+    NotForwardedError where it knows the cache and nothing leads to it now, NotToldError where
+    AWS did not answer for the cache in that look, and OutdatedStackError where the answer comes
+    from functions that are older than this program; each says why.
     """
+    if not all("caches" in vpc for vpc in description["vpcs"]):
+        raise OutdatedStackError(
+            f"the functions of the stack {description['stack']} are too old to tell how clients "
+            "connect: deploy this version"
+        )
     for vpc in description["vpcs"]:
         facts = next((each for each in vpc["caches"] if each["cache"] == cache), None)
         if facts is not None:
             forwards = [each for each in vpc["forwards"] if each["cache"] == cache]
-            return _connection(facts, forwards, _public(forwards, cache, public))
+            usable = [each for each in forwards if each["state"] in LEADING]
+            if not usable:
+                raise NotForwardedError(_why_not(description, cache, forwards))
+            if facts["tls"] is None:
+                raise NotToldError(
+                    f"AWS did not tell whether {cache} speaks TLS, and so not how to connect: "
+                    "ask again in a minute"
+                )
+            return _connection(facts, forwards, _public(usable, cache, public))
     raise UnknownCacheError(_unknown(description, cache))
 
 
 def _connection(facts: Mapping[str, Any], forwards: list[Any], public: str) -> Connection:
     return Connection(
         cache=facts["cache"],
+        kind=facts["kind"],
         engine=facts["engine"],
         cluster_mode=facts["cluster_mode"],
         tls=facts["tls"],
@@ -132,11 +175,14 @@ def _connection(facts: Mapping[str, Any], forwards: list[Any], public: str) -> C
     )
 
 
-def _public(forwards: list[Any], cache: str, wanted: str | None) -> str:
-    usable = [each for each in forwards if each["state"] == "forwarding"]
-    if not usable:
-        why = "; ".join(sorted({each["reason"] for each in forwards})) or "it has no forwards yet"
-        raise NotForwardedError(f"nothing leads to {cache} now: {why}")
+def _why_not(description: Mapping[str, Any], cache: str, forwards: list[Any]) -> str:
+    """Say why nothing leads to a cache: what is wrong with it, else why each forward is so."""
+    problem = _problem(description, cache)
+    why = problem or "; ".join(sorted({each["reason"] for each in forwards}))
+    return f"nothing leads to {cache} now: {why or 'it has no forwards yet'}"
+
+
+def _public(usable: list[Any], cache: str, wanted: str | None) -> str:
     found = list(dict.fromkeys(address for each in usable for address in each["public_addresses"]))
     if not found:
         raise NotForwardedError(f"{cache} is forwarded, but no NAT instance has a public address")
@@ -146,20 +192,27 @@ def _public(forwards: list[Any], cache: str, wanted: str | None) -> str:
 
 
 def _place(text: str | None) -> Place | None:
-    """Read `host:port`."""
+    """Read `host:port`, and nothing else: it may end in hosts files and shells."""
     if text is None:
         return None
-    host, _, port = text.rpartition(":")
-    return host, int(port)
+    found = _HOST_AND_PORT.fullmatch(text)
+    if found is None:
+        raise NotToldError(f"{text[:80]!a} is no host and port: look at it in cachegate describe")
+    return found[1], int(found[2])
 
 
 def _unknown(description: Mapping[str, Any], cache: str) -> str:
-    for problem in description["not_forwarded"]:
-        if problem["cache"] == cache and not problem["forwarded"]:
-            return f"{cache} is not forwarded: {problem['message']}"
+    if problem := _problem(description, cache):
+        return f"{cache} is not forwarded: {problem}"
     names = sorted(each["cache"] for vpc in description["vpcs"] for each in vpc["caches"])
     known = f"it forwards {', '.join(names)}" if names else "it forwards no cache yet"
     return (
         f"the stack {description['stack']} knows no cache {cache}; {known} "
         "(a cache is exposed by its tag cachegate:expose=true)"
     )
+
+
+def _problem(description: Mapping[str, Any], cache: str) -> str | None:
+    """Return why a cache is not forwarded, where the answer says it."""
+    told = [each for each in description["not_forwarded"] if each["cache"] == cache]
+    return next((each["message"] for each in told if not each["forwarded"]), None)

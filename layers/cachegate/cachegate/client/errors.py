@@ -17,6 +17,24 @@ class NotForwardedError(CachegateError):
     code = "not_forwarded"
 
 
+class NotToldError(CachegateError):
+    """AWS did not answer for the cache just now; asking again may help."""
+
+    code = "try_again"
+
+
+class OutdatedStackError(CachegateError):
+    """The stack's functions do not say what clients have to know."""
+
+    code = "outdated_stack"
+
+
+class NotAskedError(CachegateError):
+    """The stack's function was not found, or did not answer."""
+
+    code = "not_asked"
+
+
 class NatmapError(CachegateError):
     """What was given as a natmap is none."""
 

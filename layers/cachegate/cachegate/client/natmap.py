@@ -11,6 +11,8 @@ from cachegate.client.errors import NatmapError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from cachegate.client.live import LiveNatmap
+
 Place = tuple[str, int]  # a name or an address, and a port
 
 
@@ -40,6 +42,33 @@ class Natmap:
             return cls(mapping)
         except NatmapError as error:
             raise NatmapError(f"{path}: {error}") from error
+
+    @staticmethod
+    def live(
+        cache: str,
+        stack: str = "cachegate",
+        *,
+        session: Any = None,
+        public: str | None = None,
+        most_stale_s: float = 300.0,
+        wait_s: float = 5.0,
+    ) -> LiveNatmap:
+        """Ask a stack through AWS, now and again whenever that helps: see LiveNatmap.
+
+        Needs boto3, and permission for cloudformation:DescribeStacks and lambda:InvokeFunction;
+        `session` is a boto3 session where the default one is not meant. Raises a CachegateError
+        where the first look fails.
+        """
+        from cachegate.client.asked import AskedStack  # noqa: PLC0415 - most maps are files
+        from cachegate.client.live import LiveNatmap  # noqa: PLC0415 - which builds on this one
+
+        return LiveNatmap(
+            cache,
+            AskedStack(stack, session),
+            public=public,
+            most_stale_s=most_stale_s,
+            wait_s=wait_s,
+        )
 
     def __call__(self, place: Place) -> Place:
         """Return the outer place for an inner one; a place that is not known comes back."""

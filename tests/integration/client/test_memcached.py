@@ -1,0 +1,149 @@
+"""Memcached from inside and outside: which node has a key is decided by the names of the nodes."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+import subprocess
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pymemcache.client.hash import HashClient
+
+from cachegate.client import Natmap, socket_module
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LOOPBACK, INNER_PORT = "127.0.0.1", 11211
+KEYS = [f"key:{number}" for number in range(3000)]
+WITHIN_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Nodes:
+    """Three memcached servers, whose names resolve inside alone."""
+
+    ports: tuple[int, ...]
+
+    @property
+    def inner(self) -> list[tuple[str, int]]:
+        count = len(self.ports)
+        return [(f"node{n}.cache.invalid", INNER_PORT) for n in range(1, count + 1)]
+
+    @property
+    def outer(self) -> list[tuple[str, int]]:
+        return [(LOOPBACK, port) for port in self.ports]
+
+    @property
+    def natmap(self) -> Natmap:
+        pairs = zip(self.inner, self.outer, strict=True)
+        return Natmap({f"{host}:{port}": outer for (host, port), outer in pairs})
+
+    def held(self, port: int) -> set[str]:
+        """Return which of KEYS one server has, as it says itself."""
+        with socket.create_connection((LOOPBACK, port), timeout=5) as connection:
+            connection.sendall(f"get {' '.join(KEYS)}\r\nquit\r\n".encode())
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))
+        return {line.split()[1].decode() for line in answer.splitlines() if b"VALUE" in line}
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[Nodes]:
+    if shutil.which("memcached") is None:
+        pytest.skip("needs memcached")
+    with contextlib.ExitStack() as ending:
+        ports = []
+        for _ in range(3):
+            with socket.socket() as free:
+                free.bind((LOOPBACK, 0))
+                ports.append(free.getsockname()[1])
+            command = ["memcached", "-l", LOOPBACK, "-p", str(ports[-1]), "-U", "0", "-t", "1"]
+            process = subprocess.Popen([*command, "-u", "root", "-m", "16"])
+            ending.callback(process.wait)
+            ending.callback(process.kill)
+        for port in ports:
+            _await(port)
+        yield Nodes(tuple(ports))
+
+
+def _await(port: int) -> None:
+    deadline = time.monotonic() + WITHIN_S
+    while True:
+        try:
+            socket.create_connection((LOOPBACK, port), timeout=1).close()
+        except OSError:
+            assert time.monotonic() < deadline, f"no memcached on {port}"
+            time.sleep(0.02)
+        else:
+            return
+
+
+@pytest.fixture
+def inside(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> Iterator[HashClient]:
+    """A client in the VPC: plain pymemcache, for which the inner names resolve.
+
+    That they do is all that is made up: a name leads to its server's place on loopback.
+    """
+    real = socket.getaddrinfo
+    places = dict(zip(nodes.inner, nodes.outer, strict=True))
+
+    def look_up(host: str, port: int, *arguments: Any, **options: Any) -> Any:
+        return real(*places.get((host, port), (host, port)), *arguments, **options)
+
+    client = HashClient(nodes.inner)
+    with monkeypatch.context() as patched:
+        patched.setattr(socket, "getaddrinfo", look_up)
+        client.set_many(dict.fromkeys(KEYS, b"inside"), noreply=False)
+    yield client
+    client.close()
+
+
+def test_a_client_outside_finds_every_key_where_the_one_inside_put_it(
+    nodes: Nodes, inside: HashClient
+) -> None:
+    before = [nodes.held(port) for port in nodes.ports]
+    outside = HashClient(nodes.inner, socket_module=socket_module(nodes.natmap))
+
+    found = outside.get_many(KEYS)
+    failed = outside.set_many(dict.fromkeys(KEYS, b"outside"), noreply=False)
+    outside.close()
+
+    assert found == dict.fromkeys(KEYS, b"inside")
+    assert failed == []
+    assert [nodes.held(port) for port in nodes.ports] == before  # no key has a second place
+    assert sum(map(len, before)) == len(KEYS)
+    assert all(before)
+
+
+def test_a_client_that_names_the_listen_ports_misses_two_keys_of_three(
+    nodes: Nodes, inside: HashClient
+) -> None:
+    outside = HashClient(nodes.outer)
+
+    missing = len(KEYS) - len(outside.get_many(KEYS))
+    outside.close()
+
+    # Two thirds of 3,000 are 2,000; whatever the ports are, 6 standard deviations are 155.
+    assert 1845 < missing < 2155
+
+
+def test_without_the_map_no_inner_name_is_reached(nodes: Nodes, dialled: list[str]) -> None:
+    client = HashClient(nodes.inner, retry_attempts=0)
+
+    with pytest.raises(OSError, match="an inner name"):
+        client.get("key")
+
+    assert dialled
+
+
+def test_all_else_is_the_module_socket() -> None:
+    sockets = socket_module(Natmap({}))
+
+    assert sockets.AF_UNIX is socket.AF_UNIX
+    assert sockets.socket is socket.socket
+    with pytest.raises(AttributeError):
+        sockets.no_such_thing  # noqa: B018

@@ -1,0 +1,44 @@
+"""What `mended` says about classes that it cannot mend."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cachegate.client import mended
+from cachegate.client.errors import UnsupportedClientError
+
+
+class FutureManager:
+    """A manager that hears of MOVED in a way of its own."""
+
+
+class FutureCluster:
+    def __init__(self) -> None:
+        self.nodes_manager = FutureManager()
+
+
+def test_what_is_no_client_of_a_cluster_is_refused() -> None:
+    with pytest.raises(UnsupportedClientError, match="dict is no client of a cluster"):
+        mended(dict)()
+
+
+def test_a_library_that_is_built_in_another_way_is_refused_not_left_as_it_is() -> None:
+    with pytest.raises(UnsupportedClientError, match="handles MOVED in a way that is not known"):
+        mended(FutureCluster)()
+
+
+def test_a_mended_class_is_still_one_of_the_library() -> None:
+    class Cluster:
+        """What the library says of it."""
+
+        def __init__(self, **options: Any) -> None:
+            raise ValueError(options)
+
+    found = mended(Cluster)
+
+    assert issubclass(found, Cluster)
+    assert found.__doc__ == Cluster.__doc__
+    with pytest.raises(ValueError, match="host"):
+        found(host="x")
