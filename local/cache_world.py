@@ -10,42 +10,30 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from local.caches import Node, Options
+from local.caches import CLUSTER_HASH, GROUP_HASH, SUFFIX, Options, domain
 from local.makers import SERVERLESS
-from local.network import SUBNET_GROUP, Network
+from local.network import SUBNET_GROUP
 from local.notifications import announce
+from local.roles import Roles
 from local.trail import Trail
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from ipaddress import IPv4Address
 
-    from local.aws_server import AwsServer
-    from local.nodes import Servers
+    from local.caches import Node
 
 EXPOSED = {"cachegate:expose": "true"}
 PERSON = "alice"  # who asks ElastiCache, unless somebody else is named
 
 
 @dataclass(slots=True)
-class CacheWorld:
+class CacheWorld(Roles):
     """The caches, with their servers, interfaces and names."""
 
-    aws: AwsServer = field(init=False)
-    network: Network = field(init=False)
-    servers: Servers = field(init=False)
     trail: Trail = field(default_factory=Trail)
 
-    def node(self, cluster_id: str, node_id: str = "0001") -> Node:
-        """Return a node as AWS knows it."""
-        return self.aws.fleet.node(cluster_id, node_id)
-
     # -- creation ---------------------------------------------------------------------------------
-
-    def _start_node(self, made: Options) -> IPv4Address:
-        address = self.network.take_address(made.subnet_group)
-        self.servers.start(address, made.engine, made.port)
-        return address
 
     def _options(self, engine: str, tags: Mapping[str, str], more: Mapping[str, Any]) -> Options:
         usual = {"security_groups": (self.network.cache_group,), "subnet_group": SUBNET_GROUP}
@@ -60,7 +48,8 @@ class CacheWorld:
     ) -> None:  # fmt: skip
         """Create a standalone cluster: one node of Redis or Valkey, or several of Memcached."""
         made = self._options(engine, tags, options)
-        addresses = [self._start_node(made) for _ in range(nodes)]
+        certified = domain(name, CLUSTER_HASH)
+        addresses = [self._start_node(made, certified) for _ in range(nodes)]
         for address in addresses:
             self.network.add_interface(address, name, made.security_groups)
         self.aws.fleet.create_cluster(name, addresses, made)
@@ -74,17 +63,30 @@ class CacheWorld:
         self, name: str, *, replicas: int = 2, shards: int = 1, cluster_mode: bool = False,
         engine: str = "redis", tags: Mapping[str, str] = EXPOSED, **options: Any,
     ) -> None:  # fmt: skip
-        """Create a replication group whose replicas really follow their primary."""
-        made = self._options(engine, tags, options)
-        groups = [[self._start_node(made) for _ in range(1 + replicas)]
-                  for _ in range(shards)]  # fmt: skip
-        for primary, *others in groups:
-            for address in others:
-                self.servers.replicate(address, primary, made.listens_on)
-        group = self.aws.fleet.create_group(name, groups, made, cluster_mode=cluster_mode)
-        for cluster_id in group.members:
-            address = self.node(cluster_id).address
-            self.network.add_interface(address, cluster_id, made.security_groups)
+        """Create a replication group whose replicas really follow their primary.
+
+        In cluster mode its servers are a cluster of Redis. It is `creating` until they agree.
+        """
+        made, fleet = self._options(engine, tags, options), self.aws.fleet
+        certified = domain(name, GROUP_HASH)
+        addresses = [
+            [self._start_node(made, certified, cluster_mode=cluster_mode)
+             for _ in range(1 + replicas)]
+            for _ in range(shards)
+        ]  # fmt: skip
+        if not cluster_mode:
+            for primary, *others in addresses:
+                for address in others:
+                    self.servers.replicate(address, primary)
+        group = fleet.create_group(
+            name, addresses, made, cluster_mode=cluster_mode,
+            status="creating" if cluster_mode else "available",
+        )  # fmt: skip
+        for node in self.nodes_of(group):
+            self.network.add_interface(node.address, node.cluster_id, made.security_groups)
+        if cluster_mode:
+            self.bus.form([self.nodes_of(group, shard) for shard in group.shards])
+            fleet.set_status(name, "available")
         self._tell("CreateReplicationGroup", "replicationGroupId", name, made)
 
     def create_serverless(
@@ -93,7 +95,7 @@ class CacheWorld:
     ) -> None:  # fmt: skip
         """Create a serverless cache with one interface."""
         made = self._options(engine, tags, options)
-        address = self._start_node(made)
+        address = self._start_node(made, f"serverless.{SUFFIX}")
         self.network.add_interface(address, name, made.security_groups, SERVERLESS)
         self.aws.fleet.create_serverless(name, [address], self.network.cache_subnets, made)
         self._tell("CreateServerlessCache", "serverlessCacheName", name, made)
@@ -141,10 +143,11 @@ class CacheWorld:
         fleet, node = self.aws.fleet, self.node(cluster_id, node_id)
         cluster = fleet.clusters[cluster_id]
         if cluster.group_id is not None:
-            self._move_primary_away(cluster.group_id, cluster_id)
+            self._move_primary_away(cluster_id)
         announce(cluster.options, "CacheNodeReplaceStarted", cluster_id)
-        old, new = node.address, self._start_node(cluster.options)
-        self._follow_primary(cluster_id, new)
+        old, new = node.address, self._start_another(cluster)
+        if cluster.group_id is not None:
+            self._follow_primary(cluster_id, new)
         self.network.add_interface(new, cluster_id, cluster.options.security_groups)
         fleet.replace_node(cluster_id, node_id, new)
         self.network.remove_interface(old)
@@ -153,32 +156,15 @@ class CacheWorld:
         announce(cluster.options, "CacheNodeReplaceComplete", cluster_id)
         return new
 
-    def fail_over(self, group_id: str, to: str | None = None, shard: str = "0001") -> str:
-        """Promote a replica (the next one where none is named) and return its cluster id.
-
-        This is the first half of what AWS does: it goes on to replace the node that was primary.
-        """
-        fleet = self.aws.fleet
-        group = fleet.groups[group_id]
-        old = group.primaries[shard]
-        new = to or next(member for member in group.shards[shard] if member != old)
-        primary = self.node(new)
-        self.servers.replicate(primary.address, None, primary.port)
-        for member in group.shards[shard]:
-            address = self.node(member).address
-            if member != new and address in self.servers.running:
-                self.servers.replicate(address, primary.address, primary.port)
-        fleet.fail_over(group_id, new, shard)
-        announce(group.options, "FailoverComplete", group_id)
-        return new
-
     def add_node(self, name: str, shard: str = "0001") -> Node:
         """Scale out by one node."""
         fleet = self.aws.fleet
-        cache = fleet.groups.get(name) or fleet.clusters[name]
-        address = self._start_node(cache.options)
+        group = fleet.groups.get(name)
+        cache = fleet.clusters[group.shards[shard][0] if group else name]
+        address = self._start_another(cache)
         node = fleet.add_node(name, address, shard)
-        self._follow_primary(node.cluster_id, address)
+        if group is not None:
+            self._follow_primary(node.cluster_id, address)
         self.network.add_interface(address, node.cluster_id, cache.options.security_groups)
         grown = "ReplicationGroupIncreaseReplicaCountFinished"
         event = grown if name in fleet.groups else "AddCacheNodeComplete"
@@ -211,21 +197,3 @@ class CacheWorld:
             self.network.remove_interface(address)
             if address in self.servers.vpc.hosts:
                 self.servers.die(address)
-
-    def _move_primary_away(self, group_id: str, cluster_id: str) -> None:
-        group = self.aws.fleet.groups[group_id]
-        for shard, members in group.shards.items():
-            if group.primaries[shard] == cluster_id and len(members) > 1:
-                self.fail_over(group_id, shard=shard)
-
-    def _follow_primary(self, cluster_id: str, address: IPv4Address) -> None:
-        """Make a new member's server a replica of its shard's primary."""
-        cluster = self.aws.fleet.clusters[cluster_id]
-        if cluster.group_id is None:
-            return
-        group = self.aws.fleet.groups[cluster.group_id]
-        shard = next(key for key, members in group.shards.items() if cluster_id in members)
-        primary = group.primaries[shard]
-        if primary != cluster_id:
-            leader = self.node(primary)
-            self.servers.replicate(address, leader.address, leader.port)

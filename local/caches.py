@@ -19,6 +19,19 @@ ACCOUNT = "123456789012"  # moto's
 SUFFIX = "use1.cache.amazonaws.com"
 PORTS = {"redis": 6379, "valkey": 6379, "memcached": 11211}
 NO_ENDPOINT = frozenset({"creating", "deleting"})
+CLUSTER_HASH, GROUP_HASH, SERVERLESS_HASH = "xkf84q", "v8rkgb", "q5d2m"
+SLOTS = 16384  # of a cluster of Redis
+
+
+def domain(name: str, its_hash: str) -> str:
+    """Return what all names of a cache with TLS end with, and its certificate is for."""
+    return f"{name}.{its_hash}.{SUFFIX}"
+
+
+def slots(index: int, count: int) -> tuple[int, int]:
+    """Return the first and the last slot of a shard (counted from 0), as AWS spreads them."""
+    first, beyond = (SLOTS * i // count for i in (index, index + 1))
+    return first, beyond - 1
 
 
 def arn(kind: str, name: str) -> str:
@@ -102,9 +115,9 @@ class Cluster:
         """Return the name of a node: with TLS the labels stand in another order."""
         if not self.options.tls:
             return f"{self.cluster_id}.{self.hash}.{node_id}.{SUFFIX}"
-        if self.options.engine == "memcached":
-            return f"{node_id}.{self.cluster_id}.{self.hash}.{SUFFIX}"
-        return f"{self.cluster_id}.{self.group_id}.{self.hash}.{SUFFIX}"
+        if self.group_id is None:
+            return f"{node_id}.{domain(self.cluster_id, self.hash)}"
+        return f"{self.cluster_id}.{domain(self.group_id, self.hash)}"
 
 
 @dataclass(slots=True, kw_only=True)

@@ -25,6 +25,7 @@ from local.caches import (
     Options,
     ReplicationGroup,
     ServerlessCache,
+    slots,
 )
 
 if TYPE_CHECKING:
@@ -336,16 +337,12 @@ def _shard_shape(group: ReplicationGroup, shard: str, fleet: Fleet) -> dict[str,
         "NodeGroupMembers": members,
     }
     if group.cluster_mode:
-        shape["Slots"] = _slots(list(group.shards).index(shard), len(group.shards))
+        first, last = slots(list(group.shards).index(shard), len(group.shards))
+        shape["Slots"] = f"{first}-{last}"
     else:
         shape["PrimaryEndpoint"] = endpoint(group.primary_name, group.options.listens_on)
         shape["ReaderEndpoint"] = endpoint(group.reader_name, group.options.listens_on)
     return shape
-
-
-def _slots(index: int, count: int) -> str:
-    first, beyond = (16384 * i // count for i in (index, index + 1))
-    return f"{first}-{beyond - 1}"
 
 
 def serverless_shape(cache: ServerlessCache) -> dict[str, Any]:

@@ -9,7 +9,10 @@ from threading import RLock, Timer
 from typing import TYPE_CHECKING
 
 from local.caches import (
+    CLUSTER_HASH,
+    GROUP_HASH,
     NO_ENDPOINT,
+    SERVERLESS_HASH,
     CacheSecurityGroup,
     Cluster,
     Node,
@@ -59,7 +62,7 @@ class Fleet:
     ) -> Cluster:
         """Create a standalone cluster with one node an address (several for Memcached only)."""
         cluster = Cluster(
-            cluster_id=cluster_id, hash="xkf84q", options=options, tags=dict(options.tags)
+            cluster_id=cluster_id, hash=CLUSTER_HASH, options=options, tags=dict(options.tags)
         )
         with self.lock:
             self.clusters[cluster_id] = cluster
@@ -70,11 +73,11 @@ class Fleet:
 
     def create_group(
         self, group_id: str, shards: Sequence[Sequence[IPv4Address]], options: Options,
-        *, cluster_mode: bool = False,
+        *, cluster_mode: bool = False, status: str = "available",
     ) -> ReplicationGroup:  # fmt: skip
         """Create a replication group: a list of addresses a shard, the first one its primary's."""
         group = ReplicationGroup(
-            group_id=group_id, hash="v8rkgb", options=options, cluster_mode=cluster_mode,
+            group_id=group_id, hash=GROUP_HASH, options=options, cluster_mode=cluster_mode,
             tags=dict(options.tags),
         )  # fmt: skip
         with self.lock:
@@ -85,7 +88,7 @@ class Fleet:
                 for address in addresses:
                     self._add_member(group, shard, address)
                 group.primaries[shard] = group.shards[shard][0]
-            self._publish()
+            self.set_status(group_id, status)
         return group
 
     def create_serverless(
@@ -94,7 +97,7 @@ class Fleet:
     ) -> ServerlessCache:  # fmt: skip
         """Create a serverless cache with these interfaces' addresses."""
         cache = ServerlessCache(
-            name=name, hash="q5d2m", options=options, addresses=tuple(addresses),
+            name=name, hash=SERVERLESS_HASH, options=options, addresses=tuple(addresses),
             subnet_ids=tuple(subnet_ids), tags=dict(options.tags),
         )  # fmt: skip
         with self.lock:

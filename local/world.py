@@ -26,6 +26,7 @@ from local.nat_world import NatWorld, WorldError
 from local.network import Network
 from local.nodes import Servers
 from local.public_addresses import PublicAddresses
+from local.tls import Authority
 from local.vpc import CLIENT, Vpc
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class World(NatWorld):
             self.folder = Path(opening.enter_context(tempfile.TemporaryDirectory(prefix="world-")))
             self.vpc = opening.enter_context(Vpc(Lab("world")))
             self.servers = Servers(self.vpc, self.folder)
+            self.authority = Authority(self.folder)
             opening.callback(self.servers.close)
             for part in (deploy, event_bus, stack_resources, topics):
                 part.register()
