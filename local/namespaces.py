@@ -12,15 +12,43 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
+# What `ip netns exec` starts has its mounts for itself. Nothing listens at the loopback address, so
+# that nobody answers for names is known at once.
+_OWN_NAMES = """
+set -e
+mount -t tmpfs names /run/netns
+printf '%s' "$1" > /run/netns/hosts
+echo 'nameserver 127.0.0.1' > /run/netns/resolv.conf
+for file in hosts resolv.conf; do mount --bind /run/netns/$file /etc/$file; done
+umount /run/netns
+shift
+exec "$@"
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Host:
     """One network namespace: a machine with its own interfaces, firewall and sockets."""
 
     name: str
+    # Its hosts file, and no name server; None: it has the sandbox's own files.
+    names: dict[str, str] | None = field(default=None, compare=False)
 
     def command(self, *argv: str) -> list[str]:
         """Return the command line that runs argv on this host."""
-        return ["ip", "netns", "exec", self.name, *argv]
+        there = ["ip", "netns", "exec", self.name]
+        if self.names is None:
+            return [*there, *argv]
+        lines = [f"{address} {name}\n" for name, address in self.names.items()]
+        text = "".join(["127.0.0.1 localhost\n", *lines])
+        return [*there, "sh", "-c", _OWN_NAMES, "sh", text, *argv]
+
+    def name_hosts(self, names: Mapping[str, object]) -> None:
+        """Let programs that start here from now on find these names at these addresses."""
+        if self.names is None:
+            raise ValueError(f"{self.name} has no hosts file of its own")
+        self.names.clear()
+        self.names.update({name: str(address) for name, address in names.items()})
 
     def run(
         self,
@@ -97,9 +125,9 @@ class Lab:
         while self.hosts:
             ip("netns", "del", self.hosts.pop().name)
 
-    def host(self, name: str) -> Host:
+    def host(self, name: str, names: dict[str, str] | None = None) -> Host:
         """Add a host with a loopback interface and no link to anything."""
-        host = Host(f"{self.prefix}-{name}")
+        host = Host(f"{self.prefix}-{name}", names)
         ip("netns", "add", host.name)
         self.hosts.append(host)
         ip("-n", host.name, "link", "set", "lo", "up")

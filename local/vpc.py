@@ -121,6 +121,8 @@ class Vpc:
         self._link_aws()
         for host in (self.internet, self.gateway, self.router):
             host.sysctl("net.ipv4.ip_forward", 1)
+        # What is sent to a private address, or to a public one that is nobody's, vanishes.
+        ip("-n", self.internet.name, "route", "add", "blackhole", "default")
         self.client = self._outside("client", CLIENT)
         self.stranger = self._outside("stranger", STRANGER)
         self._link_gateway()
@@ -139,8 +141,8 @@ class Vpc:
             ip("-n", self.router.name, "route", "add", f"{address}/32", "dev", there)
 
     def _outside(self, name: str, address: IPv4Address) -> Host:
-        """Add a machine somewhere on the Internet."""
-        host = self.lab.host(name)
+        """Add a machine somewhere on the Internet: no name of AWS's resolver is known there."""
+        host = self.lab.host(name, names={})
         network = IPv4Network(f"{address}/24", strict=False)
         neighbour = network.network_address + 1
         self.lab.link(
