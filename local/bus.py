@@ -1,81 +1,29 @@
-"""Clusters of Redis: how nodes meet, lead, follow, fail over and hand over slots, on the wire.
-
-Nothing is kept here: who leads and which slots are whose is asked of the nodes each time, because
-they decide some of it among themselves.
-"""
+"""Clusters of Redis: how nodes meet, follow, fail over and hand over slots, on the wire."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 import redis
 
-from local.caches import slots
+from local.caches import SLOTS, slots
+from local.cluster_view import View
 from local.nodes import NodeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from local.caches import Node
-    from local.nodes import Servers
 
 AGREED_WITHIN_S = 20.0
-_DOUBTED = {"handshake", "fail", "fail?", "noaddr"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """One node as another node sees it (https://redis.io/docs/latest/commands/cluster-nodes/)."""
-
-    id: str
-    address: IPv4Address
-    name: str  # its host name; empty where none is announced, or none was heard of yet
-    flags: frozenset[str]
-    primary: str | None  # the id of the node that it follows
-    slots: tuple[str, ...]
-
-    @property
-    def leads(self) -> bool:
-        """Whether it is a primary, and no one doubts it."""
-        return "master" in self.flags and not self.flags & _DOUBTED
-
-    @property
-    def doubted(self) -> bool:
-        """Whether it is not there as far as the other knows."""
-        return bool(self.flags & _DOUBTED)
 
 
 @dataclass(slots=True)
-class Bus:
+class Bus(View):
     """The cluster buses of all clusters here."""
-
-    servers: Servers
-
-    # -- what nodes say ---------------------------------------------------------------------------
-
-    def seen(self, address: IPv4Address) -> dict[IPv4Address, Seen]:
-        """Return the nodes that a node knows, itself too, by address."""
-        lines = str(self.servers.tell(address, "CLUSTER", "NODES")).splitlines()
-        return {each.address: each for each in map(_seen, lines)}
-
-    def id_of(self, address: IPv4Address) -> str:
-        """Return a node's id on the bus."""
-        return str(self.servers.tell(address, "CLUSTER", "MYID"))
-
-    def living(self, nodes: Iterable[Node]) -> list[IPv4Address]:
-        """Return the addresses of the nodes that run."""
-        return [node.address for node in nodes if node.address in self.servers.running]
-
-    def primary(self, nodes: Sequence[Node]) -> IPv4Address | None:
-        """Return the address of the shard's node that leads, by its own word; None: none does."""
-        for address in self.living(nodes):
-            if self.servers.tell(address, "ROLE")[0] == "master":
-                return address
-        return None
 
     # -- beginning --------------------------------------------------------------------------------
 
@@ -84,75 +32,145 @@ class Bus:
         nodes = [node for shard in shards for node in shard]
         for epoch, node in enumerate(nodes, 1):
             self.servers.tell(node.address, "CLUSTER", "SET-CONFIG-EPOCH", epoch)
-            self.announce(node)
+            self._announce(node)
         for index, (primary, *_) in enumerate(shards):
-            self.servers.tell(
-                primary.address, "CLUSTER", "ADDSLOTSRANGE", *slots(index, len(shards))
-            )  # fmt: skip
+            span = slots(index, len(shards))
+            self.servers.tell(primary.address, "CLUSTER", "ADDSLOTSRANGE", *span)
         for one, other in combinations(nodes, 2):
-            self._meet(one.address, other)
-        addresses = [node.address for node in nodes]
-        self._until(lambda: self._know(addresses, nodes), "all nodes know each other")
+            self._meet(one, other)
+        self._until(lambda: self._know(nodes), "all nodes know each other")
         for primary, *replicas in shards:
             for replica in replicas:
-                self._follow(replica.address, primary.address)
+                self._follow(replica, primary)
         self.settle(nodes)
 
-    def announce(self, node: Node) -> None:
+    def join(self, new: Node, shard: Iterable[Node], nodes: Sequence[Node]) -> None:
+        """Let a node join a cluster: it follows its shard's primary.
+
+        It becomes the primary where that is the node it replaces; of one that is dead it takes
+        over the slots, which are empty then.
+        """
+        others = [node for node in self.living(nodes) if node.address != new.address]
+        shard = [node for node in shard if node.address != new.address]
+        self._announce(new)
+        for other in others:
+            self._meet(new, other)
+        self._until(lambda: self._know([new, *others]), f"{new.name} is one of the cluster")
+        primary = self.primary(shard)
+        if primary is None:
+            self._inherit(new, shard, others)
+        else:
+            self._follow(new, primary)
+        self.settle([new, *others])
+        if primary is not None and primary.cluster_id == new.cluster_id:
+            self.fail_over(primary, new, [new, *others])
+
+    def _inherit(self, new: Node, shard: Iterable[Node], others: Sequence[Node]) -> None:
+        """Give a node the slots of the dead one whose place it takes, and nothing of its keys."""
+        spans = [(0, SLOTS - 1)]  # of a cluster of one node
+        if others:
+            known = self.seen(others[0].address)
+            former = [known[node.address] for node in shard if node.address in known]
+            dead = next(each for each in former if each.slots)
+            spans = list(dead.slots)
+            self._forget(dead.id, [new, *others])
+        for span in spans:
+            self.servers.tell(new.address, "CLUSTER", "ADDSLOTSRANGE", *span)
+
+    def forget_others(self, nodes: Sequence[Node]) -> None:
+        """Let the nodes of a cluster forget who is none of them."""
+        living = self.living(nodes)
+        mine = {node.address for node in living}
+        gone = {
+            seen.id for node in living for seen in self.known(node.address)
+            if seen.address not in mine
+        }  # fmt: skip
+        for one in gone:
+            self._forget(one, living)
+        self.settle(nodes)
+
+    def _forget(self, bus_id: str, nodes: Iterable[Node]) -> None:
+        for node in nodes:
+            if any(seen.id == bus_id for seen in self.known(node.address)):
+                self.servers.tell(node.address, "CLUSTER", "FORGET", bus_id)
+
+    def _announce(self, node: Node) -> None:
         """Let a node say of itself what ElastiCache's do: with TLS its name, else its address.
 
         That is the value `tls-dynamic` of the parameter `cluster-preferred-endpoint-type`.
         """
-        if self.servers.serving[node.address].certificate is not None:
-            self.servers.tell(node.address, "CONFIG", "SET", "cluster-announce-hostname", node.name,
-                      "cluster-preferred-endpoint-type", "hostname")  # fmt: skip
+        if self._name(node):
+            self.servers.tell(
+                node.address, "CONFIG", "SET", "cluster-announce-hostname", node.name,
+                "cluster-preferred-endpoint-type", "hostname",
+            )  # fmt: skip
 
-    def _meet(self, address: IPv4Address, other: Node) -> None:
-        self.servers.tell(address, "CLUSTER", "MEET", other.address, other.port)
+    def _name(self, node: Node) -> str:
+        """Return the name that a node announces; nothing where its address is announced."""
+        return node.name if self.servers.serving[node.address].certificate is not None else ""
 
-    def _follow(self, address: IPv4Address, primary: IPv4Address) -> None:
-        self.servers.tell(address, "CLUSTER", "REPLICATE", self.id_of(primary))
+    def _meet(self, one: Node, other: Node) -> None:
+        self.servers.tell(one.address, "CLUSTER", "MEET", other.address, other.port)
 
-    def _know(self, addresses: Iterable[IPv4Address], nodes: Sequence[Node]) -> bool:
-        """Tell whether each of these nodes knows all of the cluster, and by the right names."""
-        for address in addresses:
-            known = self.seen(address)
-            for node in nodes:
-                seen = known.get(node.address)
-                if seen is None or seen.doubted or seen.name != self._name(node):
+    def _follow(self, replica: Node, primary: Node) -> None:
+        self.servers.tell(replica.address, "CLUSTER", "REPLICATE", self.id_of(primary.address))
+
+    def _know(self, nodes: Sequence[Node]) -> bool:
+        """Tell whether each of these nodes knows all of them, and by the right names."""
+        for one in nodes:
+            known = self.seen(one.address)
+            for other in nodes:
+                seen = known.get(other.address)
+                if seen is None or seen.doubted or seen.name != self._name(other):
                     return False
         return True
 
-    def _name(self, node: Node) -> str:
-        named = self.servers.serving[node.address].certificate is not None
-        return node.name if named else ""
+    # -- failing over, and slots ------------------------------------------------------------------
 
-    # -- agreement --------------------------------------------------------------------------------
+    def fail_over(self, old: Node, new: Node, nodes: Sequence[Node]) -> None:
+        """Let a replica become the primary: with the old one's consent, unless it is dead."""
+        how = [] if self.living([old]) else ["TAKEOVER"]
+        self.servers.tell(new.address, "CLUSTER", "FAILOVER", *how)
+        self._until(lambda: self.leads(new), f"{new.name} leads")
+        self.settle(nodes)
+
+    def elected(self, shard: Sequence[Node], nodes: Sequence[Node]) -> Node:
+        """Wait until a shard has a primary that runs, and all agree; return it."""
+        self._until(lambda: self.primary(shard) is not None, "a primary is elected")
+        self.settle(nodes)
+        leads = self.primary(shard)
+        if leads is None:
+            raise NodeError("the primary that was elected is gone already")
+        return leads
+
+    def begin_move(self, slot: int, target: Node, nodes: Sequence[Node]) -> None:
+        """Let a slot move from its primary to another one, and its keys with it."""
+        source = self.owner(slot, nodes)
+        for node, state, other in ((target, "IMPORTING", source), (source, "MIGRATING", target)):
+            bus_id = self.id_of(other.address)
+            self.servers.tell(node.address, "CLUSTER", "SETSLOT", slot, state, bus_id)
+        serving = self.servers.serving[target.address]
+        token = [] if serving.auth is None else ["AUTH", serving.auth]
+        while keys := self.servers.tell(source.address, "CLUSTER", "GETKEYSINSLOT", slot, 1000):
+            self.servers.tell(
+                source.address, "MIGRATE", target.address, serving.port, "", 0, 5000,
+                *token, "KEYS", *keys,
+            )  # fmt: skip
+
+    def end_move(self, slot: int, target: Node, nodes: Sequence[Node]) -> None:
+        """Let the slot be the target's, which has all its keys: new ones were sent there."""
+        bus_id = self.id_of(target.address)
+        leading = [node for node in self.living(nodes) if self.leads(node)]
+        # The target first: no moment in which neither of both would serve it.
+        for node in sorted(leading, key=lambda each: each.address != target.address):
+            self.servers.tell(node.address, "CLUSTER", "SETSLOT", slot, "NODE", bus_id)
+        self.settle(nodes)
+
+    # -- waiting ----------------------------------------------------------------------------------
 
     def settle(self, nodes: Sequence[Node]) -> None:
         """Wait until all nodes that run serve, and agree on who leads, follows and has slots."""
-        self._until(lambda: self._settled(nodes), "the cluster is well")
-
-    def _settled(self, nodes: Sequence[Node]) -> bool:
-        living = self.living(nodes)
-        views = set()
-        for address in living:
-            if "cluster_state:ok" not in self.servers.tell(address, "CLUSTER", "INFO"):
-                return False
-            role = self.servers.tell(address, "ROLE")
-            if role[0] != "master" and role[3] != "connected":
-                return False
-            views.add(self.map_of(address))
-        listed = {each for view in views for _, _, ids in view for each in ids}
-        return len(views) == 1 and listed == {self.id_of(address) for address in living}
-
-    def map_of(self, address: IPv4Address) -> frozenset[tuple[int, int, tuple[str, ...]]]:
-        """Return which slots are whose as a node tells clients: the id of the primary is first."""
-        answer = self.servers.tell(address, "CLUSTER", "SLOTS")
-        return frozenset(
-            (first, last, (nodes[0][2], *sorted(node[2] for node in nodes[1:])))
-            for first, last, *nodes in answer
-        )
+        self._until(lambda: self.agreed(self.living(nodes)), "the nodes agree")
 
     def _until(self, true: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + AGREED_WITHIN_S
@@ -166,17 +184,3 @@ class Bus:
             return true()
         except (redis.ConnectionError, redis.TimeoutError):  # one that is just being taken away
             return False
-
-
-def _seen(line: str) -> Seen:
-    """Read a line of CLUSTER NODES: id, ip:port@busport[,name], flags, primary, ..., slots."""
-    words = line.split()
-    place, _, name = words[1].partition(",")
-    return Seen(
-        id=words[0],
-        address=IPv4Address(place.rpartition(":")[0]),
-        name=name.partition(",")[0],
-        flags=frozenset(words[2].split(",")),
-        primary=None if words[3] == "-" else words[3],
-        slots=tuple(word for word in words[8:] if not word.startswith("[")),
-    )

@@ -128,7 +128,10 @@ class CacheWorld(Roles):
     # -- what happens to caches -------------------------------------------------------------------
 
     def kill_node(self, cluster_id: str, node_id: str = "0001") -> None:
-        """Let a node's machine die: packets to it vanish, AWS has not noticed yet."""
+        """Let a node's machine die: packets to it vanish, AWS has not noticed yet.
+
+        In cluster mode the other nodes do notice: `await_failover` waits for what they decide.
+        """
         self.servers.die(self.node(cluster_id, node_id).address)
 
     def crash_node(self, cluster_id: str, node_id: str = "0001") -> None:
@@ -147,12 +150,12 @@ class CacheWorld(Roles):
         announce(cluster.options, "CacheNodeReplaceStarted", cluster_id)
         old, new = node.address, self._start_another(cluster)
         if cluster.group_id is not None:
-            self._follow_primary(cluster_id, new)
+            self._enlist(cluster_id, new)
         self.network.add_interface(new, cluster_id, cluster.options.security_groups)
         fleet.replace_node(cluster_id, node_id, new)
-        self.network.remove_interface(old)
-        if old in self.servers.vpc.hosts:
-            self.servers.die(old)
+        self._forget([old])
+        if cluster.group_id is not None:
+            self._strike_off(cluster.group_id)
         announce(cluster.options, "CacheNodeReplaceComplete", cluster_id)
         return new
 
@@ -164,7 +167,7 @@ class CacheWorld(Roles):
         address = self._start_another(cache)
         node = fleet.add_node(name, address, shard)
         if group is not None:
-            self._follow_primary(node.cluster_id, address)
+            self._enlist(node.cluster_id, address)
         self.network.add_interface(address, node.cluster_id, cache.options.security_groups)
         grown = "ReplicationGroupIncreaseReplicaCountFinished"
         event = grown if name in fleet.groups else "AddCacheNodeComplete"
@@ -177,6 +180,8 @@ class CacheWorld(Roles):
         cluster = self.aws.fleet.clusters[cluster_id]
         self.aws.fleet.remove_node(cluster_id, node_id)
         self._forget([address])
+        if cluster.group_id is not None:
+            self._strike_off(cluster.group_id)
         # A replica goes with its whole cluster.
         event = "DeleteCacheClusterComplete" if cluster.group_id else "RemoveCacheNodeComplete"
         announce(cluster.options, event, cluster_id)

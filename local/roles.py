@@ -6,7 +6,7 @@ enabled the nodes elect, and the API does not show roles at all.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from local.bus import Bus
@@ -15,6 +15,7 @@ from local.nodes import Serving
 from local.notifications import announce
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from ipaddress import IPv4Address
     from pathlib import Path
 
@@ -83,33 +84,97 @@ class Roles:
         members = group.members if shard is None else group.shards[shard]
         return [self.node(member) for member in members]
 
+    def primary_of(self, group_id: str, shard: str = "0001") -> str:
+        """Return the cluster id of a shard's primary; in cluster mode as its nodes have it now.
+
+        Where none of them leads, it is the last that did.
+        """
+        group = self.aws.fleet.groups[group_id]
+        if group.cluster_mode:
+            leads = self.bus.primary(self.nodes_of(group, shard))
+            if leads is not None and leads.cluster_id != group.primaries[shard]:
+                self.aws.fleet.fail_over(group_id, leads.cluster_id, shard)
+        return group.primaries[shard]
+
     def fail_over(self, group_id: str, to: str | None = None, shard: str = "0001") -> str:
         """Promote a replica (the next one where none is named) and return its cluster id.
 
-        This is the first half of what AWS does: it goes on to replace the node that was primary.
+        In cluster mode primary and replica agree on it; where the primary is dead, the replica
+        takes over without a vote. This is the first half of what AWS does: it goes on to replace
+        the node that was primary.
         """
-        fleet = self.aws.fleet
-        group = fleet.groups[group_id]
-        old = group.primaries[shard]
-        new = to or next(member for member in group.shards[shard] if member != old)
-        primary = self.node(new)
-        self.servers.replicate(primary.address, None)
-        for member in group.shards[shard]:
-            address = self.node(member).address
-            if member != new and address in self.servers.running:
-                self.servers.replicate(address, primary.address)
-        fleet.fail_over(group_id, new, shard)
-        announce(group.options, "FailoverComplete", group_id)
+        old = self.primary_of(group_id, shard)
+        group = self.aws.fleet.groups[group_id]
+        new = to or next(each for each in group.shards[shard] if each != old and self._runs(each))
+        if group.cluster_mode:
+            self.bus.fail_over(self.node(old), self.node(new), self.nodes_of(group))
+        else:
+            self._promote(group.shards[shard], new)
+        self._failed_over(group, new, shard)
         return new
 
+    def await_failover(self, group_id: str, shard: str = "0001") -> str:
+        """Wait until the nodes have elected a primary for a dead one; return its cluster id.
+
+        Raises NodeError where they do not: two shards or one have no majority without it, and AWS
+        decides, as `fail_over` does.
+        """
+        group = self.aws.fleet.groups[group_id]
+        new = self.bus.elected(self.nodes_of(group, shard), self.nodes_of(group))
+        self._failed_over(group, new.cluster_id, shard)
+        return new.cluster_id
+
+    def _failed_over(self, group: ReplicationGroup, new: str, shard: str) -> None:
+        self.aws.fleet.fail_over(group.group_id, new, shard)
+        announce(group.options, "FailoverComplete", group.group_id)
+
+    def _promote(self, members: Sequence[str], new: str) -> None:
+        primary = self.node(new).address
+        self.servers.replicate(primary, None)
+        for member in members:
+            if member != new and self._runs(member):
+                self.servers.replicate(self.node(member).address, primary)
+
+    def _runs(self, cluster_id: str) -> bool:
+        return self.node(cluster_id).address in self.servers.running
+
     def _move_primary_away(self, cluster_id: str) -> None:
+        """Fail over where a member is the primary of its shard, and another one could be."""
         group, shard = self.shard_of(cluster_id)
-        if group.primaries[shard] == cluster_id and len(group.shards[shard]) > 1:
+        others = [each for each in group.shards[shard] if each != cluster_id and self._runs(each)]
+        if others and self.primary_of(group.group_id, shard) == cluster_id:
             self.fail_over(group.group_id, shard=shard)
 
-    def _follow_primary(self, cluster_id: str, address: IPv4Address) -> None:
-        """Make a new member's server a replica of its shard's primary."""
+    def _enlist(self, cluster_id: str, address: IPv4Address) -> None:
+        """Let a server be the member at this address: a replica, where its shard has a primary."""
         group, shard = self.shard_of(cluster_id)
-        primary = group.primaries[shard]
-        if primary != cluster_id:
+        if group.cluster_mode:
+            self.bus.join(
+                replace(self.node(cluster_id), address=address),
+                self.nodes_of(group, shard), self.nodes_of(group),
+            )  # fmt: skip
+        elif (primary := group.primaries[shard]) != cluster_id:
             self.servers.replicate(address, self.node(primary).address)
+
+    def _strike_off(self, group_id: str) -> None:
+        """Let the nodes of a group forget who is none of them any more."""
+        group = self.aws.fleet.groups[group_id]
+        if group.cluster_mode:
+            self.bus.forget_others(self.nodes_of(group))
+
+    # -- slots ------------------------------------------------------------------------------------
+
+    def begin_slot_move(self, group_id: str, slot: int, to_shard: str) -> None:
+        """Begin to move a slot, with the keys it has: who asks its shard for one is sent to ASK."""
+        group = self.aws.fleet.groups[group_id]
+        target = self.node(self.primary_of(group_id, to_shard))
+        self.bus.begin_move(slot, target, self.nodes_of(group))
+
+    def end_slot_move(self, group_id: str, slot: int, to_shard: str) -> None:
+        """End it: the slot is the other shard's, and who asks the former one is answered MOVED.
+
+        DescribeReplicationGroups goes on to show the slots of the creation.
+        """
+        group = self.aws.fleet.groups[group_id]
+        target = self.node(self.primary_of(group_id, to_shard))
+        self.bus.end_move(slot, target, self.nodes_of(group))
