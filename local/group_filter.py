@@ -4,7 +4,8 @@ Groups allow and never deny, an interface has the rules of all its groups, and a
 admitted pass (https://docs.aws.amazon.com/vpc/latest/userguide/vpc-security-groups.html). A rule
 that names a group admits the private addresses of the interfaces that have it
 (https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html). The VPC's resolver and
-the metadata service are reached whatever groups say.
+the metadata service are reached whatever groups say, and cache nodes reach each other: AWS asks for
+no rule that would admit replicas or the cluster bus.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from local.aws_server import backend
 from local.prefix_lists import prefix_list
+from local.vpc import NODE_SUBNETS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -74,6 +76,7 @@ def render(interfaces: Sequence[Any]) -> str:
         chains.append(_chain(f"from_{name}", "daddr", rules, members))
         inward.append(f"{address} : jump to_{name}")
         outward.append(f"{address} : jump from_{name}")
+    nodes = f"{{ {', '.join(map(str, NODE_SUBNETS))} }}"
     lines = [
         *chains,
         "  chain forward {",
@@ -81,6 +84,7 @@ def render(interfaces: Sequence[Any]) -> str:
         "    ct state established,related accept",
         '    iifname "aws1" accept',
         '    oifname "aws1" accept',
+        f"    ip saddr {nodes} ip daddr {nodes} accept",
         *([f"    ip saddr vmap {{ {', '.join(outward)} }}"] if outward else []),
         *([f"    ip daddr vmap {{ {', '.join(inward)} }}"] if inward else []),
         "  }",

@@ -175,3 +175,12 @@ def test_a_slot_that_moves_answers_ask_and_then_moved(
     assert ask(world, target, "GET", "foo", **options) == "kept"
     with pytest.raises(redis.ResponseError, match=f"12182 {place}"):
         ask(world, source, "GET", "foo", **options)
+
+
+def test_nodes_reach_each_other_where_no_rule_of_a_group_admits_anybody(world: World) -> None:
+    world.groups.enforce()
+
+    world.replace_node("safe-0001-001")
+
+    options = verifying(world.ca_file) | {"password": SECRET}
+    assert len(places(world, "safe-0001-002", **options)[0]) == 2
