@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +10,7 @@ from cachegate_cli.asking import Asking, fail
 from cachegate_cli.options import asks
 from cachegate_cli.show_changes import planned, synced
 from cachegate_cli.show_port import detached, explained, released
+from cachegate_cli.show_proposals import proposed
 from cachegate_cli.show_status import status as drawn_status
 from cachegate_cli.terminal import sure
 
@@ -39,7 +39,7 @@ Proposals = Annotated[
     typer.Option(
         "--proposals",
         metavar="",
-        help="With the commands that give a cache a security group of its own.",
+        help="Show instead, as lines for a shell, how caches get security groups of their own.",
     ),
 ]
 
@@ -66,7 +66,7 @@ def plan(asking: Asking, *, force: Force = False, proposals: Proposals = False) 
     + comes, - goes, ~ changes, = is held, or waits for a person.
     """
     answer = asking.asked({"action": "plan", "force": force}, doing="planning")
-    asking.show(answer, partial(planned, proposals=proposals))
+    asking.show(answer, proposed if proposals else planned)
 
 
 @asks

@@ -44,15 +44,15 @@ SIGNS = {
 ARROW = "→"
 
 
-def planned(answer: Mapping[str, Any], *, proposals: bool = False) -> RenderableType:
+def planned(answer: Mapping[str, Any]) -> RenderableType:
     """Draw the answer to `plan`."""
     vpcs = answer.get("vpcs", [])
     drawn: list[RenderableType] = []
     for vpc in vpcs:
         drawn += [_heading(vpc), *_planned_in(vpc), Text("")]
     drawn += _problems(answer)
-    drawn += _proposals(answer.get("proposals") or [], whole=proposals)
-    drawn.append(_total(vpcs, "cachegate sync"))
+    drawn += _proposals(answer.get("proposals") or [])
+    drawn += _total(vpcs, complete=bool(answer.get("ok")))
     return Group(*drawn)
 
 
@@ -60,15 +60,22 @@ def synced(answer: Mapping[str, Any]) -> RenderableType:
     """Draw the answer to `sync` or `move`."""
     drawn: list[RenderableType] = []
     for vpc in answer.get("vpcs", []):
-        drawn += [_heading(vpc), *_synced_in(vpc), *_failed(vpc, answer), Text("")]
+        drawn += [_heading(vpc, _proved(vpc)), *_synced_in(vpc)]
+        drawn += [*_failed(vpc, answer), Text("")]
     drawn += _problems(answer)
     return Group(*drawn[:-1] if drawn and not answer.get("problems") else drawn)
 
 
-def _heading(vpc: Mapping[str, Any]) -> Text:
+def _heading(vpc: Mapping[str, Any], proved: Text | str = "") -> Text:
     generation = f"generation {vpc['generation']}" if vpc["generation"] is not None else ""
     detached = Text("detached: nothing is pushed", BAD) if vpc["detached"] else ""
-    return row(text(vpc["vpc"], "bold"), text(generation, NOTE), detached)
+    return row(text(vpc["vpc"], "bold"), text(generation, NOTE), proved, detached)
+
+
+def _proved(vpc: Mapping[str, Any]) -> Text:
+    if not vpc["verified"]:
+        return Text("not verified", BAD)
+    return Text(f"verified, {plural(vpc['forwards'], 'listen port')}", GOOD)
 
 
 def _planned_in(vpc: Mapping[str, Any]) -> Iterator[RenderableType]:
@@ -185,7 +192,7 @@ def _instance(each: Mapping[str, Any]) -> RenderableType:
     verified = each["state"] == "verified"
     told = [each["backend"]] if each["backend"] else []
     told += [f"{plural(each['flows_told'], 'connection')} told"] if each["flows_told"] else []
-    told += ["its image is older than the stack's"] if each["outdated"] else []
+    told += ["another agent was there before"] if each["outdated"] else []
     state = text(each["state"], GOOD if verified else BAD if each["state"] == "failed" else WARN)
     said: list[RenderableType] = [
         row("NAT instance", text(each["instance_id"]), state, text(", ".join(told), NOTE))
@@ -207,23 +214,15 @@ def _problems(answer: Mapping[str, Any]) -> list[RenderableType]:
     return found
 
 
-def _proposals(proposals: Iterable[Mapping[str, Any]], *, whole: bool) -> list[RenderableType]:
-    found: list[RenderableType] = []
-    for each in proposals:
-        groups = commas(shared["group"] for shared in each["shared"])
-        says = f"{each['cache']} shares {groups} with what is no cache: it should have its own"
-        found.append(
-            marked(WARN, text(says), *([] if whole else [command("cachegate plan --proposals")]))
-        )
-        for number, step in enumerate(each["steps"] if whole else (), 1):
-            said: list[RenderableType] = [text(step["what"])]
-            if step["command"]:
-                said.append(text(step["command"], COMMAND))
-            found.append(hanging(f"{number:2}", *said, indent=2))
-    return found
+def _proposals(proposals: list[Mapping[str, Any]]) -> Iterator[RenderableType]:
+    if proposals:
+        caches = commas(each["cache"] for each in proposals)
+        groups = commas(dict.fromkeys(s["group"] for each in proposals for s in each["shared"]))
+        says = f"{caches}: what is no cache has {groups} too; better a group of its own for each"
+        yield marked(WARN, text(says), command("cachegate plan --proposals"))
 
 
-def _total(vpcs: Iterable[Mapping[str, Any]], todo: str) -> RenderableType:
+def _total(vpcs: Iterable[Mapping[str, Any]], *, complete: bool) -> Iterator[RenderableType]:
     kinds: Counter[str] = Counter()
     for vpc in vpcs:
         kinds.update(each["change"] for each in vpc["changes"])
@@ -233,6 +232,7 @@ def _total(vpcs: Iterable[Mapping[str, Any]], todo: str) -> RenderableType:
     told = [f"{kinds[kind]} {words}" for kind, (_, _, words) in SIGNS.items() if kinds[kind]]
     told += [plural(kinds["rules"], "security-group rule")] if kinds["rules"] else []
     told += ["the address to move"] if kinds["address"] else []
-    if not told:
-        return marked(GOOD, text("nothing to change"))
-    return row(text("plan:", "bold"), text(", ".join(told)), command(todo))
+    if told:
+        yield row(text("plan:", "bold"), text(", ".join(told)), command("cachegate sync"))
+    elif complete:
+        yield marked(GOOD, text("nothing to change"))

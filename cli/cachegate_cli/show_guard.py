@@ -23,7 +23,7 @@ STEPS = {
     "wait": ("enforce waits with it", WARN),
     "refuse": ("enforce does not revoke it", WARN),
     "exempt": ("exempt", GOOD),
-    "report": ("a person has to judge it", WARN),
+    "report": ("reported only", WARN),
 }
 TRAILS = {
     "none": "no trail logs management events: only the schedule notices new rules",

@@ -41,7 +41,7 @@ def _facts(each: Mapping[str, Any]) -> Iterator[tuple[str, str | Text]]:
     )
     yield "because", text(each["why"])
     yield "since", _since(each["since"], each["seconds"])
-    yield "port held", text(f"by this key since {moment(each['leased_at'])}")
+    yield "port", text(f"belongs to this key since {moment(each['leased_at'])}")
     for number, pending in enumerate(each["pending"]):
         yield "" if number else "but", text(pending, WARN)
 

@@ -38,6 +38,7 @@ STATES = {
     "waiting": WARN,
     "leaving": WARN,
     "withheld": BAD,
+    "detached": BAD,
     "at_rest": NOTE,
 }
 WITH_AGE, WITH_REASON = 96, 130  # columns of the terminal from which on there is room for them
@@ -72,7 +73,7 @@ def summary(described: Mapping[str, Any]) -> Text:
     if "at" not in described:
         return Text("")
     vpcs = described["vpcs"]
-    forwards = [forward for vpc in vpcs for forward in vpc["forwards"]]
+    forwards = [forward for vpc in vpcs for forward in _as_it_is(vpc)]
     caches = {(vpc["vpc"], f["cache"]) for vpc in vpcs for f in vpc["forwards"]}
     open_ = sum(forward["state"] == "forwarding" for forward in forwards)
     counted = f"{plural(len(caches), 'cache')}, {open_} of {plural(len(forwards), 'listen port')}"
@@ -118,16 +119,23 @@ def _instances(vpc: Mapping[str, Any], width: int) -> Iterator[RenderableType]:
 
 def _caches(vpc: Mapping[str, Any], now: float, width: int) -> Iterator[RenderableType]:
     facts = {each["cache"]: each for each in vpc.get("caches", [])}
-    forwards = sorted(vpc["forwards"], key=lambda forward: forward["listen"])
+    forwards = sorted(_as_it_is(vpc), key=lambda forward: forward["listen"])
     by_cache = {name: list(of) for name, of in groupby(sorted(forwards, key=_cache), _cache)}
     columns = _columns(forwards, now, width)
     if forwards:
+        yield Text("")
         yield _table([], columns)
     for name in sorted(facts.keys() | by_cache.keys(), key=lambda n: _first(by_cache.get(n))):
         mine = by_cache.get(name, [])
         yield _cache_line(name, facts.get(name), mine)
         if mine:
             yield _table(mine, columns)
+
+
+def _as_it_is(vpc: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the forwards; the answer has them as the ledger does, which a detachment overrides."""
+    forwards: list[Mapping[str, Any]] = vpc["forwards"]
+    return [{**each, "state": "detached"} for each in forwards] if vpc["detached"] else forwards
 
 
 def _cache(forward: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -42,14 +43,18 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, indent=2) + "\n")
 
 
-def put(*drawings: RenderableType) -> None:
-    """Write drawings to standard output, for a file or a pipe without spaces at the lines' ends."""
+def put(drawing: RenderableType) -> None:
+    """Write to standard output, for a file or a pipe without spaces at the lines' ends.
+
+    Bare text is not wrapped, so that its lines can be copied.
+    """
     console = output()
+    soft = isinstance(drawing, Text)
     if console.is_terminal:
-        console.print(*drawings)
+        console.print(drawing, soft_wrap=soft)
         return
     with console.capture() as captured:
-        console.print(*drawings)
+        console.print(drawing, soft_wrap=soft)
     lines = (line.rstrip() for line in captured.get().split("\n"))
     sys.stdout.write("\n".join(lines))
 

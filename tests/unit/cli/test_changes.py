@@ -49,7 +49,7 @@ def test_each_change_has_a_sign_and_its_reason_below(
     ended = run(answering(answer(entry)), command)
     lines = ended.stdout.splitlines()
     assert ended.exit_code == 0
-    assert lines[0] == "vpc-0a1b2c3d generation 9"
+    assert lines[0].startswith("vpc-0a1b2c3d generation 9")
     assert lines[1] == line
     assert lines[2] == f"  {entry['reason']}"
 
@@ -122,13 +122,14 @@ def test_a_pass_that_is_not_verified_ends_with_1_and_says_why_once_on_stderr() -
 
 def test_a_vpc_that_could_not_be_planned_or_is_detached_is_drawn_even_so() -> None:
     empty: dict[str, Any] = {
+        "verified": False,
         "generation": None,
         "address": None,
         "groups": None,
         "nat_instances": [],
     }
     text = run(answering(synced(detached=True, **empty)), "sync").stdout
-    assert text.startswith("vpc-0a1b2c3d detached: nothing is pushed\n")
+    assert text.startswith("vpc-0a1b2c3d not verified detached: nothing is pushed\n")
     assert run(answering(synced(detached=None, **empty)), "sync").exit_code == 0
 
 
@@ -151,11 +152,29 @@ PROPOSAL = {
 def test_a_proposal_is_named_and_its_commands_come_when_asked_for() -> None:
     answer = planned() | {"proposals": [PROPOSAL]}
     brief = run(answering(answer), "plan").stdout
-    assert "sessions shares sg-1" in brief
+    assert "sessions: what is no cache has sg-1 too" in brief
     assert "create-security-group" not in brief
-    whole = run(answering(answer), "plan", "--proposals").stdout
-    assert "aws ec2 create-security-group " + "x" * 200 in whole  # in one line, to be copied
-    assert "   2 look\n" in whole
+
+
+def test_proposals_are_lines_for_a_shell_that_are_not_wrapped() -> None:
+    answer = planned() | {"proposals": [PROPOSAL]}
+    lines = run(answering(answer), "plan", "--proposals", COLUMNS="80").stdout.splitlines()
+    commands = [line for line in lines if line and not line.startswith("# ")]
+    assert commands == ["aws ec2 create-security-group " + "x" * 200]
+    assert "# 2. look" in lines
+
+
+@pytest.mark.parametrize(("proposals", "says"), [(None, "nobody looked"), ([], "every cache")])
+def test_no_proposals_is_a_comment(proposals: Any, says: str) -> None:
+    text = run(answering(planned() | {"proposals": proposals}), "plan", "--proposals").stdout
+    assert text.startswith(f"# {says}")
+
+
+def test_a_plan_that_failed_does_not_say_that_nothing_is_to_change() -> None:
+    error = {"ok": False, "error": {"code": "try_again", "message": "no ledger"}}
+    ended = run(answering(planned() | error | {"vpcs": []}), "plan")
+    assert ended.exit_code == 1
+    assert "nothing to change" not in ended.stdout
 
 
 @pytest.mark.parametrize(("command", "answer"), [("plan", planned), ("sync", synced)])

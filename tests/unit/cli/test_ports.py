@@ -26,7 +26,7 @@ def test_a_port_says_where_it_leads_for_whom_why_and_since_when() -> None:
     text = run(answering(port()), "explain", "6380").stdout
     assert text.startswith("6380 leads to 10.0.1.77:6379 in vpc-1\n")
     assert "sessions/sessions-002/0001 a node of sessions" in text
-    assert "because    its name resolves to it" in text
+    assert "because  its name resolves to it" in text
     assert "2026-11-18 11:07:40 UTC (2 h)" in text
 
 
@@ -43,7 +43,7 @@ def test_what_waits_and_who_has_the_address_is_told() -> None:
         "moved_from": ONE, "moved_at": AT, "pending": ["a pass moves it"],
     }  # fmt: skip
     text = run(answering(port(pending=["detached"], address=address)), "explain", "6380").stdout
-    assert "but        detached" in text
+    assert "but      detached" in text
     assert f"{TWO} has the Elastic IP\n" in text
     assert f"came from  {ONE}" in text
     assert "a pass moves it" in text

@@ -182,6 +182,12 @@ def test_every_state_is_named(state: str) -> None:
     assert state.replace("_", " ") in text
 
 
+def test_a_detached_vpc_has_no_port_that_forwards() -> None:
+    text = drawn(described(vpc(detached=True)), 80)
+    assert "0 of 4 listen ports forwarding" in text
+    assert text.count("✗ detached") == 4
+
+
 def test_names_from_aws_neither_steer_the_terminal_nor_are_taken_for_markup() -> None:
     answer = described(
         vpc(
