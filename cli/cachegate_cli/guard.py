@@ -10,6 +10,7 @@ from cachegate_cli.asking import Asking
 from cachegate_cli.functions import GUARD
 from cachegate_cli.options import asks
 from cachegate_cli.show_guard import exempted, found, looked, restored
+from cachegate_cli.teaching import epilog
 
 Rule = Annotated[str, typer.Argument(help="Id of a security-group rule.", metavar="RULE_ID")]
 Gone = Annotated[str, typer.Argument(help="The id that the rule had.", metavar="RULE_ID")]
@@ -20,14 +21,14 @@ guard = typer.Typer(
 )
 
 
-@guard.command()
+@guard.command(epilog=epilog("guard plan"))
 @asks
 def plan(asking: Asking) -> None:
     """Show which rules are too wide, and what the mode enforce does about each; changes nothing."""
     asking.show(asking.asked({"action": "plan"}, GUARD, doing="looking"), looked)
 
 
-@guard.command()
+@guard.command(epilog=epilog("guard sweep"))
 @asks
 def sweep(asking: Asking) -> None:
     """Run a pass of the guard now: in the mode enforce it revokes, in observe it only looks."""
@@ -38,7 +39,9 @@ def sweep(asking: Asking) -> None:
 def findings(
     asking: Asking,
     *,
-    group: Annotated[str | None, typer.Option(help="Of the group with this id only.")] = None,
+    group: Annotated[
+        str | None, typer.Option(metavar="GROUP_ID", help="Of the group with this id only.")
+    ] = None,
 ) -> None:
     """Show what the guard's last pass found, and all that was ever revoked."""
     event = {"action": "findings"} | ({"group": group} if group else {})

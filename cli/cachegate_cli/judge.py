@@ -31,9 +31,12 @@ File = Annotated[
 Ports = Annotated[
     str, typer.Option("--ports", help="The protected TCP ports.", metavar="PORT,PORT...")
 ]
+Json = Annotated[
+    bool, typer.Option("--json", metavar="", help="What it prints anyway, as for all commands.")
+]
 
 
-def judge(file: File, *, ports: Ports = DEFAULT_PORTS) -> None:
+def judge(file: File, *, ports: Ports = DEFAULT_PORTS, _json: Json = False) -> None:
     """Judge security groups as if caches shared them, without AWS; prints a JSON list.
 
     Exit codes: 0 nothing to revoke, 1 a rule should be revoked, 2 the file holds no such JSON.

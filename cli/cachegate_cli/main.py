@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,27 +11,18 @@ from cachegate_cli import forwards
 from cachegate_cli.doctor import doctor
 from cachegate_cli.guard import exempt, findings, guard, restore
 from cachegate_cli.judge import judge
+from cachegate_cli.teaching import epilog
 from cachegate_cli.watch import watch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 GUARD = "Ingress that is too wide"
 CHANGE = "Change something"
 LOOK = "Look"
-EXIT_CODES = (
-    "Exit codes: 0 done; 1 the answer is an error, or a check fails; 2 wrong usage, or nothing "
-    "could be asked; 130 Ctrl-C."
-)
-EXAMPLES = (
-    "Examples:",
-    "  cachegate status                  where is my cache, and is all well?",
-    "  cachegate plan                    what would the next pass change?",
-    "  cachegate explain 6380            why does that port lead there?",
-    "  cachegate status --json | jq .    every command prints the raw answer on request",
-    "  cachegate watch --local           the embedded world of make local, live",
-)
-
 app = typer.Typer(
     help="Where is my cache? Ask a cachegate stack what it forwards and what its guard finds.",
-    epilog="\n".join((*EXAMPLES, "", EXIT_CODES)),
+    epilog=epilog(),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -61,9 +52,9 @@ def main(
     """Where is my cache? Ask a cachegate stack what it forwards and what its guard finds."""
 
 
-def _add(panel: str, *commands: object) -> None:
+def _add(panel: str, *commands: Callable[..., None]) -> None:
     for command in commands:
-        app.command(rich_help_panel=panel)(command)  # type: ignore[type-var]
+        app.command(rich_help_panel=panel, epilog=epilog(command.__name__))(command)
 
 
 _add(LOOK, forwards.status, watch, forwards.explain, forwards.plan, forwards.describe, doctor)

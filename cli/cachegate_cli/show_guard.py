@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 SEVERITIES = {"critical": BAD, "high": "red", "medium": WARN, "low": NOTE}
 LONGEST = max(map(len, SEVERITIES))
 STEPS = {
-    "revoke": ("enforce revokes it", BAD),
-    "carve": ("enforce revokes it, and opens again what else it held", BAD),
-    "wait": ("enforce waits with it", WARN),
-    "refuse": ("enforce does not revoke it", WARN),
+    "revoke": ("revoke: enforce does so", BAD),
+    "carve": ("carve: enforce revokes it, and keeps open what else it held", BAD),
+    "wait": ("wait: enforce does not revoke it yet", WARN),
+    "refuse": ("refuse: enforce does not revoke it", WARN),
     "exempt": ("exempt", GOOD),
-    "report": ("reported only", WARN),
+    "report": ("report: it stays", WARN),
 }
 TRAILS = {
     "none": "no trail logs management events: only the schedule notices new rules",
@@ -136,9 +136,7 @@ def _finding(each: Mapping[str, Any]) -> RenderableType:
     ]
     if each.get("exemption"):
         said.append(row(text("exemption", NOTE), text(each["exemption"])))
-    if each["added_by"]:
-        by = each["added_by"]
-        said.append(text(f"added by {by['who']}, {by['at']} ({by['call']})", NOTE))
+    said += _added_by(each)
     if each.get("since"):
         said.append(text(f"found first {each['since']}", NOTE))
     if each["opens_again"] or each["opens_first"]:
@@ -148,6 +146,12 @@ def _finding(each: Mapping[str, Any]) -> RenderableType:
     if each["advice"]:
         said.append(row(text("→", NOTE), text(each["advice"])))
     return hanging(text(f"{each['severity']:{LONGEST}}", style), *said)
+
+
+def _added_by(each: Mapping[str, Any]) -> Iterator[Text]:
+    by = each["added_by"]
+    if by:
+        yield text(f"added by {by['who']}, {by['at']} ({by['call']})", NOTE)
 
 
 def _revoked(revocations: list[Mapping[str, Any]], title: str) -> Iterator[RenderableType]:
@@ -160,6 +164,8 @@ def _revoked(revocations: list[Mapping[str, Any]], title: str) -> Iterator[Rende
             row(text(each["rule"], "bold"), text("in"), _group(each)),
             row(text(_admits(each)), text("·", NOTE), text(f"{each['state']} {done}", GOOD)),
             text(each["why"], NOTE),
+            *(text(interface, NOTE) for interface in each["evidence"]),
+            *_added_by(each),
         ]
         if each["state"] == "restored":
             said.append(text(f"back as {each['restored_as']}", NOTE))

@@ -1,0 +1,68 @@
+"""What `--help` shows below each command: examples to copy, and what the exit codes mean."""
+
+from __future__ import annotations
+
+EXIT_CODES = (
+    "Exit codes: 0 done; 1 the answer is an error, or a check fails; 2 wrong usage, or nothing "
+    "could be asked; 130 Ctrl-C."
+)
+EXAMPLES = {
+    "": (
+        "cachegate status                  where is my cache, and is all well?",
+        "cachegate plan                    what would the next pass change?",
+        "cachegate explain 6380            why does that port lead there?",
+        "cachegate status --json | jq .    every command prints the raw answer on request",
+        "cachegate watch --local           the embedded world of make local, live",
+    ),
+    "status": (
+        "cachegate status --profile dev --region eu-west-1",
+        "cachegate status | grep sessions",
+        "CACHEGATE_STACK=cachegate-test cachegate status",
+    ),
+    "watch": (
+        "cachegate watch --every 2",
+        "cachegate watch | tee changes.log",
+    ),
+    "explain": (
+        "cachegate explain 6380",
+        "cachegate explain 6380 --vpc vpc-0123456789abcdef0",
+    ),
+    "plan": (
+        "cachegate plan",
+        "cachegate plan --proposals > groups.sh",
+    ),
+    "describe": ("cachegate describe | jq '.vpcs|.[].forwards|.[].listen'",),
+    "sync": (
+        "cachegate sync",
+        "cachegate sync --force      do not wait for the brake of a mass change",
+    ),
+    "move": ("cachegate move i-0123456789abcdef0",),
+    "release": ("cachegate release 6382",),
+    "detach": ("cachegate detach --yes && sam delete",),
+    "guard plan": ("cachegate guard plan",),
+    "guard sweep": ("cachegate guard sweep",),
+    "findings": (
+        "cachegate findings",
+        "cachegate findings --group sg-0123456789abcdef0",
+    ),
+    "exempt": (
+        "cachegate exempt sgr-0123456789abcdef0 --owner me --expires 2027-01-31 --reason moving",
+    ),
+    "restore": (
+        "cachegate restore sgr-0123456789abcdef0 --force",
+        "cachegate restore sgr-0123456789abcdef0 --owner me --expires 2027-01-31 --reason needed",
+    ),
+    "judge": (
+        "aws ec2 describe-security-groups | cachegate judge -",
+        "cachegate judge rules.json --ports 6379,11211",
+    ),
+}
+
+
+def epilog(command: str = "") -> str | None:
+    """Return what stands below the help of a command; None where nothing is to be taught."""
+    examples = EXAMPLES.get(command)
+    if examples is None:
+        return None
+    title = "Examples:" if len(examples) > 1 else "Example:"
+    return "\n".join((title, *(f"  {each}" for each in examples), "", EXIT_CODES))
