@@ -12,6 +12,7 @@ from cachegate_cli.doctor import doctor
 from cachegate_cli.guard import exempt, findings, guard, restore
 from cachegate_cli.judge import judge
 from cachegate_cli.teaching import epilog
+from cachegate_cli.terminal import write_anywhere
 from cachegate_cli.watch import watch
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def main(
     ] = False,
 ) -> None:
     """Where is my cache? Ask a cachegate stack what it forwards and what its guard finds."""
+    write_anywhere()
 
 
 def _add(panel: str, *commands: Callable[..., None]) -> None:

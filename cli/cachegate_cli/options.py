@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cachegate_cli.asking import Asking
-from cachegate_cli.deployed import Deployed
 from cachegate_cli.local import Local, socket_path
 
 if TYPE_CHECKING:
@@ -115,4 +114,7 @@ def functions_of(stack: str, profile: str | None, region: str | None, *, local: 
     """Return whom the options mean."""
     if local or os.environ.get("CACHEGATE_LOCAL"):
         return Local(socket_path(os.environ))
+    # boto3 takes half a second to import: help, completion and local answers do without.
+    from cachegate_cli.deployed import Deployed  # noqa: PLC0415
+
     return Deployed(stack, profile, region)

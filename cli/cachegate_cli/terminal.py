@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -28,6 +29,13 @@ def waiting(doing: str) -> Progress:
     progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
     progress.add_task(f"{doing} …", total=None)
     return progress
+
+
+def write_anywhere() -> None:
+    """Let text that the terminal's encoding lacks be replaced, rather than end the command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def output() -> Console:
