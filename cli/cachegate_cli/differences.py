@@ -72,7 +72,7 @@ def _changed(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
         yield f"{was['role'] or 'no role'} -> {now['role'] or 'no role'}"
     if was["state"] != now["state"]:
         yield f"{_state(was)} -> {_state(now)}"
-    if was["held"] != now["held"]:
+    if bool(was["held"]) != bool(now["held"]):  # the reason names times, which go on
         yield f"held: {now['held']}" if now["held"] else "held no more"
 
 

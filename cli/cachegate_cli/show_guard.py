@@ -17,14 +17,8 @@ if TYPE_CHECKING:
 
 SEVERITIES = {"critical": BAD, "high": "red", "medium": WARN, "low": NOTE}
 LONGEST = max(map(len, SEVERITIES))
-STEPS = {
-    "revoke": ("revoke: enforce does so", BAD),
-    "carve": ("carve: enforce revokes it, and keeps open what else it held", BAD),
-    "wait": ("wait: enforce does not revoke it yet", WARN),
-    "refuse": ("refuse: enforce does not revoke it", WARN),
-    "exempt": ("exempt", GOOD),
-    "report": ("report: it stays", WARN),
-}
+STEPS = {"revoke": BAD, "carve": BAD, "exempt": GOOD}  # their styles; docs/guard.md has all
+ACTS = frozenset({"revoke", "carve", "wait", "refuse"})  # what the mode observe does not do
 TRAILS = {
     "none": "no trail logs management events: only the schedule notices new rules",
     "unknown": "CloudTrail does not tell whether a trail logs",
@@ -119,22 +113,23 @@ def _findings(answer: Mapping[str, Any]) -> Iterator[RenderableType]:
         yield marked(GOOD, text("no rule is too wide"))
     for each in findings:
         yield Text("")
-        yield _finding(each)
+        yield _finding(each, answer["mode"])
     if findings:
         yield Text("")
     yield from _left_out(answer["left_out"], "findings", "cachegate findings --group")
 
 
-def _finding(each: Mapping[str, Any]) -> RenderableType:
+def _finding(each: Mapping[str, Any], mode: str) -> RenderableType:
     style = SEVERITIES.get(each["severity"], WARN)
-    step, step_style = STEPS.get(each["step"], (each["step"], WARN))
+    step = text(f"step {each['step']}", STEPS.get(each["step"], WARN))
+    later = "once the mode is enforce" if mode == "observe" and each["step"] in ACTS else ""
     said: list[RenderableType] = [
         row(text(each["rule"], "bold"), text("in"), _group(each)),
-        row(text(_admits(each)), text("·", NOTE), text(step, step_style)),
+        row(text(_admits(each)), text("·", NOTE), step, later),
         text(each["why"], NOTE),
         text(each["reason"], NOTE),
     ]
-    if each.get("exemption"):
+    if each["exemption"] and each["step"] != "exempt":
         said.append(row(text("exemption", NOTE), text(each["exemption"])))
     said += _added_by(each)
     if each.get("since"):

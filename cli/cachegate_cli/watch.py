@@ -17,7 +17,7 @@ from rich.text import Text
 
 from cachegate_cli.asking import Asking, error_of
 from cachegate_cli.differences import Difference, differences
-from cachegate_cli.drawing import BAD, GOOD, NOTE, moment, row, text
+from cachegate_cli.drawing import BAD, GOOD, NOTE, hanging, moment, text
 from cachegate_cli.functions import InvokeError
 from cachegate_cli.options import asks
 from cachegate_cli.plain import plain
@@ -148,13 +148,14 @@ class Screen:
     live: Live
     watched: Watched
     every: float
-    last: deque[Text] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    last: deque[RenderableType] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
 
     def __call__(self, _answer: Answer | InvokeError, changes: list[Difference]) -> None:
         """Draw anew."""
         now = moment(time.time())
         for change in changes:
-            self.last.append(row(text(now[11:19], NOTE), text(change.says, change.style)))
+            said = text(change.says, change.style)
+            self.last.append(hanging(text(now[11:19], NOTE), said))
         self.live.update(frame(self.watched.seen, self.watched.failing, self.last, self._foot(now)))
         self.live.refresh()
 
@@ -163,7 +164,7 @@ class Screen:
 
 
 def frame(
-    seen: Mapping[str, Any], failing: str | None, last: deque[Text], foot: str
+    seen: Mapping[str, Any], failing: str | None, last: deque[RenderableType], foot: str
 ) -> RenderableType:
     """Return what stands on the screen between two looks."""
     drawn: list[RenderableType] = [text(foot, NOTE)]

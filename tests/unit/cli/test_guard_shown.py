@@ -44,7 +44,7 @@ def test_a_finding_has_its_rule_what_it_admits_what_becomes_of_it_and_why(comman
     assert text.startswith("mode observe 1 group of caches: 1 shared\n")
     for told in (
         "critical sgr-1 in sg-1 (web, stack shop)",
-        "admits 0.0.0.0/0 to tcp 6379 · revoke: enforce does so",
+        "admits 0.0.0.0/0 to tcp 6379 · step revoke once the mode is enforce",
         "it admits the world",
         "the group is shared",
         "added by alice, 2026-11-25 15:18:50 UTC (Authorize)",
@@ -69,7 +69,9 @@ def test_no_finding_is_said() -> None:
         ({"groups": {}}, "no cache has a group"),
         ({"revoked": [REVOKED], "aftermath": "tracked connections go on"}, "revoked: 1 rule"),
         ({"aftermath": "tracked connections go on"}, "tracked connections go on"),
-        ({"findings": [FINDING | {"step": "refuse"}]}, "refuse: enforce does not revoke it"),
+        ({"findings": [FINDING | {"step": "refuse"}]}, "step refuse once the mode is enforce\n"),
+        ({"findings": [FINDING | {"step": "report"}]}, "step report\n"),
+        ({"mode": "enforce"}, "step revoke\n"),
         ({"findings": [FINDING | {"step": "new", "severity": "dire"}]}, "dire"),
         ({"findings": [FINDING | {"exemption": "me|2027-01-01|why"}]}, "exemption me|2027-01-01"),
         ({"findings": [FINDING | {"opens_again": ["tcp 22"]}]}, "opened for it: tcp 22"),

@@ -82,6 +82,11 @@ def test_nothing_is_told_of_what_only_became_older() -> None:
     assert told(one(), later) == []
 
 
+def test_a_change_that_is_held_is_told_once_though_its_reason_goes_on() -> None:
+    assert told(one(held="gone since 10:00"), one(held="gone since 10:05")) == []
+    assert told(one(held="gone since 10:00"), one()) == ["6379 a/a/1: held no more"]
+
+
 def test_a_problem_that_is_over_is_told() -> None:
     before = described(not_forwarded=[problem("x", "no_nat_instance", "x: none")])
     assert told(before, described()) == ["x: no nat instance no more"]
