@@ -81,18 +81,24 @@ def _moves(base: Any) -> dict[str, Any]:
         _outer(self, self._moved_exception)
         base._update_moved_slots(self)  # noqa: SLF001
 
-    if hasattr(base, "move_slot"):  # redis-py
+    if hasattr(base, "move_slot"):  # redis-py since 7.2
         return {"move_slot": told("move_slot")}
-    if hasattr(base, "update_moved_exception"):  # valkey-py, and redis-py 6
-        return {"update_moved_exception": told("update_moved_exception")}
-    if hasattr(base, "_update_moved_slots"):  # their asyncio parts write down what they heard
+    # valkey-py, and redis-py before. Their asyncio parts also remember a MOVED without a call; for
+    # the others a thread may be told of the next one while this one is being used.
+    if _is_asynchronous(base) and hasattr(base, "_update_moved_slots"):
         return {"_update_moved_slots": update}
+    if hasattr(base, "update_moved_exception"):
+        return {"update_moved_exception": told("update_moved_exception")}
     library = base.__module__.partition(".")[0]
     version = getattr(sys.modules[library], "__version__", "of this version")
     raise UnsupportedClientError(
         f"{library} {version} handles MOVED in a way that is not known here: use another "
         "version, or its cluster client as it is"
     )
+
+
+def _is_asynchronous(base: Any) -> bool:
+    return inspect.iscoroutinefunction(getattr(base, "initialize", None))
 
 
 def _outer(manager: Any, error: Any) -> Any:
@@ -104,7 +110,6 @@ def _outer(manager: Any, error: Any) -> Any:
 def _made(manager: Any, base: Any, host: str, port: int) -> Any:
     """Make a node in the way in which the library does on MOVED."""
     library = sys.modules[base.__module__]
-    asynchronous = inspect.iscoroutinefunction(base.initialize)
-    options = manager.connection_kwargs if asynchronous else {}
+    options = manager.connection_kwargs if _is_asynchronous(base) else {}
     node = library.ClusterNode(host, port, library.PRIMARY, **options)
     return manager.nodes_cache.setdefault(node.name, node)
