@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import moto.ssm.urls
 
 from cachegate.aws.addresses import Ec2Addresses
+from cachegate.aws.asking import ask
 from cachegate.aws.caches import CacheInventory
 from cachegate.aws.dns import LambdaResolver
 from cachegate.aws.events import EventBus
@@ -23,6 +24,7 @@ from cachegate.aws.gateways import SsmGateways
 from cachegate.aws.group_rules import Ec2GroupRules
 from cachegate.aws.guarded_caches import GuardedCaches
 from cachegate.aws.ledgers import DynamoLedgers
+from cachegate.aws.machines import Ec2Machines
 from cachegate.aws.network import Ec2Network
 from cachegate.aws.notifications import CacheNotifications
 from cachegate.aws.rechecks import SqsRechecks
@@ -125,6 +127,8 @@ def _plan(aws: AwsServer) -> Plan:
         addresses=Ec2Addresses(ec2, ec2),
         group_rules=Ec2GroupRules(ec2),
         subnets=Ec2Subnets(ec2),
+        machines=Ec2Machines(ec2).machines,
+        ask=ask,
         clock=time.time,
         new_token=lambda: "",
     )

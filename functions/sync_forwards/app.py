@@ -12,6 +12,7 @@ from aws_lambda_powertools import Logger, Metrics
 from cachegate.actions import Actions
 from cachegate.answers import detach_answer
 from cachegate.aws.addresses import Ec2Addresses
+from cachegate.aws.asking import ask
 from cachegate.aws.caches import CacheInventory
 from cachegate.aws.clients import make_clients
 from cachegate.aws.dns import LambdaResolver
@@ -21,6 +22,7 @@ from cachegate.aws.group_rules import Ec2GroupRules
 from cachegate.aws.guarded_caches import GuardedCaches
 from cachegate.aws.instance_dns import InstanceResolver
 from cachegate.aws.ledgers import DynamoLedgers
+from cachegate.aws.machines import Ec2Machines
 from cachegate.aws.network import Ec2Network
 from cachegate.aws.notifications import CacheNotifications
 from cachegate.aws.rechecks import SqsRechecks
@@ -98,6 +100,8 @@ def wire(environment: Mapping[str, str]) -> Actions:
         addresses=Ec2Addresses(clients.ec2, clients.mover),
         group_rules=Ec2GroupRules(clients.ec2),
         subnets=Ec2Subnets(clients.ec2),
+        machines=Ec2Machines(clients.ec2).machines,
+        ask=ask,
         clock=time.time,
         new_token=lambda: uuid.uuid4().hex,
         former_ledgers=DynamoLedgers(clients.dynamodb, former) if former else None,

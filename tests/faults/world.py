@@ -17,6 +17,7 @@ import cachegate.prepare
 import cachegate.sync
 from cachegate.actions import Actions
 from cachegate.aws.addresses import Ec2Addresses
+from cachegate.aws.asking import ask
 from cachegate.aws.caches import CacheInventory
 from cachegate.aws.events import EventBus
 from cachegate.aws.gateways import SsmGateways
@@ -24,6 +25,7 @@ from cachegate.aws.group_rules import Ec2GroupRules
 from cachegate.aws.guarded_caches import GuardedCaches
 from cachegate.aws.ledger_body import unpack
 from cachegate.aws.ledgers import DynamoLedgers, _read
+from cachegate.aws.machines import Ec2Machines
 from cachegate.aws.network import Ec2Network
 from cachegate.aws.notifications import CacheNotifications
 from cachegate.aws.rechecks import SqsRechecks
@@ -121,6 +123,8 @@ class World:
                 addresses=Ec2Addresses(aws, aws),  # the stack holds none
                 group_rules=Ec2GroupRules(aws),  # and manages no groups
                 subnets=Ec2Subnets(aws),  # nothing is peered
+                machines=Ec2Machines(aws).machines,  # nobody asks for a check-up
+                ask=ask,
                 clock=lambda: self.clock.now,
                 new_token=lambda: f"token-{next(tokens)}",
             ),

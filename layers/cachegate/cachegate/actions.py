@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cachegate.answers import detach_answer, outcome, sync_answer
+from cachegate.checkup import CheckUp, describe_check
 from cachegate.describe import (
     describe_change,
     describe_enrolment,
@@ -20,51 +21,22 @@ from cachegate.describe_nat import (
     describe_rule_outlook,
 )
 from cachegate.detach import detach
-from cachegate.domain.plan import Problem
-from cachegate.enrol import look
 from cachegate.errors import CachegateError, InvocationError
-from cachegate.observe import survey
-from cachegate.outlook import Foresight
-from cachegate.peering import peering_problems
-from cachegate.planning.enrolment import problems
 from cachegate.planning.explain import explain, explain_address
 from cachegate.planning.release import release
-from cachegate.prepare import prepare
-from cachegate.propose import look_at_groups
 from cachegate.sync import sync
+from cachegate.view import Lookout
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from cachegate.answers import Answer
-    from cachegate.domain.enrolment import Enrolment
     from cachegate.domain.ledger import Ledger
-    from cachegate.observe import Survey
-    from cachegate.outlook import Outlook
     from cachegate.planning.explain import Whereabouts
-    from cachegate.prepare import Prepared
     from cachegate.propose import Proposed
     from cachegate.protocols import Adapters, Record
     from cachegate.results import SyncResult
     from cachegate.settings import SyncSettings
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
-    """What `plan` and `describe` look at; all but what was seen is by VPC."""
-
-    seen: Survey
-    prepared: Mapping[str, Prepared]
-    failed: Mapping[str, CachegateError]  # VPCs that cannot be planned now
-    enrolments: Mapping[str, tuple[Enrolment, ...]]
-    proposed: Proposed
-    outlooks: Mapping[str, Outlook]
-
-    @property
-    def errors(self) -> list[CachegateError]:
-        """Return what failed, and what AWS did not answer of address and groups."""
-        unanswered = (error for outlook in self.outlooks.values() for error in outlook.errors)
-        return [*self.failed.values(), *unanswered]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +46,10 @@ class Actions:
     adapters: Adapters
     settings: SyncSettings
     report: Callable[[SyncResult], None]  # where a pass is logged and counted
+
+    @property
+    def _lookout(self) -> Lookout:
+        return Lookout(self.adapters, self.settings)
 
     def answer(self, event: object) -> Answer:
         """Do what the event asks; an error of ours becomes an answer, any other one is raised."""
@@ -93,6 +69,7 @@ class Actions:
             "release": (self._release, {"listen", "vpc"}),
             "move": (self._move, {"instance"}),
             "detach": (self._detach, set[str]()),
+            "doctor": (self._doctor, {"probe"}),
         }
         name = event.get("action")
         if not isinstance(name, str) or name not in actions:
@@ -104,7 +81,7 @@ class Actions:
         return action(event)
 
     def _plan(self, event: Mapping[str, Any]) -> Answer:
-        view = self._view(force=_flag(event, "force"))
+        view = self._lookout.view(force=_flag(event, "force"))
         return {
             **outcome(view.errors),
             "vpcs": [
@@ -120,7 +97,7 @@ class Actions:
                 for vpc_id, p in view.prepared.items()
             ],
             "proposals": _proposals(view.proposed),
-            "problems": [describe_problem(problem) for problem in self._problems(view)],
+            "problems": [describe_problem(problem) for problem in self._lookout.problems(view)],
         }
 
     def _sync(self, event: Mapping[str, Any]) -> Answer:
@@ -130,7 +107,7 @@ class Actions:
         return sync_answer(result)
 
     def _describe(self, _event: Mapping[str, Any]) -> Answer:
-        view = self._view()
+        view = self._lookout.view()
         return {
             **outcome(view.errors),
             "stack": self.settings.stack,
@@ -146,7 +123,9 @@ class Actions:
                 for vpc_id, p in view.prepared.items()
             ],
             "proposals": _proposals(view.proposed),
-            "not_forwarded": [describe_problem(problem) for problem in self._problems(view)],
+            "not_forwarded": [
+                describe_problem(problem) for problem in self._lookout.problems(view)
+            ],
         }
 
     def _explain(self, event: Mapping[str, Any]) -> Answer:
@@ -199,6 +178,19 @@ class Actions:
     def _detach(self, _event: Mapping[str, Any]) -> Answer:
         return detach_answer(detach(self.adapters, self.settings))
 
+    def _doctor(self, event: Mapping[str, Any]) -> Answer:
+        """Say what is in order and what is not; `ok` says only that it could look."""
+        probe = _flag(event, "probe")
+        at = self.adapters.clock()
+        checks = CheckUp(self.adapters, self.settings).look(probe=probe)
+        return {
+            "ok": True,
+            "stack": self.settings.stack,
+            "at": at,
+            "probe": probe,
+            "checks": [describe_check(each) for each in checks],
+        }
+
     def _holding(self, listen: int, vpc: str | None) -> dict[str, Record]:
         """Return the ledgers in which a key has the listen port; raise where none has it."""
         found = {}
@@ -210,69 +202,6 @@ class Actions:
         if not found:
             raise InvocationError(f"no key has the listen port {listen}")
         return found
-
-    def _view(self, *, force: bool = False) -> View:
-        """Look at all that a pass would; nothing is changed, and nothing asked for."""
-        seen = survey(self.adapters, self.settings)
-        prepared, failed = self._prepare(seen, force=force)
-        ledgers = {vpc_id: p.plan.ledger for vpc_id, p in prepared.items()}
-        return View(
-            seen=seen,
-            prepared=prepared,
-            failed=failed,
-            enrolments=self._look(seen, ledgers),
-            proposed=look_at_groups(self.adapters, self.settings, seen, ledgers),
-            outlooks=self._foresee(seen, prepared),
-        )
-
-    def _prepare(
-        self, seen: Survey, *, force: bool
-    ) -> tuple[dict[str, Prepared], dict[str, CachegateError]]:
-        """Plan for each VPC; one that cannot be planned now does not hide the others."""
-        prepared, failed = {}, {}
-        for vpc_id in seen.observations:
-            try:
-                prepared[vpc_id] = prepare(self.adapters, self.settings, vpc_id, seen, force=force)
-            except CachegateError as error:
-                failed[vpc_id] = error
-        return prepared, failed
-
-    def _foresee(self, seen: Survey, prepared: Mapping[str, Prepared]) -> dict[str, Outlook]:
-        """Look at address and security groups of each VPC; nothing is changed."""
-        foresight = Foresight(adapters=self.adapters, settings=self.settings)
-        return {
-            vpc_id: foresight.look(
-                p,
-                seen.instances_in(vpc_id),
-                seen.observations[vpc_id],
-            )
-            for vpc_id, p in prepared.items()
-        }
-
-    def _look(
-        self, seen: Survey, ledgers: Mapping[str, Ledger]
-    ) -> dict[str, tuple[Enrolment, ...]]:
-        """Decide about the caches' notifications in each VPC; nothing is asked for."""
-        return {
-            vpc_id: look(self.adapters, self.settings, seen.observations[vpc_id], ledger)
-            for vpc_id, ledger in ledgers.items()
-        }
-
-    def _problems(self, view: View) -> Iterator[Problem]:
-        yield from view.seen.problems
-        for planned in view.prepared.values():
-            yield from planned.plan.problems
-        for decisions in view.enrolments.values():
-            yield from problems(decisions)
-        for vpc_id, p in view.prepared.items():
-            yield from peering_problems(self.adapters, view.seen, vpc_id, p.plan.ledger)
-        for outlook in view.outlooks.values():
-            yield from outlook.problems
-        for vpc_id, error in view.failed.items():
-            for cache in view.seen.observations[vpc_id].caches:
-                message = f"{cache.name}: {error}"
-                yield Problem(code=error.code, cache=cache.name, message=message)
-        yield from view.proposed.problems
 
 
 def _proposals(proposed: Proposed) -> list[Answer] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -13,13 +13,17 @@ if TYPE_CHECKING:
     from cachegate.domain.agent import Reply
     from cachegate.domain.cache import Cache, CacheKind, Evidence, NatInstance
     from cachegate.domain.capacity import Capacity
+    from cachegate.domain.check import Unanswered
     from cachegate.domain.enrolment import Existence
     from cachegate.domain.group_rules import GroupRule, Wanted
     from cachegate.domain.groups import GuardedCache, Interface, SecurityGroup
     from cachegate.domain.ledger import Ledger
+    from cachegate.domain.machine import Machine
     from cachegate.domain.plan import Problem
     from cachegate.domain.routes import Peering, RouteTable, Subnet
     from cachegate.happenings import Happening
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,6 +279,14 @@ class Notifications(Protocol):
         ...
 
 
+class Ask(Protocol):
+    """Where no answer is an answer too."""
+
+    def __call__(self, question: Callable[[], T]) -> T | Unanswered:
+        """Return the answer, or why AWS gave none."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adapters:
     """The world as one pass meets it."""
@@ -291,6 +303,9 @@ class Adapters:
     addresses: Addresses
     group_rules: GroupRules
     subnets: Subnets
+    # What EC2 says of instances by id; one that does not exist is left out.
+    machines: Callable[[Iterable[str]], Mapping[str, Machine]]
+    ask: Ask
     clock: Callable[[], float]  # seconds since the epoch
     new_token: Callable[[], str]
     former_ledgers: Ledgers | None = None  # the retained table of a stack that is taken over

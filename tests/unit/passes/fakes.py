@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Network
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cachegate.domain.agent import Reply, decode
 from cachegate.domain.cache import (
@@ -20,11 +20,13 @@ from cachegate.domain.cache import (
     NatInstance,
     NodeId,
 )
+from cachegate.domain.check import Unanswered
 from cachegate.domain.enrolment import Existence
 from cachegate.domain.group_rules import GroupRule
 from cachegate.domain.groups import GuardedCache, SecurityGroup
+from cachegate.domain.machine import Card, Machine
 from cachegate.domain.policy import Policy
-from cachegate.errors import LedgerConflictError
+from cachegate.errors import CachegateError, LedgerConflictError
 from cachegate.protocols import Adapters, Heartbeat, Listing, Record
 from cachegate.settings import SyncSettings
 
@@ -36,8 +38,9 @@ if TYPE_CHECKING:
     from cachegate.domain.groups import Interface
     from cachegate.domain.ledger import Ledger
     from cachegate.domain.routes import Peering, RouteTable, Subnet
-    from cachegate.errors import CachegateError
     from cachegate.happenings import Happening
+
+T = TypeVar("T")
 
 VPC = "vpc-1"
 NAT = "i-nat"
@@ -347,6 +350,42 @@ class FakeSubnets:
 
 
 @dataclass
+class FakeMachines:
+    """Machines as EC2 shows them: of those that nothing is said of, one interface in one subnet."""
+
+    network: FakeNetwork
+    said: dict[str, Machine] = field(default_factory=dict)
+    refusal: CachegateError | None = None
+
+    def machines(self, instance_ids: Iterable[str]) -> Mapping[str, Machine]:
+        if self.refusal is not None:
+            raise self.refusal
+        known = [each for each in instance_ids if each in self.network.instances]
+        return {each: self.said.get(each) or self._usual(each) for each in known}
+
+    def _usual(self, instance_id: str) -> Machine:
+        instance = self.network.instances[instance_id]
+        card = Card(
+            interface_id=f"eni-{instance_id}",
+            index=0,
+            subnet_id="subnet-public",
+            groups=instance.groups,
+            addresses=frozenset({instance.private_address}),
+            public_address=instance.public_address,
+            elastic=True,
+        )
+        return Machine(instance_id=instance_id, kind="t4g.nano", cards=(card,))
+
+
+def ask(question: Callable[[], T]) -> T | Unanswered:
+    """Take an error of ours for no answer."""
+    try:
+        return question()
+    except CachegateError as error:
+        return Unanswered(str(error))
+
+
+@dataclass
 class FakeWorld:
     """One VPC with one running NAT instance, and what a pass needs of it."""
 
@@ -364,6 +403,7 @@ class FakeWorld:
     now: float = 1_000_000.0
 
     def __post_init__(self) -> None:
+        self.machines = FakeMachines(self.network)
         self.add_vpc(VPC, "10.0.0.0/16")
         self.add_instance(NAT, VPC)
         tokens = itertools.count(1)
@@ -380,6 +420,8 @@ class FakeWorld:
             addresses=self.addresses,
             group_rules=self.group_rules,
             subnets=self.subnets,
+            machines=self.machines.machines,
+            ask=ask,
             clock=lambda: self.now,
             new_token=lambda: f"token-{next(tokens)}",
         )

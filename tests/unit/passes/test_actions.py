@@ -41,6 +41,8 @@ def _refused(answer: dict[str, Any]) -> bool:
         ({"action": "sync", "forse": True}, "sync takes no field forse"),
         ({"action": "sync", "force": "yes"}, "force is true or false"),
         ({"action": "plan", "force": 1}, "force is true or false"),
+        ({"action": "doctor", "probe": "yes"}, "probe is true or false"),
+        ({"action": "doctor", "force": True}, "doctor takes no field force"),
         ({"action": "explain"}, "listen is a port"),
         ({"action": "explain", "listen": "6379"}, "listen is a port"),
         ({"action": "explain", "listen": True}, "listen is a port"),

@@ -97,7 +97,7 @@ def _refusals(subnet_id: str, asked: Asked, ground: Ground) -> Iterator[str]:
     caches = [each for each in ground.interfaces.get(subnet_id, ()) if is_a_caches(each)]
     if caches:
         yield (
-            f"{subnet_id} also holds cache nodes ({few(list(map(_named, caches)), NAMED)}): name a "
+            f"{subnet_id} also holds cache nodes ({few(list(map(named, caches)), NAMED)}): name a "
             "public subnet without any, since caches belong into private ones"
         )
 
@@ -107,9 +107,9 @@ def _private(subnet: Subnet, tables: Iterable[RouteTable]) -> Iterator[str]:
     if table is None:
         yield f"EC2 shows no route table of {subnet.subnet_id}: name another subnet"
         return
-    ways = [each for each in table.routes if each.target.startswith(INTERNET_GATEWAY)]
-    if any(each.active for each in ways):
+    if leads_outside(table):
         return
+    ways = [each for each in table.routes if each.target.startswith(INTERNET_GATEWAY)]
     name = f"{table.table_id} ({'its own' if subnet.subnet_id in table.subnet_ids else 'main'})"
     if ways:
         yield (
@@ -124,11 +124,16 @@ def _private(subnet: Subnet, tables: Iterable[RouteTable]) -> Iterator[str]:
         )
 
 
+def leads_outside(table: RouteTable) -> bool:
+    """Tell whether a route to an Internet gateway works."""
+    return any(each.active and each.target.startswith(INTERNET_GATEWAY) for each in table.routes)
+
+
 def _in_words(route: Route) -> str:
     return f"{route.destination or 'a prefix list'} to {route.target}"
 
 
-def _named(interface: Interface) -> str:
+def named(interface: Interface) -> str:
     """Name an interface with its description, in which ElastiCache writes the cache's name."""
     described = f" of {interface.description}" if interface.description else ""
     return f"{interface.interface_id}{described}"

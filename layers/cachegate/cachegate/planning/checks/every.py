@@ -1,0 +1,39 @@
+"""Every check of a VPC, in the order in which a person would look. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cachegate.planning.checks import life, on_instance, place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from cachegate.domain.check import Check
+    from cachegate.planning.checks.facts import Facts
+
+EVERY: tuple[Callable[[Facts], Iterable[Check]], ...] = (
+    place.platform,
+    place.nat_instance,
+    place.running,
+    place.public_subnet,
+    place.own_subnet,
+    place.elastic_ip,
+    on_instance.ssm_online,
+    on_instance.agent,
+    on_instance.forwarding,
+    on_instance.other_rules,
+    on_instance.rule_set,
+    on_instance.masquerade,
+    on_instance.conntrack,
+    on_instance.allowance,
+    life.idle_timeout,
+    life.notifications,
+    life.last_pass,
+)
+
+
+def check(facts: Facts, *, probe: bool) -> tuple[Check, ...]:
+    """Make every check; with `probe`, also whether each target answers its NAT instances."""
+    checks = (*EVERY, on_instance.targets) if probe else EVERY
+    return tuple(line for each in checks for line in each(facts))
