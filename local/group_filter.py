@@ -116,7 +116,15 @@ def _matches(rule: Any, peer: str, members: dict[str, list[str]]) -> Iterator[st
         "-1": "",
         "tcp": f"tcp {ports}",
         "udp": f"udp {ports}",
-        "icmp": "meta l4proto icmp ",
+        "icmp": _icmp(rule),
     }.get(rule.ip_protocol, f"meta l4proto {rule.ip_protocol} ")
     if peers:
         yield f"ip {peer} {{ {', '.join(peers)} }} {protocol}"
+
+
+def _icmp(rule: Any) -> str:
+    """Return what an ICMP rule matches: it has type and code in the place of ports, -1 for all."""
+    kind, code = (-1 if each is None else int(each) for each in (rule.from_port, rule.to_port))
+    if kind == -1:
+        return "meta l4proto icmp "
+    return f"icmp type {kind} " + (f"icmp code {code} " if code != -1 else "")

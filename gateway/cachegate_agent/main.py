@@ -11,7 +11,7 @@ from typing import Any, Dict, List, NoReturn
 from cachegate_agent import apply, capacity, instance, payload, preflight, report, units
 from cachegate_agent.errors import AgentError, Failed, Refused
 from cachegate_agent.inspection import inspect
-from cachegate_agent.probe import unreachable
+from cachegate_agent.probe import senders, unreachable
 from cachegate_agent.removal import remove
 from cachegate_agent.resolve import resolve
 from cachegate_agent.state import DEFAULT, State
@@ -61,6 +61,7 @@ class Run:
             saved = self._state.load()
             whole = inspect(self._state, saved)
             whole["unreachable"] = unreachable(saved.rules) if saved else []
+            whole["senders"] = senders(saved.rules) if saved else []
             whole.update(capacity.figures())
             return report.page(whole, self._options.first, compact=self._options.compact)
         if self._options.action == "remove":

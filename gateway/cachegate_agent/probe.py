@@ -23,6 +23,16 @@ def unreachable(rules: Rules) -> List[int]:
     return sorted(f.listen for f in rules.forwards if dead.intersection(f.targets))
 
 
+def senders(rules: Rules) -> List[str]:
+    """Return the addresses that this instance sends to targets from; nothing is sent."""
+    found = set()
+    for target in {target for forward in rules.forwards for target in forward.targets}:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as way:
+            if way.connect_ex((str(target.address), target.port)) == 0:
+                found.add(way.getsockname()[0])
+    return sorted(found)
+
+
 def _reached(targets: List[Target]) -> Set[Target]:
     """Connect to all, in groups that share the time there is."""
     reached: Set[Target] = set()

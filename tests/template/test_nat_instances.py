@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from cachegate.domain.cache import NAT_TAG
+from cachegate.planning.checks.ways import TOO_LARGE, UNREACHABLE
 from cachegate.planning.group_rules import EVERYWHERE, HTTPS
 from tests.template.parsed import RESOURCES, TEXT
 from tests.template.resolved import BODY, EVERY_CONDITION, RESOLVED, Deployment
@@ -136,11 +137,14 @@ def test_the_address_outlives_the_stack_unless_its_creation_failed() -> None:
     assert "Name" in {each["Key"] for each in tags}
 
 
-def test_the_group_admits_nobody_and_lets_out_what_systems_manager_needs() -> None:
+def test_the_group_admits_word_of_packets_that_are_too_large_and_lets_out_to_443() -> None:
     """All else is added by passes, with a tag."""
     group = RESOLVED["NatGroup"]["Properties"]
 
-    assert "SecurityGroupIngress" not in group
+    (admitted,) = group["SecurityGroupIngress"]
+    assert (admitted["IpProtocol"], admitted["FromPort"], admitted["ToPort"]) == (
+        "icmp", UNREACHABLE, TOO_LARGE,
+    )  # fmt: skip
     (rule,) = group["SecurityGroupEgress"]
     assert (rule["IpProtocol"], rule["FromPort"], rule["ToPort"]) == (
         "tcp", HTTPS.first, HTTPS.last,

@@ -19,9 +19,11 @@ from cachegate.planning.checks.place import TAG_ONE, homeless
 from cachegate.planning.nat_network import Ground
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from cachegate.domain.address import ElasticIp
+    from cachegate.domain.cache import Cache
+    from cachegate.domain.group_rules import GroupRule
     from cachegate.domain.machine import Machine
     from cachegate.observe import Survey
     from cachegate.protocols import Adapters, Record
@@ -69,6 +71,7 @@ class CheckUp:
                 if isinstance(heartbeat, Unanswered)
                 else heartbeat.verified_at,
                 machines=machines,
+                rules=self._rules(caches, machines),
                 ground=self._ground(vpc_id, machines),
                 address=self._address(vpc_id),
                 ways=peering_problems(
@@ -112,6 +115,16 @@ class CheckUp:
                 interfaces={each: subnets.interfaces(each) for each in ids},
             )
         )
+
+    def _rules(
+        self, caches: Iterable[Cache], machines: Mapping[str, Machine] | Unanswered
+    ) -> tuple[GroupRule, ...] | Unanswered:
+        """Return the rules of the groups of both sides, whoever added them."""
+        if isinstance(machines, Unanswered):
+            return machines
+        ids = {group for cache in caches for group in cache.groups}
+        ids |= {group for each in machines.values() for card in each.cards for group in card.groups}
+        return self.adapters.ask(lambda: self.adapters.group_rules.rules(sorted(ids)))
 
     def _unseen(self, seen: Unanswered) -> Check:
         return Check(

@@ -14,6 +14,7 @@ from cachegate.aws.refusals import refuse
 from cachegate.aws.rule_calls import authorize, described, gone_is_done
 from cachegate.aws.security_groups import Ec2Groups
 from cachegate.domain.group_rules import MANAGED_TAG, Direction, GroupRule, Opening
+from cachegate.domain.traffic import ICMP
 from cachegate.errors import RuleRefusedError
 from cachegate.guard.protocols import Permission
 
@@ -110,4 +111,10 @@ def _rule(shape: SecurityGroupRuleTypeDef, weight: int) -> GroupRule:
         tags=read.tags,
         weight=weight,
         description=read.description,
+        icmp=_icmp(shape) if read.traffic.protocol == ICMP else None,
     )
+
+
+def _icmp(shape: SecurityGroupRuleTypeDef) -> tuple[int, int]:
+    """Read type and code, which an ICMP rule has in the place of ports."""
+    return shape.get("FromPort", -1), shape.get("ToPort", -1)

@@ -60,6 +60,7 @@ class GroupRule:
     tags: Mapping[str, str] = field(default_factory=dict)
     weight: int = 1  # how much of the quota it takes: a prefix list counts its most entries
     description: str = ""
+    icmp: tuple[int, int] | None = None  # type and code of an ICMP rule, -1 for every one
 
     def managed_by(self, stack: str, vpc_id: str | None = None) -> bool:
         """Tell whether a stack added it, for one VPC where that is named."""

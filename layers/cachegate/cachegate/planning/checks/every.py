@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cachegate.planning.checks import life, on_instance, place
+from cachegate.planning.checks import life, narrow, on_instance, place, ways
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -27,7 +27,15 @@ EVERY: tuple[Callable[[Facts], Iterable[Check]], ...] = (
     on_instance.masquerade,
     on_instance.conntrack,
     on_instance.allowance,
+    ways.nat_ingress,
+    ways.nat_egress,
+    ways.cache_ingress,
+    ways.https_out,
+    ways.path_mtu,
     life.idle_timeout,
+    narrow.sources,
+    narrow.wide_ingress,
+    narrow.ssh,
     life.notifications,
     life.last_pass,
 )

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from cachegate.domain.check import Check, CheckState, Unanswered
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from ipaddress import IPv4Network
 
     from cachegate.domain.address import ElasticIp
     from cachegate.domain.agent import Reply
     from cachegate.domain.cache import Cache, NatInstance
-    from cachegate.domain.group_rules import GroupRule
+    from cachegate.domain.group_rules import Direction, GroupRule
     from cachegate.domain.ledger import Ledger
     from cachegate.domain.machine import Machine
     from cachegate.domain.plan import Problem
@@ -79,6 +79,17 @@ class Facts:
             return self.machines
         found = self.machines.get(instance.instance_id)
         return found or Unanswered(f"EC2 does not show {instance.instance_id} now")
+
+    def rules_of(self, groups: Iterable[str], direction: Direction) -> list[GroupRule] | Unanswered:
+        """Return the rules of some groups in one direction, whoever added them."""
+        if isinstance(self.rules, Unanswered):
+            return self.rules
+        wanted = frozenset(groups)
+        return [
+            rule
+            for rule in self.rules
+            if rule.opening.group_id in wanted and rule.opening.direction is direction
+        ]
 
     def report(self, instance: NatInstance) -> Report | Unanswered:
         """Return what the agent on an instance reports, or why there is no report."""

@@ -65,7 +65,7 @@ def agent(facts: Facts) -> Iterator[Check]:
             says = "another agent than the stack's is installed there, or a part of it lacks"
             yield facts.failed("agent", instance.instance_id, says, SYNC)
         elif report.said.get("installed") is True:
-            says = "what is installed there is the stack's agent"
+            says = "the stack's agent answers, and nothing older is installed"
             yield facts.passed("agent", instance.instance_id, says)
         else:
             says = "it does not say whether it is installed: it is older than this check"

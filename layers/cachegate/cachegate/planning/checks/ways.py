@@ -1,0 +1,299 @@
+"""Whether security groups let packets through, from clients to caches and back. Pure.
+
+Whoever added a rule: what counts is what is open. A group is that of the interface that takes the
+packets in, or sends them on, where an instance has several.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network
+from typing import TYPE_CHECKING
+
+from cachegate.domain.check import Check, Unanswered
+from cachegate.domain.finding import Path
+from cachegate.domain.group_rules import Direction
+from cachegate.domain.ledger import Ledger
+from cachegate.domain.traffic import ALL, TCP, Traffic
+from cachegate.planning.checks.facts import SYNC, Report
+from cachegate.planning.checks.openings import authorize, maybe, open_at
+from cachegate.planning.group_rules import EVERYWHERE
+from cachegate.planning.own_path import command
+from cachegate.planning.text import few, listing, ports
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from cachegate.domain.cache import Cache, NatInstance
+    from cachegate.domain.forward import Target
+    from cachegate.domain.group_rules import GroupRule
+    from cachegate.domain.ledger import Lease
+    from cachegate.domain.machine import Card
+    from cachegate.planning.checks.facts import Facts
+
+NAMED = 3
+HTTPS = 443
+UNREACHABLE, TOO_LARGE, ANY = 3, 4, -1  # ICMP's type and code; EC2's word for all of them
+
+
+def nat_ingress(facts: Facts) -> Iterator[Check]:
+    """Check that each trusted network reaches each listen port in use on each NAT instance."""
+    listens = sorted(lease.listen for lease in _living(facts))
+    for instance, card in _outer(facts, "nat-ingress"):
+        if isinstance(card, Check):
+            yield card
+            continue
+        rules = facts.rules_of(card.groups, Direction.INGRESS)
+        if isinstance(rules, Unanswered):
+            yield _unseen(facts, "nat-ingress", instance.instance_id, rules, card.groups)
+            continue
+        opened = {listen: open_at(rules, listen) for listen in listens}
+        shut = {
+            source: [listen for listen in listens if not opened[listen].to(source)]
+            for source in facts.terms.sources
+        }
+        lacking = {source: found for source, found in shut.items() if found}
+        unread = [name for listen in listens for name in opened[listen].unread]
+        subject = instance.instance_id
+        if not lacking:
+            says = f"{listing(card.groups)} let{_s(card)} clients in to tcp {ports(listens)}"
+            yield facts.passed("nat-ingress", subject, says)
+            continue
+        source, closed = next(iter(lacking.items()))
+        says = (
+            f"{listing(card.groups)} let{_s(card)} {few(list(lacking), NAMED)} not in to tcp "
+            f"{ports(closed)}{maybe(unread)}"
+        )
+        fix = _managed(facts) or authorize(
+            card.groups[0] if card.groups else "GROUP",
+            "ingress",
+            ports(closed).split(", ")[0],
+            source,
+        )
+        yield (facts.unknown if unread else facts.failed)("nat-ingress", subject, says, fix)
+
+
+def nat_egress(facts: Facts) -> Iterator[Check]:
+    """Check that each NAT instance may send to each target."""
+    for instance, cards in _sending(facts, "nat-egress"):
+        if isinstance(cards, Check):
+            yield cards
+            continue
+        groups = _groups(cards)
+        rules = facts.rules_of(groups, Direction.EGRESS)
+        if isinstance(rules, Unanswered):
+            yield _unseen(facts, "nat-egress", instance.instance_id, rules, groups)
+            continue
+        yield _egress(facts, instance, groups, rules)
+
+
+def _egress(
+    facts: Facts, instance: NatInstance, groups: list[str], rules: list[GroupRule]
+) -> Check:
+    subject, caches = instance.instance_id, {cache.name: cache for cache in facts.caches}
+    shut: list[Target] = []
+    unread: list[str] = []
+    for lease in _living(facts):
+        for target in lease.targets:
+            opened = open_at(rules, target.port)
+            cache = caches.get(lease.cache)
+            if not opened.to(IPv4Network(target.address), cache.groups if cache else ()):
+                shut.append(target)
+                unread += opened.unread
+    if not shut:
+        return facts.passed("nat-egress", subject, f"{listing(groups)} let it send to all targets")
+    first = min(shut, key=lambda each: (each.address, each.port))
+    named = few(sorted(set(map(str, shut))), NAMED)
+    says = f"{listing(groups)} do not let it send to {named}{maybe(unread)}"
+    fix = _managed(facts) or authorize(
+        groups[0] if groups else "GROUP", "egress", str(first.port), IPv4Network(first.address)
+    )
+    return (facts.unknown if unread else facts.failed)("nat-egress", subject, says, fix)
+
+
+def cache_ingress(facts: Facts) -> Iterator[Check]:
+    """Check that each cache lets each NAT instance in that runs."""
+    for cache in sorted(facts.caches, key=lambda cache: cache.name):
+        rules = facts.rules_of(cache.groups, Direction.INGRESS)
+        if isinstance(rules, Unanswered):
+            yield _unseen(facts, "cache-ingress", cache.name, rules, sorted(cache.groups))
+        elif not cache.groups:
+            says = "AWS does not show its security groups now"
+            yield facts.unknown("cache-ingress", cache.name, says, "cachegate doctor, in a minute")
+        else:
+            yield _cache(facts, cache, rules)
+
+
+def _cache(facts: Facts, cache: Cache, rules: list[GroupRule]) -> Check:
+    leases = [lease for lease in _living(facts) if lease.cache == cache.name]
+    wanted = sorted({target.port for lease in leases for target in lease.targets})
+    doubt: Check | None = None
+    for instance, cards in _sending(facts, "cache-ingress"):
+        if isinstance(cards, Check):
+            doubt = facts.unknown("cache-ingress", cache.name, cards.says, str(cards.fix))
+            continue
+        groups, hosts = (
+            _groups(cards),
+            [IPv4Network(each) for each in _addresses(facts, instance, cards)],
+        )
+        for port in wanted:
+            opened = open_at(rules, port)
+            if all(opened.to(host, groups) for host in hosts):
+                continue
+            says = (
+                f"{listing(sorted(cache.groups))} do not let {instance.instance_id} in to tcp "
+                f"{port}{maybe(opened.unread)}"
+            )
+            here = cache.vpc_id == facts.vpc and groups
+            path = Path(
+                group_id=min(cache.groups),
+                traffic=Traffic(TCP, port, port),
+                source=groups[0] if here else str(hosts[0]),
+                vpc_id=facts.vpc,
+            )
+            fix = _managed(facts) or command(path)
+            state = facts.unknown if opened.unread else facts.failed
+            return state("cache-ingress", cache.name, says, fix)
+    says = f"{listing(sorted(cache.groups))} let the NAT instances in to tcp {ports(wanted)}"
+    return doubt or facts.passed("cache-ingress", cache.name, says)
+
+
+def https_out(facts: Facts) -> Iterator[Check]:
+    """Check that Systems Manager, by which rule sets come, can be reached."""
+    for instance, card in _outer(facts, "ssm-egress"):
+        if isinstance(card, Check):
+            yield card
+            continue
+        rules = facts.rules_of(card.groups, Direction.EGRESS)
+        subject = instance.instance_id
+        if isinstance(rules, Unanswered):
+            yield _unseen(facts, "ssm-egress", subject, rules, card.groups)
+            continue
+        opened = open_at(rules, HTTPS)
+        reply = facts.replies.get(subject)
+        if opened.to(EVERYWHERE):
+            yield facts.passed("ssm-egress", subject, f"{listing(card.groups)} let it out to 443")
+            continue
+        fix = _managed(facts) or authorize(
+            card.groups[0] if card.groups else "GROUP", "egress", str(HTTPS), EVERYWHERE
+        )
+        if not (opened.networks or opened.groups or opened.unread):
+            says = f"{listing(card.groups)} do not let it out to 443: no new connection to SSM"
+            yield facts.failed("ssm-egress", subject, says, fix)
+        elif reply is not None and not reply.unreached:
+            # As where Systems Manager has endpoints in the VPC.
+            says = "it is let out to 443 of some networks only, and Systems Manager reaches it"
+            yield facts.passed("ssm-egress", subject, says)
+        else:
+            says = "it is let out to 443 of some networks only, maybe not to Systems Manager"
+            yield facts.unknown("ssm-egress", subject, says, fix)
+
+
+def path_mtu(facts: Facts) -> Iterator[Check]:
+    """Check that routers can tell that a packet is too large for them.
+
+    Nothing here clamps the size of segments. Both ends keep to what the other one announces, which
+    is enough for a path of 1,500 bytes; a router with less (a tunnel, PPPoE) has to tell. Whether
+    EC2 passes that on without a rule is told both ways: once AWS asked for a rule
+    (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/network_mtu.html), now it names network
+    ACLs alone (https://docs.aws.amazon.com/vpc/latest/userguide/path_mtu_discovery.html).
+    """
+    for instance, card in _outer(facts, "path-mtu"):
+        if isinstance(card, Check):
+            yield card
+            continue
+        rules = facts.rules_of(card.groups, Direction.INGRESS)
+        subject = instance.instance_id
+        if isinstance(rules, Unanswered):
+            yield _unseen(facts, "path-mtu", subject, rules, card.groups)
+        elif any(each.opening.peer == EVERYWHERE and tells_of_size(each) for each in rules):
+            says = "routers may tell it that a packet is too large for them (ICMP 3, 4)"
+            yield facts.passed("path-mtu", subject, says)
+        else:
+            says = (
+                f"{listing(card.groups)} have no rule for ICMP fragmentation needed (3, 4): over a "
+                "path below 1,500 bytes (tunnel, PPPoE) large answers may never arrive"
+            )
+            fix = (
+                "aws ec2 authorize-security-group-ingress --group-id "
+                f"{card.groups[0] if card.groups else 'GROUP'} --ip-permissions "
+                "'IpProtocol=icmp,FromPort=3,ToPort=4,IpRanges=[{CidrIp=0.0.0.0/0}]'"
+            )
+            yield facts.unknown("path-mtu", subject, says, fix)
+
+
+def tells_of_size(rule: GroupRule) -> bool:
+    """Tell whether a rule lets in what says that a packet is too large."""
+    if rule.opening.traffic.protocol == ALL:
+        return True
+    kind, code = rule.icmp or (None, None)
+    return kind == ANY or (kind == UNREACHABLE and code in {TOO_LARGE, ANY})
+
+
+def _living(facts: Facts) -> list[Lease]:
+    """Return the listen ports in use: those at rest lead nowhere."""
+    leases: Iterable[Lease] = (
+        facts.ledger.leases.values() if isinstance(facts.ledger, Ledger) else ()
+    )
+    return [lease for lease in leases if lease.resting_since is None]
+
+
+def _outer(facts: Facts, check: str) -> Iterator[tuple[NatInstance, Card | Check]]:
+    """Yield the interface that clients reach on each NAT instance, or that it is not known."""
+    for instance in facts.instances:
+        machine = facts.machine(instance)
+        card = None if isinstance(machine, Unanswered) else machine.outer
+        if card is not None:
+            yield instance, card
+        else:
+            why = machine.why if isinstance(machine, Unanswered) else "EC2 shows no interface of it"
+            yield instance, _unclear(facts, check, instance, why)
+
+
+def _sending(facts: Facts, check: str) -> Iterator[tuple[NatInstance, tuple[Card, ...] | Check]]:
+    """Yield the interfaces that send to caches on each NAT instance, or that they are not known."""
+    for instance in facts.instances:
+        machine, report = facts.machine(instance), facts.report(instance)
+        if isinstance(machine, Unanswered):
+            yield instance, _unclear(facts, check, instance, machine.why)
+            continue
+        senders = report.senders if isinstance(report, Report) else None
+        cards = machine.sending(senders)
+        if cards:
+            yield instance, cards
+        else:
+            why = "which of its interfaces sends is not known: its agent does not tell"
+            yield instance, _unclear(facts, check, instance, why)
+
+
+def _addresses(facts: Facts, instance: NatInstance, cards: tuple[Card, ...]) -> list[str]:
+    """Return the addresses that a NAT instance sends from."""
+    report = facts.report(instance)
+    told = report.senders if isinstance(report, Report) else None
+    has = {address for card in cards for address in card.addresses}
+    return [str(each) for each in sorted(told & has if told and told & has else has)]
+
+
+def _unclear(facts: Facts, check: str, instance: NatInstance, why: str) -> Check:
+    fix = f"aws ec2 describe-instances --instance-ids {instance.instance_id}"
+    return facts.unknown(check, instance.instance_id, why, fix)
+
+
+def _unseen(
+    facts: Facts, check: str, subject: str, why: Unanswered, groups: Iterable[str]
+) -> Check:
+    ids = ",".join(groups)
+    fix = f"aws ec2 describe-security-group-rules --filters Name=group-id,Values={ids}"
+    return facts.unknown(check, subject, why.why, fix)
+
+
+def _managed(facts: Facts) -> str | None:
+    """Return who opens what lacks where the stack manages security groups."""
+    return SYNC if facts.terms.manages_groups else None
+
+
+def _groups(cards: Iterable[Card]) -> list[str]:
+    return sorted({group for card in cards for group in card.groups})
+
+
+def _s(card: Card) -> str:
+    return "s" if len(card.groups) == 1 else ""
