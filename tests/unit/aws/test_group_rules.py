@@ -82,6 +82,24 @@ def test_rules_of_both_directions_and_every_page_are_read_by_group() -> None:
     assert [parameters["Filters"] for _, parameters in calls] == [wanted, wanted]
 
 
+@pytest.mark.parametrize(
+    ("fields", "icmp"),
+    [
+        ({"IpProtocol": "icmp", "FromPort": 3, "ToPort": 4}, (3, 4)),
+        ({"IpProtocol": "1", "FromPort": 8, "ToPort": -1}, (8, -1)),
+        ({"IpProtocol": "icmp", "FromPort": -1, "ToPort": -1}, (-1, -1)),
+        ({"IpProtocol": "tcp"}, None),
+        ({"IpProtocol": "-1", "FromPort": -1, "ToPort": -1}, None),
+    ],
+)
+def test_an_icmp_rule_has_type_and_code_in_the_place_of_ports(
+    fields: dict[str, Any], icmp: tuple[int, int] | None
+) -> None:
+    (rule,) = adapter({"DescribeSecurityGroupRules": shown(shape(1, **fields))}).rules(["sg-1"])
+
+    assert rule.icmp == icmp
+
+
 def test_managed_rules_are_found_by_their_tag_in_whatever_group() -> None:
     calls: list[Call] = []
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cachegate_agent import probe, report, resolve, state, tell
+from cachegate.planning.checks.on_instance import FORWARDING_OFF, stops
+from cachegate_agent import foreign, preflight, probe, report, resolve, state, tell
 from cachegate_agent.conntrack import End
 from cachegate_agent.errors import Failed, Refused
 from cachegate_agent.rules import Forward, Rules, Target
@@ -196,3 +197,43 @@ def test_nothing_saved_is_nothing_and_rubbish_is_an_error(tmp_path: Path) -> Non
         with pytest.raises(Failed) as caught:
             kept.load()
         assert caught.value.code == "state_unusable"
+
+
+def test_the_addresses_that_targets_are_reached_from_are_found_without_sending() -> None:
+    targets = (Target(IPv4Address("127.0.0.1"), 9), Target(IPv4Address("127.0.0.2"), 9))
+    forwards = tuple(
+        Forward(6379 + index, "node", str(index), (target,)) for index, target in enumerate(targets)
+    )
+    rules = Rules("stack", 1, "digest", (), (), forwards)
+
+    assert probe.senders(rules) == ["127.0.0.1"]
+
+
+class Backend:
+    """A back-end that can be used, or says why not."""
+
+    def __init__(self, name: str, problem: str = "") -> None:
+        self.name, self.problem = name, problem
+
+    def why_not(self) -> str:
+        return self.problem
+
+
+def test_the_check_up_knows_the_words_of_the_warnings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are for people; so whoever changes them has to change what is read from them."""
+    verdicts = foreign.Verdicts(["iptables: -P FORWARD DROP"], ["nftables: inet fw forward"])
+    monkeypatch.setattr(foreign, "verdicts", lambda: verdicts)
+    monkeypatch.setattr(preflight, "Nftables", lambda: Backend("nftables"))
+    monkeypatch.setattr(preflight, "Iptables", lambda: Backend("iptables", "not installed"))
+    monkeypatch.setattr(foreign, "redirected", lambda ports: dict.fromkeys(ports, "-A X"))
+    monkeypatch.setattr(preflight, "setting", lambda _name: 0)
+    forward = Forward(6379, "node", "a/a/0001", (Target(IPv4Address("10.0.1.5"), 6379),))
+
+    chosen = preflight.choose().warnings
+    found = preflight.warnings(Rules("stack", 1, "digest", (), (), (forward,)))
+
+    assert {stops(warning) for warning in chosen} == {True}
+    assert len(chosen) == 2
+    (off, *others) = found
+    assert off.startswith(FORWARDING_OFF)
+    assert [stops(warning) for warning in others if "6379" in warning] == [True]

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from cachegate.planning.checks import life, narrow, on_instance, place, ways
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterator
 
     from cachegate.domain.check import Check
     from cachegate.planning.checks.facts import Facts
 
-EVERY: tuple[Callable[[Facts], Iterable[Check]], ...] = (
+EVERY: tuple[Callable[[Facts], Iterator[Check]], ...] = (
     place.platform,
     place.nat_instance,
     place.running,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cachegate.domain.cache import Cache
-    from cachegate.domain.machine import Card
+    from cachegate.domain.machine import Card, Machine
     from cachegate.planning.checks.facts import Facts
 
 OVERDUE = 900.0  # seconds; the schedule asks for a pass every five minutes
@@ -89,23 +89,24 @@ def idle_timeout(facts: Facts) -> Iterator[Check]:
             yield facts.unknown("idle-timeout", instance.instance_id, machine.why, fix)
             continue
         for card in machine.cards:
-            yield _idle(facts, instance.instance_id, machine.kind, card)
+            yield _idle(facts, machine, card)
 
 
-def _idle(facts: Facts, subject: str, kind: str, card: Card) -> Check:
+def _idle(facts: Facts, machine: Machine, card: Card) -> Check:
+    subject, kind = card.interface_id, machine.kind
     seconds = card.tcp_timeout or (USUAL if is_older(kind) else None)
     longer = (
-        f"aws ec2 modify-network-interface-attribute --network-interface-id {card.interface_id} "
+        f"aws ec2 modify-network-interface-attribute --network-interface-id {subject} "
         f"--connection-tracking-specification TcpEstablishedTimeout={USUAL}; or let clients send "
         f"TCP keep-alive after less than {min(KEEP_ALIVE, card.tcp_timeout or KEEP_ALIVE)} s"
     )
     if seconds is None:
         says = (
-            f"{card.interface_id} has no setting, and {kind} may be of Nitro v6: then EC2 forgets "
-            f"a connection that rests for {SHORT} s, and neither end is told"
+            f"it has no setting, and {machine.instance_id} ({kind}) may be of Nitro v6: then EC2 "
+            f"forgets a connection that rests for {SHORT} s, and neither end is told"
         )
         return facts.unknown("idle-timeout", subject, says, longer)
-    says = f"EC2 tracks a resting connection of {card.interface_id} for {seconds} s"
+    says = f"EC2 tracks a resting connection of {machine.instance_id} there for {seconds} s"
     if seconds <= LINUX_KEEP_ALIVE:
         return facts.failed("idle-timeout", subject, f"{says}, and neither end is told", longer)
     return facts.passed("idle-timeout", subject, f"{says}; keep-alive below 300 s is still wise")

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 NAMED = 3
 FORWARDING_OFF = "net.ipv4.ip_forward is 0"
-STOPPING = (" may stop what we forward", " stops what we forward", "is ours; passed over")
+STOPPING, TAKING = (
+    (" may stop what we forward", " stops what we forward"),
+    " is ours; passed over: ",
+)
 NEARLY_FULL, FEW_FLOWS = 90.0, 16384  # percent in use; entries, as the agent has it
 AVAILABLE = "conntrack_allowance_available"
 FEW_LEFT = 1000  # connections more that EC2 would track
@@ -93,8 +96,7 @@ def other_rules(facts: Facts) -> Iterator[Check]:
         if isinstance(report, Check):
             yield report
             continue
-        found = [each for each in report.warnings if each.endswith(STOPPING[:2])]
-        found += [each for each in report.warnings if STOPPING[2] in each]
+        found = list(filter(stops, report.warnings))
         subject = instance.instance_id
         if found:
             fix = (
@@ -104,6 +106,11 @@ def other_rules(facts: Facts) -> Iterator[Check]:
             yield facts.failed("other-rules", subject, few(found, NAMED), fix)
         else:
             yield facts.passed("other-rules", subject, "no other table stops what is forwarded")
+
+
+def stops(warning: str) -> bool:
+    """Tell whether the agent warns of other rules that keep packets from being forwarded."""
+    return warning.endswith(STOPPING) or TAKING in warning
 
 
 def rule_set(facts: Facts) -> Iterator[Check]:
