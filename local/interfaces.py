@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from moto.core.responses import ActionResult, EmptyResult
+from moto.ec2.exceptions import InvalidParameterValue
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface
 from moto.ec2.responses.elastic_network_interfaces import ElasticNetworkInterfaces
 from moto.ec2.responses.instances import InstanceResponse
@@ -21,6 +22,7 @@ class Interface(NetworkInterface):
     # What an AWS service's interface is attached to, of an instance that we cannot see.
     service_attachment: dict[str, Any] | None = None
     service_address: str | None = None  # a public one that the service gave it
+    tcp_timeout: int | None = None  # seconds that a resting connection is tracked, where it is set
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         """Make it; one that came with an instance goes with it."""
@@ -81,6 +83,11 @@ class Interface(NetworkInterface):
         return self.service_attachment or super().attachment
 
     @property
+    def connection_tracking_configuration(self) -> dict[str, int] | None:
+        """How long connections are tracked; nothing where it was not set."""
+        return None if self.tcp_timeout is None else {"TcpEstablishedTimeout": self.tcp_timeout}
+
+    @property
     def association(self) -> dict[str, Any]:
         """Its public address: an Elastic IP of the account, or one that is Amazon's."""
         if self.service_address:
@@ -127,6 +134,22 @@ class InterfaceAnswers(Ec2Answers, ElasticNetworkInterfaces, InstanceResponse):
         """Answer DeleteNetworkInterface; an Elastic IP stays with the account."""
         self.ec2_backend.get_network_interface(self._get_param("NetworkInterfaceId")).free()
         return super().delete_network_interface()
+
+    def modify_network_interface_attribute(self) -> ActionResult | EmptyResult:
+        """Answer ModifyNetworkInterfaceAttribute, with what moto leaves out of it.
+
+        https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ConnectionTrackingSpecificationRequest.html
+        """
+        seconds = self._get_param("ConnectionTrackingSpecification", {}).get(
+            "TcpEstablishedTimeout"
+        )
+        if seconds is not None:
+            if not 60 <= int(seconds) <= 432_000:
+                raise InvalidParameterValue(f"Invalid value '{seconds}' for TcpEstablishedTimeout")
+            changed = self.ec2_backend.get_network_interface(self._get_param("NetworkInterfaceId"))
+            changed.tcp_timeout = int(seconds)
+            return EmptyResult()
+        return super().modify_network_interface_attribute()
 
     def modify_instance_attribute(self) -> ActionResult | EmptyResult:
         """Answer ModifyInstanceAttribute: new groups of an instance are its first interface's."""

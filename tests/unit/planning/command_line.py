@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 MADE = "sg-0new"  # what create-security-group answers
 _GLOBAL = {"--region", "--query", "--output"}
+# Options that the CLI adds to ec2's own: one rule in words.
+_SIMPLE = ("--protocol", "--port", "--cidr", "--source-group")
 _END = "\1"  # between two calls; words end with a zero byte
 _AWS = f"""#!/bin/sh
 printf '%s\\0' "$@" '{_END}' >>"$NOTES"
@@ -70,6 +72,7 @@ def read(words: list[str]) -> Call:
     shape = model.operation_model(operation).input_shape
     assert shape is not None
     members = {f"--{xform_name(name, '-')}": name for name in shape.members}
+    rest = _in_full(rest) if "--protocol" in rest else rest
     found: dict[str, list[str]] = {}
     for word in rest:
         if word.startswith("--"):
@@ -93,19 +96,52 @@ def _model(service: str) -> ServiceModel:
     return botocore.session.get_session().get_service_model(service)
 
 
+def _in_full(words: list[str]) -> list[str]:
+    """Write one rule in words as the permission that the CLI makes of it."""
+    said = {key: words[words.index(key) + 1] for key in _SIMPLE if key in words}
+    kept = [word for word in words if word not in said and word not in said.values()]
+    first, _, last = said["--port"].partition("-")
+    permission = {"IpProtocol": said["--protocol"], "FromPort": int(first),
+                  "ToPort": int(last or first)}  # fmt: skip
+    if "--cidr" in said:
+        permission["IpRanges"] = [{"CidrIp": said["--cidr"]}]
+    else:
+        permission["UserIdGroupPairs"] = [{"GroupId": said["--source-group"]}]
+    return [*kept, "--ip-permissions", json.dumps([permission])]
+
+
 def _value(shape: Shape, words: list[str]) -> Any:
-    if shape.type_name == "string":
-        (word,) = words
-        return word
-    assert shape.type_name == "list", shape
+    if shape.type_name == "boolean":
+        assert words == []
+        return True
     assert words
+    if shape.type_name != "list":
+        (word,) = words
+        return _read(shape, word)
     if words[0].startswith("["):
         (word,) = words
-        return json.loads(word)
-    return [_shorthand(word) if "=" in word else word for word in words]
+        return json.loads(word) if word.startswith(('["', '[{"')) else _read(shape, word)
+    return [_read(shape.member, word) for word in words]  # type: ignore[attr-defined]
 
 
-def _shorthand(word: str) -> dict[str, Any]:
-    """Read Name=group-id,Values=sg-1, the one form that is used here."""
-    name, values = word.removeprefix("Name=").split(",Values=")
-    return {"Name": name, "Values": [values]}
+def _read(shape: Shape, text: str) -> Any:
+    """Read the CLI's shorthand: Name=group-id,Values=sg-1, and [{CidrIp=10.0.0.0/8}] for a list."""
+    if shape.type_name == "structure":
+        pairs = (part.partition("=") for part in _parts(text.removeprefix("{").removesuffix("}")))
+        return {name: _read(shape.members[name], value) for name, _, value in pairs}  # type: ignore[attr-defined]
+    if shape.type_name == "list":
+        parts = _parts(text[1:-1]) if text.startswith("[") else [text]
+        return [_read(shape.member, part) for part in parts]  # type: ignore[attr-defined]
+    return int(text) if shape.type_name == "integer" else text
+
+
+def _parts(text: str) -> list[str]:
+    """Split at the commas that are in no brackets."""
+    parts, depth = [""], 0
+    for letter in text:
+        depth += (letter in "[{") - (letter in "]}")
+        if letter == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return parts

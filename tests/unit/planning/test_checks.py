@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from cachegate.domain.plan import Problem
 from cachegate.planning.checks import life, on_instance, place, ways
 from cachegate.planning.checks.every import EVERY, check
 from tests.unit.planning.check_cases import CASES, FAIL, PASS, UNKNOWN
+from tests.unit.planning.command_line import read
 from tests.unit.planning.sound import LEASE, LEDGER, SOUND, but, says, told
 
 if TYPE_CHECKING:
@@ -35,6 +37,23 @@ def test_a_check_says_what_is_so_and_what_to_do_where_it_does_not_pass(
     assert found[0] == state, found
     assert words in found[1]
     assert fix in found[2]
+
+
+COMMANDS = sorted(
+    {
+        line.fix.partition(";")[0]
+        for _, checker, facts, *_ in CASES
+        for line in checker(facts)
+        if line.fix and line.fix.startswith("aws ")
+    }
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_fix_that_is_a_command_has_the_shape_that_the_aws_command_line_takes(
+    command: str,
+) -> None:
+    assert read(shlex.split(command)[1:]).parameters
 
 
 @pytest.mark.parametrize("checker", [*EVERY, on_instance.targets], ids=lambda each: each.__name__)

@@ -31,12 +31,12 @@ AVAILABLE = "conntrack_allowance_available"
 FEW_LEFT = 1000  # connections more that EC2 would track
 
 SWITCH_ON = (
-    "on the instance: echo net.ipv4.ip_forward=1 | sudo tee /etc/sysctl.d/90-nat.conf && "
-    "sudo sysctl -w net.ipv4.ip_forward=1"
+    "on the instance: sudo sysctl -w net.ipv4.ip_forward=1; and put that line into /etc/sysctl.d, "
+    "so that it stays"
 )
 MAKE_ROOM = (
-    "on the instance: echo net.netfilter.nf_conntrack_max=131072 | sudo tee "
-    "/etc/sysctl.d/90-conntrack.conf && sudo sysctl -w net.netfilter.nf_conntrack_max=131072"
+    "on the instance: sudo sysctl -w net.netfilter.nf_conntrack_max=131072; and put that line into "
+    "/etc/sysctl.d, so that it stays"
 )
 
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 NAMED = 3
 TAG_ONE = (
-    "deploy with NatInstances=create, or aws ec2 create-tags --resources INSTANCE "
-    "--tags Key=cachegate:nat,Value={stack}"
+    "aws ec2 create-tags --resources INSTANCE --tags Key=cachegate:nat,Value={stack}; or deploy "
+    "with NatInstances=create"
 )
 # Problems of caches that no VPC of ours serves, with the check that each belongs to and its fix.
 _HOMELESS = {
@@ -115,7 +115,7 @@ def public_subnet(facts: Facts) -> Iterator[Check]:
             says = f"{table.table_id} of {subnet_id} has no route to an Internet gateway that works"
             fix = (
                 f"aws ec2 create-route --route-table-id {table.table_id} --destination-cidr-block "
-                f"0.0.0.0/0 --gateway-id IGW, the Internet gateway attached to {facts.vpc}"
+                f"0.0.0.0/0 --gateway-id IGW; IGW is the Internet gateway attached to {facts.vpc}"
             )
             yield facts.failed("public-subnet", subject, says, fix)
 
