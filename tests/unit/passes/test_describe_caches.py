@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from cachegate.aws.shapes import unknown
 from cachegate.aws.tags import CacheName, CacheTags
-from cachegate.domain.cache import Cache, CacheKind, CacheNode, Endpoint, NodeId
-from tests.unit.passes.fakes import VPC
+from cachegate.domain.cache import Cache, CacheKind, CacheNode, Endpoint, NodeId, Role
+from tests.unit.passes.fakes import NAT, VPC
 from tests.unit.passes.test_actions import ask
 
 if TYPE_CHECKING:
@@ -171,3 +172,30 @@ def test_a_cache_without_listen_ports_yet_is_told_too(world: FakeWorld) -> None:
 
     assert vpc["forwards"] == []
     assert [each["cache"] for each in vpc["caches"]] == ["sessions"]
+
+
+def test_a_withheld_forward_leads_nowhere_and_says_since_when_and_why(world: FakeWorld) -> None:
+    nodes = tuple(replace(node, role=Role.PRIMARY) for node in GROUP.nodes)
+    world.dns.addresses["one.aws"] = IPv4Address("10.0.1.5")
+    plain = replace(GROUP, nodes=nodes, tls=False, auth=False)
+    world.inventory.caches = {"sessions": plain}
+    ask(world, "sync")
+    wide = (IPv4Network("203.0.112.0/20"),)
+    world.settings = replace(world.settings, policy=replace(world.settings.policy, sources=wide))
+    world.now += 7
+    ask(world, "sync")
+    since, world.now = world.now, world.now + 100
+
+    answer = ask(world, "describe")
+
+    (vpc,) = answer["vpcs"]
+    why = "203.0.112.0/20 is wider than /24"
+    assert {f["key"]: f["role"] for f in vpc["forwards"]}["sessions/sessions-001/0001"] == "primary"
+    for forward in vpc["forwards"]:
+        assert (forward["state"], forward["targets"], forward["since"]) == ("withheld", [], since)
+        assert why in forward["reason"]
+    (problem,) = answer["not_forwarded"]
+    assert (problem["code"], problem["forwarded"]) == ("plaintext_withheld", False)
+    assert why in problem["message"]
+    assert {each["kind"] for each in vpc["forwards"]} == {"node", "primary", "readers"}
+    assert world.gateways.held[NAT]["forwards"][0]["targets"] == []
