@@ -22,6 +22,10 @@ def _lines(proposals: list[Mapping[str, Any]] | None) -> Iterator[Text]:
         yield text("# nobody looked: ManageSecurityGroups is off, or AWS did not answer", NOTE)
     if proposals == []:
         yield text("# every cache has security groups that caches alone have", NOTE)
+    if proposals:
+        yield text(
+            "# Step by step, each after the one before is checked. The last is the way back."
+        )
     for each in proposals or []:
         yield text(f"# {each['cache']}: a security group of its own", "bold")
         for shared in each["shared"]:
@@ -29,6 +33,7 @@ def _lines(proposals: list[Mapping[str, Any]] | None) -> Iterator[Text]:
         yield text(f"# other clients would lose: {commas(each['admitted'])}", NOTE)
         for number, step in enumerate(each["steps"], 1):
             yield text(f"# {number}. {step['what']}", NOTE)
-            if step["command"]:
-                yield text(step["command"], COMMAND)
+            if step["command"]:  # who runs the whole must not run the way back
+                back = "# " if number == len(each["steps"]) else ""
+                yield text(f"{back}{step['command']}", COMMAND)
         yield Text("")

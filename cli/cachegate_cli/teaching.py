@@ -29,7 +29,7 @@ EXAMPLES = {
     ),
     "plan": (
         "cachegate plan",
-        "cachegate plan --proposals > groups.sh",
+        "cachegate plan --proposals | less",
     ),
     "describe": ("cachegate describe | jq '.vpcs|.[].forwards|.[].listen'",),
     "sync": (

@@ -145,6 +145,7 @@ PROPOSAL = {
     "steps": [
         {"what": "make the group", "command": "aws ec2 create-security-group " + "x" * 200},
         {"what": "look", "command": None},
+        {"what": "should anything fail", "command": "aws the-way-back"},
     ],
 }  # fmt: skip
 
@@ -162,6 +163,7 @@ def test_proposals_are_lines_for_a_shell_that_are_not_wrapped() -> None:
     commands = [line for line in lines if line and not line.startswith("# ")]
     assert commands == ["aws ec2 create-security-group " + "x" * 200]
     assert "# 2. look" in lines
+    assert "# aws the-way-back" in lines  # and nobody runs it by running all of them
 
 
 @pytest.mark.parametrize(("proposals", "says"), [(None, "nobody looked"), ([], "every cache")])

@@ -15,7 +15,6 @@ from cachegate_cli.main import app
 from cachegate_cli.teaching import EXAMPLES, EXIT_CODES
 from tests.unit.cli.asked import Asked, run
 
-GROUP = typer.main.get_command(app)
 COMMANDS = [name for name in EXAMPLES if name]
 
 
@@ -50,6 +49,13 @@ def test_the_first_help_groups_the_commands_and_names_the_exit_codes() -> None:
     text = words(run(Asked(), "--help", COLUMNS="100").output)
     for told in ("status", "Change something", "Ingress that is too wide", words(EXIT_CODES)):
         assert told in text
+
+
+def test_the_page_names_every_command_and_every_exit_code() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "cli.md").read_text()
+    names = [*typer.main.get_command(app).commands, "guard plan", "guard sweep"]  # type: ignore[attr-defined]
+    assert [name for name in names if f"`{name}" not in page and name != "guard"] == []
+    assert [code for code in ("0", "1", "2", "130") if f"\n| {code} | " not in page] == []
 
 
 def test_the_version_is_that_of_the_package() -> None:
