@@ -46,22 +46,28 @@ Proposals = Annotated[
 
 @asks
 def status(asking: Asking) -> None:
-    """Show every cache with its nodes, roles and listen ports; first what is wrong.
+    """Show every cache with its listen ports, and first what is wrong.
 
-    More columns come with a wider terminal: from 96 columns on since when, from 130 on why.
+    Of each port it shows the node, its role, where it leads and the state. More
+    columns come with a wider terminal: from 96 columns on since when, from 130
+    on why.
     """
     asking.show(asking.asked({"action": "describe"}, doing="looking"), drawn_status)
 
 
 @asks
 def describe(asking: Asking) -> None:
-    """Print all that is known, for programs: JSON with the fields of docs/invocation.md."""
+    """Print all that is known, as JSON.
+
+    docs/invocation.md has every field. What `--json` prints for `status` is the
+    same.
+    """
     asking.show(asking.asked({"action": "describe"}, doing="looking"))
 
 
 @asks
 def plan(asking: Asking, *, force: Force = False, proposals: Proposals = False) -> None:
-    """Show what a pass would change, each change with its reason; changes nothing.
+    """Show what a pass would change, and why; changes nothing.
 
     + comes, - goes, ~ changes, = is held, or waits for a person.
     """
@@ -71,9 +77,11 @@ def plan(asking: Asking, *, force: Force = False, proposals: Proposals = False) 
 
 @asks
 def sync(asking: Asking, *, force: Force = False) -> None:
-    """Run a pass now and wait for the proof that the kernels hold it; also ends a detachment.
+    """Run a pass now and wait for its proof; ends a detachment.
 
-    Exit code 1: it is not verified. It is tried again by itself; the error says what to look at.
+    The proof is that the kernels of the NAT instances, read back, hold the rule
+    set. Exit code 1: it is not verified. It is tried again by itself; the error
+    says what to look at.
     """
     asking.show(asking.asked({"action": "sync", "force": force}, doing="running a pass"), synced)
 
@@ -86,10 +94,11 @@ def explain(asking: Asking, port: Port, *, vpc: Vpc = None) -> None:
 
 @asks
 def release(asking: Asking, port: Port, *, vpc: Vpc = None, yes: Yes = False) -> None:
-    """End the quarantine of a listen port at rest, so that another cache may have it.
+    """Let another cache have a listen port that is at rest.
 
-    Until then it refuses connections. A client that still has the port in its settings may reach
-    another cache afterwards, so a person at a terminal is asked first.
+    This ends its quarantine, in which it refuses connections. A client that
+    still has the port in its settings may reach another cache afterwards, so a
+    person at a terminal is asked first.
     """
     _unless_sure(f"May another cache get the listen port {port}?", yes=yes)
     asking.show(asking.asked(_of_port("release", port, vpc), doing="releasing"), released)
@@ -97,13 +106,13 @@ def release(asking: Asking, port: Port, *, vpc: Vpc = None, yes: Yes = False) ->
 
 @asks
 def move(asking: Asking, instance: Instance, *, yes: Yes = False) -> None:
-    """Move the stack's Elastic IP to a NAT instance, once that has proved the rule set.
+    """Move the Elastic IP to another NAT instance.
 
-    A fail-over does this by itself, and never goes back by itself: that is
-    what this is for. It also takes the address from something that is no NAT
-    instance of the stack. Clients connect anew, so a person at a terminal is
-    asked first. Exit code 1 and `not_moved` mean that the address stayed;
-    `cachegate status` says who has it.
+    It moves once that has proved the rule set. A fail-over does this by itself,
+    and never goes back by itself: that is what this is for. It also takes the
+    address from something that is no NAT instance of the stack. Clients connect
+    anew, so a person at a terminal is asked first. Exit code 1 and `not_moved`
+    mean that the address stayed; `cachegate status` says who has it.
     """
     _unless_sure(f"All connections will end. Move the address to {instance}?", yes=yes)
     asking.show(asking.asked({"action": "move", "instance": instance}, doing="moving"), synced)
@@ -111,10 +120,10 @@ def move(asking: Asking, instance: Instance, *, yes: Yes = False) -> None:
 
 @asks
 def detach(asking: Asking, *, yes: Yes = False) -> None:
-    """Take the agent and its rules off every NAT instance, until the next `sync`.
+    """Take everything off the NAT instances, until the next `sync`.
 
-    All forwards end, so a person at a terminal is asked first. Exit code 1: something is still
-    there; run it again.
+    The agent goes with its rules. All forwards end, so a person at a terminal
+    is asked first. Exit code 1: something is still there; run it again.
     """
     _unless_sure(f"All forwards of {asking.name} will end. Detach?", yes=yes)
     asking.show(asking.asked({"action": "detach"}, doing="detaching"), detached)

@@ -16,9 +16,7 @@ Rule = Annotated[str, typer.Argument(help="Id of a security-group rule.", metava
 Gone = Annotated[str, typer.Argument(help="The id that the rule had.", metavar="RULE_ID")]
 OWNER, EXPIRES, REASON = "Who answers for it.", "Last day, as 2027-01-31 (UTC).", "Why it stays."
 
-guard = typer.Typer(
-    help="Look now: `guard plan` changes nothing, `guard sweep` runs a pass.", no_args_is_help=True
-)
+guard = typer.Typer(help="Look now, or run a pass of the guard now.", no_args_is_help=True)
 
 
 @guard.command(epilog=epilog("guard plan"))
@@ -43,7 +41,7 @@ def findings(
         str | None, typer.Option(metavar="GROUP_ID", help="Of the group with this id only.")
     ] = None,
 ) -> None:
-    """Show what the guard's last pass found, and all that was ever revoked."""
+    """Show what the guard's last pass found, and all it revoked."""
     event = {"action": "findings"} | ({"group": group} if group else {})
     asking.show(asking.asked(event, GUARD), found)
 
@@ -60,9 +58,10 @@ def restore(
         bool, typer.Option("--force", metavar="", help="Although the next pass revokes it again.")
     ] = False,
 ) -> None:
-    """Give back a rule that the guard revoked, with its description and tags.
+    """Give back a rule that the guard revoked.
 
-    Refused where the next pass would revoke it again: exempt it with it, or force it.
+    It comes with its description and tags, under a new id. Refused where the
+    next pass would revoke it again: exempt it with it, or force it.
     """
     given = {"owner": owner, "expires": expires, "reason": reason}
     excuse = {name: value for name, value in given.items() if value is not None}
@@ -80,6 +79,9 @@ def exempt(
     expires: Annotated[str, typer.Option(help=EXPIRES)],
     reason: Annotated[str, typer.Option(help=REASON)],
 ) -> None:
-    """Let the guard leave a rule through a day: recorded as a tag of the rule."""
+    """Let the guard leave a rule as it is, through a day.
+
+    That is recorded as a tag of the rule, with who answers for it and why.
+    """
     excuse = {"owner": owner, "expires": expires, "reason": reason}
     asking.show(asking.asked({"action": "exempt", "rule": rule} | excuse, GUARD), exempted)

@@ -37,9 +37,10 @@ Json = Annotated[
 
 
 def judge(file: File, *, ports: Ports = DEFAULT_PORTS, _json: Json = False) -> None:
-    """Judge security groups as if caches shared them, without AWS; prints a JSON list.
+    """Judge security groups offline, as if caches shared them.
 
-    Exit codes: 0 nothing to revoke, 1 a rule should be revoked, 2 the file holds no such JSON.
+    Prints a JSON list, one entry a source. Exit codes: 0 nothing to revoke, 1 a
+    rule should be revoked, 2 the file holds no such JSON.
     """
     policy = _policy(ports)
     content = _content(file)

@@ -46,7 +46,8 @@ Region = Annotated[
     str | None,
     typer.Option(
         "--region",
-        help="AWS Region; without it AWS_REGION or that of the profile counts.",
+        envvar="AWS_REGION",  # which boto3, unlike the AWS CLI, does not read
+        help="AWS Region; else AWS_DEFAULT_REGION or that of the profile counts.",
         rich_help_panel=WHOM,
     ),
 ]
@@ -61,7 +62,9 @@ UseLocal = Annotated[
 ]
 Json = Annotated[
     bool,
-    typer.Option("--json", help="Print the answer as the function gave it.", rich_help_panel=WHOM),
+    typer.Option(
+        "--json", metavar="", help="Print the answer as the function gave it.", rich_help_panel=WHOM
+    ),
 ]
 
 

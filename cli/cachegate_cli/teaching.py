@@ -11,7 +11,7 @@ EXAMPLES = {
         "cachegate status                  where is my cache, and is all well?",
         "cachegate plan                    what would the next pass change?",
         "cachegate explain 6380            why does that port lead there?",
-        "cachegate status --json | jq .    every command prints the raw answer on request",
+        "cachegate status --json | jq .    the raw answer, of every command",
         "cachegate watch --local           the embedded world of make local, live",
     ),
     "status": (

@@ -82,11 +82,12 @@ class Show(Protocol):
 
 @asks
 def watch(asking: Asking, *, every: Every = 5) -> None:
-    """Look every few seconds and show each change, until Ctrl-C (exit code 130).
+    """Show each change as it happens, until Ctrl-C.
 
-    On a terminal it shows what `cachegate status` does, and the last changes above. Into a pipe or
-    a file it writes one line for each change; with --json every answer, one a line. A look that
-    fails is told and tried again; only where the first one cannot be made, it ends with 2.
+    On a terminal it shows what `cachegate status` does, and the last changes
+    above. Into a pipe or a file it writes one line for each change; with --json
+    every answer, one a line. A look that fails is told and tried again; only
+    where the first one cannot be made, it ends with 2.
     """
     watched = Watched()
     answer: Answer | InvokeError = asking.asked(LOOK, doing="looking")

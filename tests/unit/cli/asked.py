@@ -38,7 +38,8 @@ class Asked:
 
 def run(asked: Asked, *words: str, given: str | None = None, **environment: str) -> Result:
     """Run `cachegate WORDS`; `given` is typed into standard input."""
-    return CliRunner().invoke(app, words, obj=asked.reach, input=given, env=environment)
+    clean = dict.fromkeys(("AWS_REGION", "CACHEGATE_STACK")) | environment
+    return CliRunner().invoke(app, words, obj=asked.reach, input=given, env=clean)
 
 
 def answering(*answers: Answer | InvokeError) -> Asked:

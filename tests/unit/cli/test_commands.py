@@ -58,10 +58,10 @@ def test_json_is_the_answer_and_nothing_else(command: str) -> None:
 def test_profile_and_region_are_those_that_are_named() -> None:
     asked = Asked()
     run(asked, "plan", "--json", "--profile", "dev", "--region", "eu-west-1", "--local")
-    run(asked, "plan", "--json", CACHEGATE_STACK="mine")
+    run(asked, "plan", "--json", CACHEGATE_STACK="mine", AWS_REGION="eu-west-2")
     assert asked.stacks == [
         ("cachegate", "dev", "eu-west-1", True),
-        ("mine", None, None, False),
+        ("mine", None, "eu-west-2", False),
     ]
 
 

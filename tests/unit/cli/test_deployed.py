@@ -41,6 +41,8 @@ class Aws:
     stack: Reply = (200, {}, STACK)
     answer: Reply | None = (200, {}, '{"ok": true}')  # None: never
     invoked: list[Any] = field(default_factory=list)
+    signed: list[str] = field(default_factory=list)  # by whom, for which Region
+    breaks_off: bool = False  # in the middle of an answer
     over: threading.Event = field(default_factory=threading.Event)
 
     def reply(self, path: str, body: bytes) -> Reply | None:
@@ -55,6 +57,7 @@ def serving(aws: Aws, patch: pytest.MonkeyPatch) -> Iterator[Aws]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            aws.signed.append(self.headers["Authorization"].split("Credential=")[1])
             reply = aws.reply(self.path, body)
             if reply is None:
                 aws.over.wait(30)
@@ -64,7 +67,8 @@ def serving(aws: Aws, patch: pytest.MonkeyPatch) -> Iterator[Aws]:
             for name, value in (headers | {"Content-Length": str(len(text.encode()))}).items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(text.encode())
+            cut = aws.breaks_off and "/functions/" in self.path
+            self.wfile.write(text.encode()[: 3 if cut else None])
 
         def log_message(self, *_: Any) -> None:
             pass
@@ -117,6 +121,28 @@ def test_an_action_without_an_answer_is_not_sent_again(monkeypatch: pytest.Monke
     assert "may still run" in why
     assert "cachegate status" in why
     assert len(aws.invoked) == 1
+
+
+def test_a_connection_that_breaks_off_is_told_as_one_whose_action_may_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    aws = Aws(breaks_off=True)
+    assert "may still run" in refused(aws, monkeypatch)
+    assert len(aws.invoked) == 1
+
+
+def test_a_named_profile_and_region_count_before_those_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    settings = "[profile dev]\nregion = eu-west-3\naws_access_key_id = DEV\n"
+    (tmp_path / "config").write_text(settings + "aws_secret_access_key = none\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    with serving(Aws(), monkeypatch) as aws:
+        monkeypatch.delenv("AWS_DEFAULT_REGION")
+        Deployed("cachegate", profile="dev").invoke({"action": "plan"})
+        Deployed("cachegate", profile="dev", region="eu-west-1").invoke({"action": "plan"})
+    regions = [each.split("/")[0::2][:2] for each in aws.signed]
+    assert regions == [["DEV", "eu-west-3"]] * 2 + [["DEV", "eu-west-1"]] * 2
 
 
 @pytest.mark.parametrize(
