@@ -1,4 +1,4 @@
-"""One cluster for all tests of clients, and a look at what they try to reach."""
+"""What a file of tests of clients shares, and a look at what they try to reach."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.integration.client.cluster import Cluster
+from tests.integration.client.servers import Nodes, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +22,14 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     cluster = Cluster(tmp_path_factory.mktemp("cluster"))
     yield cluster
     cluster.stop()
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[Nodes]:
+    if shutil.which("memcached") is None:
+        pytest.skip("needs memcached")
+    with running() as nodes:
+        yield nodes
 
 
 @pytest.fixture

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import shutil
 import socket
-import subprocess
-import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,68 +13,9 @@ from cachegate.client import Natmap, socket_module
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LOOPBACK, INNER_PORT = "127.0.0.1", 11211
+    from tests.integration.client.servers import Nodes
+
 KEYS = [f"key:{number}" for number in range(3000)]
-WITHIN_S = 20.0
-
-
-@dataclass(frozen=True, slots=True)
-class Nodes:
-    """Three memcached servers, whose names resolve inside alone."""
-
-    ports: tuple[int, ...]
-
-    @property
-    def inner(self) -> list[tuple[str, int]]:
-        count = len(self.ports)
-        return [(f"node{n}.cache.invalid", INNER_PORT) for n in range(1, count + 1)]
-
-    @property
-    def outer(self) -> list[tuple[str, int]]:
-        return [(LOOPBACK, port) for port in self.ports]
-
-    @property
-    def natmap(self) -> Natmap:
-        pairs = zip(self.inner, self.outer, strict=True)
-        return Natmap({f"{host}:{port}": outer for (host, port), outer in pairs})
-
-    def held(self, port: int) -> set[str]:
-        """Return which of KEYS one server has, as it says itself."""
-        with socket.create_connection((LOOPBACK, port), timeout=5) as connection:
-            connection.sendall(f"get {' '.join(KEYS)}\r\nquit\r\n".encode())
-            answer = b"".join(iter(lambda: connection.recv(65536), b""))
-        return {line.split()[1].decode() for line in answer.splitlines() if b"VALUE" in line}
-
-
-@pytest.fixture(scope="module")
-def nodes() -> Iterator[Nodes]:
-    if shutil.which("memcached") is None:
-        pytest.skip("needs memcached")
-    with contextlib.ExitStack() as ending:
-        ports = []
-        for _ in range(3):
-            with socket.socket() as free:
-                free.bind((LOOPBACK, 0))
-                ports.append(free.getsockname()[1])
-            command = ["memcached", "-l", LOOPBACK, "-p", str(ports[-1]), "-U", "0", "-t", "1"]
-            process = subprocess.Popen([*command, "-u", "root", "-m", "16"])
-            ending.callback(process.wait)
-            ending.callback(process.kill)
-        for port in ports:
-            _await(port)
-        yield Nodes(tuple(ports))
-
-
-def _await(port: int) -> None:
-    deadline = time.monotonic() + WITHIN_S
-    while True:
-        try:
-            socket.create_connection((LOOPBACK, port), timeout=1).close()
-        except OSError:
-            assert time.monotonic() < deadline, f"no memcached on {port}"
-            time.sleep(0.02)
-        else:
-            return
 
 
 @pytest.fixture
@@ -105,7 +41,7 @@ def inside(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> Iterator[HashClient
 def test_a_client_outside_finds_every_key_where_the_one_inside_put_it(
     nodes: Nodes, inside: HashClient
 ) -> None:
-    before = [nodes.held(port) for port in nodes.ports]
+    before = [nodes.held(port, KEYS) for port in nodes.ports]
     outside = HashClient(nodes.inner, socket_module=socket_module(nodes.natmap))
 
     found = outside.get_many(KEYS)
@@ -114,7 +50,7 @@ def test_a_client_outside_finds_every_key_where_the_one_inside_put_it(
 
     assert found == dict.fromkeys(KEYS, b"inside")
     assert failed == []
-    assert [nodes.held(port) for port in nodes.ports] == before  # no key has a second place
+    assert [nodes.held(port, KEYS) for port in nodes.ports] == before  # no key has a second place
     assert sum(map(len, before)) == len(KEYS)
     assert all(before)
 

@@ -7,6 +7,7 @@ import contextlib
 import inspect
 from typing import TYPE_CHECKING, Any
 
+import glide
 import pytest
 import redis.asyncio
 import redis.asyncio.cluster
@@ -40,9 +41,8 @@ class Driver:
     def __init__(self, cluster_class: Any, cluster: Cluster, **options: Any) -> None:
         natmap = Natmap(cluster.natmap)
         self._runner = asyncio.Runner()
-        self.client = cluster_class(
-            host=natmap.seeds[0][0], port=natmap.seeds[0][1], address_remap=natmap, **options
-        )
+        host, port = natmap.seeds[0]
+        self.client = cluster_class(host=host, port=port, **{"address_remap": natmap, **options})
 
     def run(self, *command: str, **options: Any) -> Any:
         return self._done(self.client.execute_command(*command, **options))
@@ -159,6 +159,48 @@ def test_a_pipeline_follows_a_moved_slot(
 
     assert cluster.spare.client.get(key) == "moved"
     assert dialled == []
+
+
+def test_the_library_asks_the_map_about_announced_places_and_never_about_where_it_starts(
+    kind: str, cluster: Cluster, opened: Callable[..., Driver]
+) -> None:
+    asked: list[tuple[str, int]] = []
+    natmap = Natmap(cluster.natmap)
+
+    def asking(place: tuple[str, int]) -> tuple[str, int]:
+        asked.append(place)
+        return natmap(place)
+
+    opened(CLASSES[kind], address_remap=asking)
+
+    assert {host for host, _ in asked} <= {node.inner for node in cluster.nodes}
+    assert {cluster.replica.inner, cluster.shards[0].inner} <= {host for host, _ in asked}
+
+
+def test_valkey_glide_needs_no_mending(cluster: Cluster, dialled: list[str]) -> None:
+    natmap = Natmap(cluster.natmap)
+    asked: list[tuple[str, int]] = []
+
+    def resolve(host: str, port: int) -> tuple[str, int]:
+        asked.append((host, port))
+        return natmap.resolve(host, port)
+
+    async def use() -> bytes | None:
+        client = await glide.GlideClusterClient.create(
+            glide.GlideClusterClientConfiguration(
+                [glide.NodeAddress(*natmap.seeds[0])], address_resolver=resolve
+            )
+        )
+        cluster.begin_move("glide", cluster.spare)
+        await client.set("glide", "moved")  # answered ASK
+        cluster.end_move("glide", cluster.spare)
+        found = await client.get("glide")  # answered MOVED
+        await client.close()
+        return found
+
+    assert asyncio.run(use()) == b"moved"
+    assert natmap.seeds[0] in asked  # unlike the others, it asks about where it starts too
+    assert (cluster.spare.inner, cluster.spare.port) in asked
 
 
 def test_without_mended_the_library_still_fails_on_ask(
