@@ -14,6 +14,8 @@ from cachegate.client import Natmap
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from local.tls import Certificate
+
 LOOPBACK, INNER_PORT = "127.0.0.1", 11211
 WITHIN_S = 20.0
 
@@ -27,7 +29,7 @@ class Nodes:
     @property
     def inner(self) -> list[tuple[str, int]]:
         numbers = range(1, len(self.ports) + 1)
-        return [(f"objects.h4sh.{number:04}.cache.invalid", INNER_PORT) for number in numbers]
+        return [(f"objects-{number:04}.h4sh.cache.invalid", INNER_PORT) for number in numbers]
 
     @property
     def outer(self) -> list[tuple[str, int]]:
@@ -47,8 +49,11 @@ class Nodes:
 
 
 @contextlib.contextmanager
-def running(*options: str) -> Iterator[Nodes]:
-    """Start the servers, with more options of memcached, and end them."""
+def running(certificate: Certificate | None = None) -> Iterator[Nodes]:
+    """Start the servers, with TLS where they have a certificate, and end them."""
+    shown = certificate and (
+        "-Z", "-o", f"ssl_chain_cert={certificate.chain},ssl_key={certificate.key}",
+    )  # fmt: skip
     with contextlib.ExitStack() as ending:
         ports = []
         for _ in range(3):
@@ -56,7 +61,7 @@ def running(*options: str) -> Iterator[Nodes]:
                 free.bind((LOOPBACK, 0))
                 ports.append(free.getsockname()[1])
             command = f"memcached -u root -l {LOOPBACK} -p {ports[-1]} -U 0 -t 1 -m 16".split()
-            process = subprocess.Popen([*command, *options])
+            process = subprocess.Popen([*command, *(shown or ())])
             ending.callback(process.wait)
             ending.callback(process.kill)
         for port in ports:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from pymemcache.client.hash import HashClient
 
 from cachegate.client import Natmap, socket_module
+from local.tls import Authority
+from tests.integration.client.servers import running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.integration.client.servers import Nodes
 
@@ -74,6 +78,27 @@ def test_without_the_map_no_inner_name_is_reached(nodes: Nodes, dialled: list[st
         client.get("key")
 
     assert dialled
+
+
+def test_with_tls_the_inner_name_is_what_is_verified(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    context = ssl.create_default_context(cafile=authority.ca_file)
+
+    other = authority.certificate("*.cache.invalid")  # which stands for one label only
+
+    with running(other) as nodes, pytest.raises(ssl.SSLCertVerificationError, match="Hostname mis"):
+        _greet(nodes, context)
+    with running(authority.certificate("*.h4sh.cache.invalid")) as nodes:
+        assert _greet(nodes, context) == b"hello"
+
+
+def _greet(nodes: Nodes, context: ssl.SSLContext) -> Any:
+    mapped = socket_module(nodes.natmap)
+    client = HashClient(nodes.inner, socket_module=mapped, tls_context=context, retry_attempts=0)
+    client.set("greeting", b"hello", noreply=False)
+    found = client.get("greeting")
+    client.close()
+    return found
 
 
 def test_all_else_is_the_module_socket() -> None:

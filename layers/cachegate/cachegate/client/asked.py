@@ -31,8 +31,9 @@ class AskedStack:
         self._function: str | None = None
         self._failures = (BotoCoreError, ClientError)
         patience = Config(  # what does not answer is not asked a second time at once
-            connect_timeout=CONNECT_S, read_timeout=ANSWER_S, retries={"total_max_attempts": 1}
-        )
+            connect_timeout=CONNECT_S, read_timeout=ANSWER_S, tcp_keepalive=True,
+            retries={"total_max_attempts": 1},
+        )  # fmt: skip
         try:
             session = session or boto3.Session()
             self._cloudformation = session.client("cloudformation", config=patience)
