@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import redis
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from ipaddress import IPv4Address
     from pathlib import Path
 
@@ -108,6 +109,27 @@ class Servers:
             self.tell(address, "REPLICAOF", "NO", "ONE")
         else:
             self.tell(address, "REPLICAOF", primary, self.serving[primary].port)
+
+    def hand_over(self, address: IPv4Address, replica: IPv4Address) -> None:
+        """Let a primary that runs and its replica change roles, so that no write is lost."""
+        self._until(lambda: self._gives(address, replica), f"{replica} follows {address}")
+        self._until(lambda: self.tell(replica, "ROLE")[0] == "master", f"{replica} leads")
+
+    def _gives(self, address: IPv4Address, replica: IPv4Address) -> bool:
+        try:
+            self.tell(address, "FAILOVER", "TO", replica, self.serving[replica].port)
+        except redis.ResponseError as error:
+            if "not online" not in str(error):
+                raise
+            return False  # the replica has not caught up yet
+        return True
+
+    def _until(self, true: Callable[[], bool], what: str) -> None:
+        deadline = time.monotonic() + READY_WITHIN_S
+        while not true():
+            if time.monotonic() > deadline:
+                raise NodeError(f"not within {READY_WITHIN_S} s: {what}")
+            time.sleep(0.02)
 
     def crash(self, address: IPv4Address) -> None:
         """End the server and leave its machine: connections are reset, new ones refused."""

@@ -99,9 +99,9 @@ class Roles:
     def fail_over(self, group_id: str, to: str | None = None, shard: str = "0001") -> str:
         """Promote a replica (the next one where none is named) and return its cluster id.
 
-        In cluster mode primary and replica agree on it; where the primary is dead, the replica
-        takes over without a vote. This is the first half of what AWS does: it goes on to replace
-        the node that was primary.
+        Both agree on it, and no write is lost, unless the primary is dead: then the replica takes
+        over with what it has, in cluster mode without a vote. This is the first half of what AWS
+        does: it goes on to replace the node that was primary.
         """
         old = self.primary_of(group_id, shard)
         group = self.aws.fleet.groups[group_id]
@@ -109,7 +109,7 @@ class Roles:
         if group.cluster_mode:
             self.bus.fail_over(self.node(old), self.node(new), self.nodes_of(group))
         else:
-            self._promote(group.shards[shard], new)
+            self._promote(group.shards[shard], old, new)
         self._failed_over(group, new, shard)
         return new
 
@@ -128,9 +128,12 @@ class Roles:
         self.aws.fleet.fail_over(group.group_id, new, shard)
         announce(group.options, "FailoverComplete", group.group_id)
 
-    def _promote(self, members: Sequence[str], new: str) -> None:
+    def _promote(self, members: Sequence[str], old: str, new: str) -> None:
         primary = self.node(new).address
-        self.servers.replicate(primary, None)
+        if self._runs(old):
+            self.servers.hand_over(self.node(old).address, primary)
+        else:
+            self.servers.replicate(primary, None)
         for member in members:
             if member != new and self._runs(member):
                 self.servers.replicate(self.node(member).address, primary)
