@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 BUILD_INPUTS := template.yaml gateway/document.yaml $(shell find layers functions -type f \
 	! -name '*.pyc' ! -path '*/__pycache__/*')
 
-.PHONY: help setup packages build demo test test-faults bench bench-quick check format document lock clean
+.PHONY: help setup packages build demo local test test-faults bench bench-quick check format document lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -37,6 +37,10 @@ build: .aws-sam/build/template.yaml ## Build the functions and the layer, as sam
 
 demo: setup packages build ## See it work: our own template, a real kernel, real caches, a replaced node, a dead NAT instance, a rule too wide
 	@$(PY) -m local.demo
+
+# $(value ...): what is typed after RUN= is the shell's, to the last dollar.
+local: setup packages ## Play: our template, a real kernel and real caches; a shell outside. RUN='redis-cli ...' runs that alone
+	@$(PY) -m local.shell $(if $(value RUN),-c '$(subst ','\'',$(value RUN))')
 
 test: setup packages build .venv-checkov/ready ## Everything, as CI runs it
 	@ruff format --check --quiet . && ruff check --quiet . && mypy

@@ -16,18 +16,16 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from local import demo_failover, demo_guard, demo_plan, nodes, sandbox
+from local import demo_failover, demo_guard, demo_plan, nodes, sandbox, scene
 from local.client import Client
 from local.dns import ResolverError
 from local.namespaces import HostCommandError
 from local.nat_world import WorldError
-from local.network import PUBLIC_SUBNET, SECOND_PUBLIC_SUBNET
 from local.nodes import NodeError
 from local.vpc import CLIENT
 from local.world import World
 
 REPLACED = "sessions-002"
-NODES = 6
 LOOK_S = 1.0  # how long the held connections run before and after the replacement
 
 
@@ -64,21 +62,12 @@ class Story:
 
 def play(world: World, story: Story) -> None:
     """Play the story in a new world."""
-    world.create_replication_group("sessions", replicas=2)
-    world.create_cluster("cart", engine="valkey")
-    world.create_memcached("pages", nodes=2)
-    story.tell("three caches run in a VPC: sessions (Redis, 3 nodes), cart (Valkey, played by "
-               "Redis, 1), pages (Memcached, 2)")  # fmt: skip
+    scene.create_caches(world)
+    story.tell(f"three caches run in a VPC: {scene.CACHES}")
     demo_guard.prepare(world)
-    network = world.network
-    world.groups.enforce()
-    stack = world.deploy(parameters={
-        "NatInstances": "create", "NatVpc": network.vpc_id,
-        "NatSubnet": network.subnets[PUBLIC_SUBNET],
-        "SecondNatSubnet": network.subnets[SECOND_PUBLIC_SUBNET], "GuardMode": "enforce",
-    })  # fmt: skip
+    stack = scene.deploy(world, GuardMode="enforce")
     public = stack.outputs["Address"]
-    forwards = world.wait_until(lambda: forwarded(world), what="a verified pass")
+    forwards = world.wait_until(lambda: scene.forwarded(world), what="a verified pass")
     made = "as sam build made it" if stack.artefacts.built else "with its functions' sources"
     story.tell(f"template.yaml is deployed {made}; it made two NAT instances, and a pass is "
                "verified on both")  # fmt: skip
@@ -95,7 +84,7 @@ def play(world: World, story: Story) -> None:
     reached = [f["listen"] for f in forwards if answers[f["listen"]] in addresses_of(f)]
     story.claim(
         f"all {len(nodes)} nodes, the primary and the readers answer at listen ports of their own",
-        true=len(nodes) == NODES and len(reached) == len(forwards) == NODES + 2,
+        true=len(nodes) == scene.NODES and len(reached) == len(forwards) == scene.NODES + 2,
     )
     port = next(f["listen"] for f in forwards if f["node"] == f"{REPLACED}/0001")
     client = Client(world.client, public, nodes)
@@ -125,7 +114,7 @@ def replace(world: World, story: Story, client: Client, place: str) -> None:
     requests = sum(row["answered"] for row in others)
     longest = max(row["longest_ms"] for row in others)
     seconds = held["changed_at"] - replaced_at
-    kept = {f["key"]: f["listen"] for f in forwarded(world)}[f"sessions/{REPLACED}/0001"]
+    kept = {f["key"]: f["listen"] for f in scene.forwarded(world)}[f"sessions/{REPLACED}/0001"]
     story.claim(
         f"the new node answers at the same public address {place}, "
         f"{seconds:.1f} s after the replacement",
@@ -136,16 +125,6 @@ def replace(world: World, story: Story, client: Client, place: str) -> None:
         f"{errors} errors, longest wait {longest:.0f} ms",
         true=errors == 0 and requests > 0,
     )
-
-
-def forwarded(world: World) -> list[dict[str, Any]]:
-    """Return all forwards once a pass is verified and each leads somewhere, else nothing."""
-    described = world.invoke({"action": "describe"})
-    vpcs = described.get("vpcs", [])
-    if not vpcs or not vpcs[0]["verified_at"]:
-        return []
-    forwards: list[dict[str, Any]] = vpcs[0]["forwards"]
-    return forwards if all(f["state"] == "forwarding" for f in forwards) else []
 
 
 def engine_of(forward: dict[str, Any]) -> str:

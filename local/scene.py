@@ -1,0 +1,45 @@
+"""What `make demo` and `make local` begin with: three caches, and two NAT instances of the stack's.
+
+The NAT instances are made by the template (NatInstances=create), as for a newcomer on AWS.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from local.network import PUBLIC_SUBNET, SECOND_PUBLIC_SUBNET
+
+if TYPE_CHECKING:
+    from local.deploy import Stack
+    from local.world import World
+
+NODES = 6
+CACHES = "sessions (Redis, 3 nodes), cart (Valkey, played by Redis, 1), pages (Memcached, 2)"
+
+
+def create_caches(world: World) -> None:
+    """Run the caches of CACHES, with the tag that exposes them."""
+    world.create_replication_group("sessions", replicas=2)
+    world.create_cluster("cart", engine="valkey")
+    world.create_memcached("pages", nodes=2)
+
+
+def deploy(world: World, **parameters: str) -> Stack:
+    """Deploy the template so that it makes two NAT instances; security groups count from now on."""
+    network = world.network
+    world.groups.enforce()
+    return world.deploy(parameters={
+        "NatInstances": "create", "NatVpc": network.vpc_id,
+        "NatSubnet": network.subnets[PUBLIC_SUBNET],
+        "SecondNatSubnet": network.subnets[SECOND_PUBLIC_SUBNET],
+    } | parameters)  # fmt: skip
+
+
+def forwarded(world: World) -> list[dict[str, Any]]:
+    """Return all forwards once a pass is verified and each leads somewhere, else nothing."""
+    described = world.invoke({"action": "describe"})
+    vpcs = described.get("vpcs", [])
+    if not vpcs or not vpcs[0]["verified_at"]:
+        return []
+    forwards: list[dict[str, Any]] = vpcs[0]["forwards"]
+    return forwards if all(f["state"] == "forwarding" for f in forwards) else []
