@@ -2,94 +2,109 @@
 
 from __future__ import annotations
 
-import sys
-from dataclasses import asdict, dataclass
+import ssl
+from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cachegate_cli.asking import Asking
-from cachegate_cli.functions import GUARD
+from cachegate_cli.asking import Asking, fail
+from cachegate_cli.checks import Check, checks_of_guard, checks_of_sync
+from cachegate_cli.functions import GUARD, SYNC, InvokeError
 from cachegate_cli.options import asks
-from cachegate_cli.terminal import print_json
+from cachegate_cli.probe import probe_all, source_towards
+from cachegate_cli.show_checks import draw_checks
+from cachegate_cli.terminal import print_json, put, waiting
+from cachegate_cli.verdicts import CHECK, Known, ports_of, sources_of, targets_of, verdicts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-State = Literal["pass", "fail", "unknown"]
-OVERDUE_S = 3600  # the schedule makes a pass every quarter of an hour
-_OPEN = frozenset({"revoke", "carve", "wait", "refuse"})  # steps of rules that should be gone
-_AS_TOLD = "%Y-%m-%d %H:%M:%S UTC"
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One check."""
-
-    check: str
-    state: State
-    says: str
+Probe = Annotated[
+    bool,
+    typer.Option(
+        "--probe",
+        help="Also connect: from here to every listen port, and from NAT instances to every node.",
+    ),
+]
+CaFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--ca-file",
+        envvar="CACHE_CA_FILE",
+        help="Trust this CA (PEM) for the caches' TLS certificates, instead of the system's.",
+    ),
+]
 
 
 @asks
-def doctor(asking: Asking) -> None:
-    """Check whether the guard hears of calls, looks around in time, and left nothing open.
+def doctor(asking: Asking, *, probe: Probe = False, ca_file: CaFile = None) -> None:
+    """Check everything that forwarding and its safety rest on, each with what to do about it.
 
-    Exit code 0: all is in order. 1: something fails or is unknown. 2: the guard cannot be asked.
+    Changes nothing. Exit code 0: all is in order. 1: something fails, or is unknown. 2: nothing
+    could be asked.
     """
-    lines = list(lines_of(asking.asked({"action": "findings"}, GUARD), datetime.now(UTC)))
+    context = _context(ca_file)
+    guard = _asked(asking, {"action": "findings"}, GUARD)
+    event: dict[str, Any] = {"action": "doctor"} | ({"probe": True} if probe else {})
+    sync = _asked(asking, event, SYNC)
+    if isinstance(guard, InvokeError) and isinstance(sync, InvokeError):
+        fail(str(sync))
+    checks = [
+        *checks_of_sync(sync, asking.name),
+        *checks_of_guard(guard, asking.name, datetime.now(UTC)),
+    ]
+    if probe:
+        checks += _probed(asking, context, checks)
     if asking.as_json:
-        print_json([asdict(line) for line in lines])
+        print_json([asdict(check) for check in checks])
     else:
-        for line in lines:
-            sys.stdout.write(f"{line.state:8}{line.check}: {line.says}\n")
-    if any(line.state != "pass" for line in lines):
+        put(draw_checks(checks, asking.name))
+    if any(check.state != "pass" for check in checks):
         raise typer.Exit(1)
 
 
-def lines_of(answer: Mapping[str, Any], now: datetime) -> Iterator[Line]:
-    """Yield a line for each check, going by the answer to the guard's action `findings`."""
-    if not answer.get("ok"):
-        error = answer.get("error", {})
-        yield Line("guard", "fail", f"{error.get('code')}: {error.get('message')}")
-        return
-    yield _trail(answer["trail"])
-    yield _pass(answer["swept"], now)
-    yield _ingress(answer)
+def _asked(asking: Asking, event: dict[str, Any], output: str) -> dict[str, Any] | InvokeError:
+    """Return an answer, or why there is none: the other function's checks are shown even so."""
+    try:
+        with waiting(f"asking {asking.name}"):
+            return asking.functions.invoke(event, output)
+    except InvokeError as error:
+        return error
 
 
-def _trail(trail: str) -> Line:
-    if trail == "logs":
-        return Line("trail", "pass", "CloudTrail logs, so the guard hears of calls; minutes late")
-    if trail == "none":
-        return Line(
-            "trail",
-            "fail",
-            "no trail logs management events of this Region: only the guard's schedule notices "
-            "new rules. Make a trail, or start it: aws cloudtrail start-logging --name TRAIL",
+def _context(ca_file: Path | None) -> ssl.SSLContext:
+    """Return what verifies certificates and names, as a client library does."""
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as error:  # an ssl.SSLError is one, too
+        fail(f"{str(ca_file)!a} holds no CA certificates: {error.strerror or error}")
+
+
+def _probed(asking: Asking, context: ssl.SSLContext, checks: list[Check]) -> Iterator[Check]:
+    """Connect to every listen port, and judge what came of it."""
+    described = _asked(asking, {"action": "describe"}, SYNC)
+    if isinstance(described, InvokeError) or not described.get("ok"):
+        says = "which listen ports there are is not known"
+        yield Check(
+            check=CHECK, subject=asking.name, state="unknown", says=says, fix="cachegate describe"
         )
-    return Line("trail", "unknown", "CloudTrail did not say: see TrailMissingAlarm in the runbook")
+        return
+    ports = ports_of(described)
+    with waiting(f"connecting to {len(ports)} listen ports") as progress:
+        task, count = progress.task_ids[0], 0
 
+        def done() -> None:
+            nonlocal count
+            count += 1
+            progress.update(task, description=f"connecting to listen ports: {count}/{len(ports)}")
 
-def _pass(swept: str | None, now: datetime) -> Line:
-    if swept is None:
-        return Line("pass", "unknown", "the guard has made none yet: run cachegate guard sweep")
-    at = datetime.strptime(swept, _AS_TOLD).replace(tzinfo=UTC)
-    if (now - at).total_seconds() > OVERDUE_S:
-        return Line("pass", "fail", f"the last one was at {swept}: see GuardSilentAlarm")
-    return Line("pass", "pass", f"the last one was at {swept}")
-
-
-def _ingress(answer: Mapping[str, Any]) -> Line:
-    left = [each for each in answer["findings"] if each["step"] in _OPEN]
-    if not left:
-        return Line("ingress", "pass", f"nothing that should be gone (mode {answer['mode']})")
-    first = left[0]
-    more = f" and {len(left) - 1} more" if len(left) > 1 else ""
-    return Line(
-        "ingress",
-        "fail",
-        f"{first['rule']} in {first['group']} admits {first['source']}{more}, mode "
-        f"{answer['mode']}: run cachegate guard plan",
+        probed = probe_all(ports, context, done)
+    known = Known(
+        sources=sources_of(described),
+        own={public: source_towards(public) for public in {port.public for port in ports}},
+        targets=targets_of(checks),
     )
+    yield from verdicts_of(probed, known)

@@ -1,72 +1,220 @@
-"""What `cachegate doctor` says of the guard, a line for each check."""
+"""`cachegate doctor`: lines from what the functions answer, exit codes from how they end."""
 
 from __future__ import annotations
 
 import json
+import socket
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cachegate_cli.doctor import lines_of
-from cachegate_cli.functions import InvokeError
+from cachegate_cli.checks import checks_of_guard, checks_of_sync, counts_of
+from cachegate_cli.functions import GUARD, SYNC, InvokeError
 from tests.unit.cli import asked
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.unit.cli.asked import Answer
 
 NOW = datetime(2026, 11, 25, 15, 30, tzinfo=UTC)
 FINDING = {"rule": "sgr-1", "group": "sg-1", "source": "0.0.0.0/0", "step": "revoke"}
-WELL: dict[str, Any] = {
+GUARDED: Answer = {
     "ok": True, "mode": "enforce", "trail": "logs", "swept": "2026-11-25 15:20:00 UTC",
     "findings": [FINDING | {"step": "exempt"}, FINDING | {"step": "report"}],
 }  # fmt: skip
+RUNNING: Answer = {
+    "check": "running", "vpc": "vpc-1", "subject": "i-1", "state": "pass", "says": "it runs",
+    "fix": None,
+}  # fmt: skip
+SHUT = RUNNING | {
+    "check": "nat-ingress", "state": "fail", "says": "sg-1 lets nobody in", "fix": "cachegate sync",
+}  # fmt: skip
+WELL: Answer = {"ok": True, "stack": "shop", "at": 1.0, "probe": False, "checks": [RUNNING]}
+OLD: Answer = {"ok": False, "error": {"code": "bad_request", "message": "no action 'doctor'"}}
+DENIED = InvokeError("you may not invoke it")
+
+
+def guarded() -> Answer:
+    return GUARDED | {"swept": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")}
 
 
 def test_a_guard_in_order_passes_every_check() -> None:
-    assert [line.state for line in lines_of(WELL, NOW)] == ["pass"] * 3
+    checks = list(checks_of_guard(GUARDED, "shop", NOW))
+
+    assert [each.check for each in checks] == ["trail", "guard-pass", "guard-ingress"]
+    assert counts_of(checks) == {"pass": 3, "fail": 0, "unknown": 0}
 
 
 @pytest.mark.parametrize(
-    ("change", "check", "state", "says"),
+    ("change", "check", "state", "says", "fix"),
     [
-        ({"trail": "none"}, "trail", "fail", "start-logging"),
-        ({"trail": "unknown"}, "trail", "unknown", "TrailMissingAlarm"),
-        ({"swept": None}, "pass", "unknown", "cachegate guard sweep"),
-        ({"swept": "2026-11-25 14:29:00 UTC"}, "pass", "fail", "GuardSilentAlarm"),
-        ({"findings": [FINDING, FINDING]}, "ingress", "fail", "sgr-1 in sg-1 admits 0.0.0.0/0 and"),
-        ({"findings": [FINDING | {"step": "refuse"}]}, "ingress", "fail", "cachegate guard plan"),
+        ({"trail": "none"}, "trail", "fail", "no trail", "start-logging"),
+        ({"trail": "unknown"}, "trail", "unknown", "did not say", "TrailMissingAlarm"),
+        ({"swept": None}, "guard-pass", "unknown", "no pass yet", "cachegate guard sweep"),
+        ({"swept": "2026-11-25 14:29:00 UTC"}, "guard-pass", "fail", "14:29", "GuardSilentAlarm"),
+        (
+            {"findings": [FINDING] * 3},
+            "guard-ingress",
+            "fail",
+            "0.0.0.0/0, and 2 more",
+            "guard plan",
+        ),
+        ({"findings": [FINDING | {"step": "refuse"}]}, "guard-ingress", "fail", "sgr-1 admits", ""),
     ],
 )
 def test_what_is_not_in_order_fails_its_check_and_says_what_to_do(
-    change: dict[str, Any], check: str, state: str, says: str
+    change: Answer, check: str, state: str, says: str, fix: str
 ) -> None:
-    lines = {line.check: line for line in lines_of(WELL | change, NOW)}
-    assert lines.pop(check).state == state
-    assert says in next(line.says for line in lines_of(WELL | change, NOW) if line.check == check)
-    assert {line.state for line in lines.values()} == {"pass"}
+    checks = {each.check: each for each in checks_of_guard(GUARDED | change, "shop", NOW)}
+
+    wrong = checks.pop(check)
+    assert wrong.state == state
+    assert says in wrong.says
+    assert wrong.fix is not None
+    assert fix in wrong.fix
+    assert {each.state for each in checks.values()} == {"pass"}
 
 
-def run(answer: dict[str, Any], *options: str) -> tuple[int, str]:
-    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    ended = asked.run(asked.answering(answer | {"swept": now}), "doctor", *options)
-    return ended.exit_code, ended.stdout
+def test_checks_of_the_function_are_shown_as_they_are_also_with_fields_to_come() -> None:
+    answer = WELL | {"checks": [RUNNING, SHUT | {"since": 7}]}
+
+    first, second = checks_of_sync(answer, "shop")
+
+    assert (first.vpc, first.subject, first.says) == ("vpc-1", "i-1", "it runs")
+    assert (second.state, second.fix) == ("fail", "cachegate sync")
 
 
-def test_the_exit_code_says_whether_all_is_in_order() -> None:
-    assert run(WELL)[0] == 0
-    code, printed = run(WELL | {"trail": "none"})
-    assert code == 1
-    assert printed.startswith("fail    trail: no trail logs")
+def doctor(*answers: Answer | InvokeError, words: tuple[str, ...] = ()) -> Any:
+    return asked.run(asked.answering(*answers), "doctor", *words)
 
 
-def test_json_has_the_same_lines() -> None:
-    _, printed = run(WELL, "--json")
-    assert [each["state"] for each in json.loads(printed)] == ["pass"] * 3
+@pytest.mark.parametrize(
+    ("answers", "code", "last"),
+    [
+        ((guarded(), WELL), 0, "4 pass, 0 fail, 0 unknown"),
+        ((guarded(), WELL | {"checks": [RUNNING, SHUT]}), 1, "4 pass, 1 fail, 0 unknown"),
+        ((guarded() | {"trail": "unknown"}, WELL), 1, "3 pass, 0 fail, 1 unknown"),
+        ((guarded(), DENIED), 1, "3 pass, 0 fail, 1 unknown"),
+        ((DENIED, WELL), 1, "1 pass, 0 fail, 1 unknown"),
+        ((guarded(), OLD), 1, "3 pass, 0 fail, 1 unknown"),
+    ],
+)
+def test_the_exit_code_and_the_last_line_say_whether_all_is_in_order(
+    answers: tuple[Answer | InvokeError, ...], code: int, last: str
+) -> None:
+    ended = doctor(*answers)
+
+    assert (ended.exit_code, ended.stdout.splitlines()[-1]) == (code, last)
+
+
+def test_each_function_is_asked_once() -> None:
+    functions = asked.answering(guarded(), WELL)
+
+    asked.run(functions, "doctor")
+
+    assert functions.events == [({"action": "findings"}, GUARD), ({"action": "doctor"}, SYNC)]
+
+
+def test_where_neither_can_be_asked_one_line_says_why_and_the_code_is_2() -> None:
+    ended = doctor(DENIED)
+
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert ended.stderr == "cachegate: you may not invoke it\n"
+
+
+def test_an_older_stack_is_told_to_update() -> None:
+    printed = doctor(guarded(), OLD).stdout
+
+    assert "older than this command" in printed
+    assert "fix: update the stack: sam build && sam deploy" in printed
+
+
+def test_what_fails_comes_first_with_its_fix_and_passes_have_none() -> None:
+    printed = doctor(guarded(), WELL | {"checks": [RUNNING, SHUT]}).stdout
+
+    assert printed.index("nat-ingress") < printed.index("running")
+    assert printed.count("fix: ") == 1
+
+
+def test_it_fits_80_columns_but_for_what_cannot_be_broken() -> None:
+    wide = SHUT | {
+        "says": "a word " * 60,
+        "fix": "aws ec2 " * 40,
+        "subject": "sg-0123456789abcdef0",
+    }
+    functions = asked.answering(guarded(), WELL | {"checks": [wide]})
+
+    printed = asked.run(functions, "doctor", COLUMNS="80").stdout
+
+    assert max(map(len, printed.splitlines())) <= 80
+
+
+def test_a_text_from_outside_cannot_steer_the_terminal() -> None:
+    nasty = SHUT | {"subject": "\x1b[2J\x9b", "says": "a\x1b]0;x\x07[bold]b", "fix": "c\x1bd"}
+
+    printed = doctor(guarded(), WELL | {"checks": [nasty]}).stdout
+
+    assert not {"\x1b", "\x9b", "\x07"} & set(printed)
+    assert "[bold]b" in printed
+
+
+def test_json_is_the_list_of_the_same_checks_and_nothing_else() -> None:
+    ended = doctor(guarded(), WELL | {"checks": [SHUT]}, words=("--json",))
+
+    checks = json.loads(ended.stdout)
+    assert checks[0] == SHUT
+    assert [each["check"] for each in checks[1:]] == ["trail", "guard-pass", "guard-ingress"]
+    assert ended.exit_code == 1
 
 
 def test_an_error_of_the_guard_is_a_failed_check() -> None:
     error = {"ok": False, "error": {"code": "configuration", "message": "CACHEGATE_GUARD_MODE"}}
-    assert run(error) == (1, "fail    guard: configuration: CACHEGATE_GUARD_MODE\n")
+
+    assert "CACHEGATE_GUARD_MODE (configuration)" in doctor(error, WELL).stdout
 
 
-def test_a_guard_that_cannot_be_asked_ends_with_2() -> None:
-    ended = asked.run(asked.answering(InvokeError("there is no stack other")), "doctor")
-    assert (ended.exit_code, ended.stderr) == (2, "cachegate: there is no stack other\n")
+def described(port: int) -> Answer:
+    forward = {
+        "listen": port, "key": "cart/cart/0001", "state": "forwarding", "reason": "r", "tls": False,
+        "engine": "redis", "server_name": None, "public_addresses": ["127.0.0.1"],
+    }  # fmt: skip
+    return {
+        "ok": True,
+        "vpcs": [{"vpc": "vpc-1", "sources": ["127.0.0.1/32"], "forwards": [forward]}],
+    }
+
+
+def test_a_probe_asks_for_the_other_side_too_and_connects_to_what_describe_names() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    functions = asked.answering(guarded(), WELL | {"probe": True}, described(port))
+
+    ended = asked.run(functions, "doctor", "--probe")
+
+    assert functions.events[1:] == [
+        ({"action": "doctor", "probe": True}, SYNC),
+        ({"action": "describe"}, SYNC),
+    ]
+    assert ended.exit_code == 1
+    assert "this machine is trusted (127.0.0.1)" in " ".join(ended.stdout.split())
+
+
+def test_a_probe_without_a_description_is_unknown_and_the_rest_is_shown() -> None:
+    ended = doctor(guarded(), WELL, DENIED, words=("--probe",))
+
+    assert ended.exit_code == 1
+    assert ended.stdout.splitlines()[-1] == "4 pass, 0 fail, 1 unknown"
+
+
+def test_a_ca_file_without_certificates_is_refused_before_anything_is_asked(tmp_path: Path) -> None:
+    empty = tmp_path / "ca.pem"
+    empty.write_text("")
+    for path in (empty, tmp_path / "none.pem"):
+        functions = asked.answering(guarded(), WELL)
+
+        ended = asked.run(functions, "doctor", "--probe", "--ca-file", str(path))
+
+        assert (ended.exit_code, functions.events) == (2, [])
+        assert "holds no CA certificates" in ended.stderr
