@@ -35,6 +35,8 @@ SIGNS = {
     "add": ("+", GOOD, "to add"),
     "return": ("+", GOOD, "to bring back"),
     "move": ("~", WARN, "to move"),
+    "withhold": ("-", BAD, "to withhold"),
+    "resume": ("+", GOOD, "to resume"),
     "rest": ("-", BAD, "to let rest"),
     "free": ("-", NOTE, "to free"),
     "sources": ("~", WARN, "of sources"),
