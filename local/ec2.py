@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import moto.ec2.models.elastic_ip_addresses
 import moto.ec2.models.elastic_network_interfaces
 import moto.ec2.models.security_groups
 from moto.ec2.models.core import TaggedEC2Resource
 from moto.ec2.models.route_tables import Route
+from moto.ec2.models.security_groups import SecurityGroup
 from moto.ec2.responses import EC2Response
 
 from local import auto_scaling
@@ -21,6 +22,7 @@ from local.prefix_lists import PrefixListAnswers
 from local.routes import RouteAnswers, state_of
 from local.rule_changes import RuleChangeAnswers
 from local.security_group_rules import Rule
+from local.security_groups import made_by_template
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +55,8 @@ def register() -> None:
     moto.ec2.models.elastic_ip_addresses.ElasticAddress = Address  # type: ignore[misc]
     moto.ec2.models.security_groups.SecurityGroupRule = Rule  # type: ignore[misc]
     moto.ec2.models.elastic_network_interfaces.NetworkInterface = Interface  # type: ignore[misc]
+    made: Any = classmethod(made_by_template)  # type: ignore[arg-type]
+    SecurityGroup.create_from_cloudformation_json = made  # type: ignore[method-assign]
     Route.state = property(state_of)  # type: ignore[assignment]
     auto_scaling.register()
     Responses.changed = _nobody

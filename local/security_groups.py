@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from moto.core.responses import ActionResult, EmptyResult
 from moto.ec2.exceptions import InvalidParameterValue, InvalidSecurityGroupRuleIdNotFoundError
+from moto.ec2.models.security_groups import SecurityGroup
 from moto.ec2.responses.security_groups import SecurityGroups
 from moto.ec2.responses.tags import TagResponse
 
@@ -102,3 +103,26 @@ class SecurityGroupAnswers(Ec2Answers, SecurityGroups, TagResponse):
 
 def _rules(group: Any) -> list[Rule]:
     return [*group.egress_rules, *group.ingress_rules]
+
+
+_make: Any = SecurityGroup.__dict__["create_from_cloudformation_json"].__func__
+
+
+def made_by_template(
+    cls: type[Any], name: str, template: dict[str, Any], account: str, region: str, **more: Any
+) -> Any:
+    """Make a group that lets out what its template says and nothing else; moto leaves that out.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ec2-securitygroup.html
+    """
+    group = _make(cls, name, template, account, region, **more)
+    wanted = template["Properties"].get("SecurityGroupEgress", [])
+    if wanted:
+        group.egress_rules.clear()
+    for each in wanted:
+        group.ec2_backend.authorize_security_group_egress(
+            group.id, each["IpProtocol"], each["FromPort"], each["ToPort"],
+            [{"CidrIp": each["CidrIp"], "Description": each.get("Description", "")}],
+            vpc_id=group.vpc_id,
+        )  # fmt: skip
+    return group

@@ -12,9 +12,10 @@ from cachegate.domain.check import Check, Unanswered
 from cachegate.domain.group_rules import Direction
 from cachegate.domain.groups import Interface
 from cachegate.domain.ingress import GroupReference, PrefixList
+from cachegate.domain.ledger import Withheld
 from cachegate.domain.plan import Problem
 from cachegate.domain.routes import Route
-from cachegate.planning.checks import life, narrow, on_instance, place, ways
+from cachegate.planning.checks import encryption, life, narrow, on_instance, place, ways
 from cachegate.planning.nat_network import Ground
 from tests.unit.planning.sound import (
     CACHE_GROUP,
@@ -118,6 +119,17 @@ def two_cards(senders: list[str] | None) -> Facts:
     )
     facts = replace(cards(CARD, SECOND), rules=(*without(4, 5).rules, inner, admits))  # type: ignore[misc]
     return replace(facts, replies=told(senders=senders).replies)
+
+
+def withheld() -> Facts:
+    ledger = replace(LEDGER, withheld={"cart": Withheld(since=0.0, reason="cart lets clients in")})
+    return replace(cart(tls=False, auth=False), ledger=ledger)
+
+
+def wide(**changes: object) -> Facts:
+    """A cache in the clear, and trusted networks that are wider than the knob."""
+    facts = cart(tls=False, **changes)
+    return replace(facts, terms=replace(SOUND.terms, sources=(IPv4Network("81.2.0.0/16"),)))
 
 
 def managed(facts: Facts) -> Facts:
@@ -238,7 +250,10 @@ CASES: list[tuple[str, Checker, Facts, str, str, str]] = [
      PASS, "", ""),
     ("not out", ways.nat_egress, without(4), FAIL, "10.0.1.5:6379",
      ("authorize-security-group-egress --group-id sg-nat --ip-permissions "
-     "'IpProtocol=tcp,FromPort=6379,ToPort=6379,IpRanges=[{CidrIp=10.0.1.5/32}]'")),
+     "'IpProtocol=tcp,FromPort=6379,ToPort=6379,UserIdGroupPairs=[{GroupId=sg-cache}]'")),
+    ("not out of the VPC", ways.nat_egress,
+     replace(without(4), caches=cart(vpc_id="vpc-far").caches), FAIL, "10.0.1.5:6379",
+     "'IpProtocol=tcp,FromPort=6379,ToPort=6379,IpRanges=[{CidrIp=10.0.1.5/32}]'"),
     ("by the one that sends", ways.nat_egress, two_cards(["10.0.1.10"]), PASS, "sg-inner", ""),
     ("not by the first", ways.nat_egress, two_cards(["10.0.0.10"]), FAIL, "sg-nat", "authorize"),
     ("which one sends", ways.nat_egress, two_cards(None), UNKNOWN, "not known", "describe-in"),
@@ -320,6 +335,18 @@ CASES: list[tuple[str, Checker, Facts, str, str, str]] = [
      str(OTHER), "cachegate sync"),
     ("rules denied", narrow.wide_ingress, but(rules=DENIED), UNKNOWN, "Unauth", "group-rules"),
     ("machine denied", narrow.wide_ingress, but(machines=DENIED), UNKNOWN, "Unauth", "group-rules"),
+    ("TLS alone", encryption.tls, SOUND, PASS, "TLS alone, with AUTH", ""),
+    ("withheld", encryption.tls, withheld(), FAIL, "not forwarded: cart lets", "make it anew"),
+    ("wide", encryption.tls, wide(auth=False), FAIL, "no TLS and no AUTH", "make it anew"),
+    ("wide with AUTH", encryption.tls, wide(), FAIL, "81.2.0.0/16, wider than /24", "anew"),
+    ("group", encryption.tls, wide(kind=CacheKind.REPLICATION_GROUP), FAIL, "read on the way",
+     "modify-replication-group --replication-group-id cart --transit-encryption-enabled"),
+    ("optional", encryption.tls,
+     replace(wide(), caches=cart(kind=CacheKind.REPLICATION_GROUP, tls_optional=True).caches), FAIL,
+     "may leave out", "--transit-encryption-mode required"),
+    ("accepted", encryption.tls, wide(plaintext_accepted=True), UNKNOWN, "accepted", "anew"),
+    ("narrow networks", encryption.tls, cart(tls=False), UNKNOWN, "narrow", "make it anew"),
+    ("not described", encryption.tls, cart(described=False), UNKNOWN, "not describe", "doctor"),
     ("shut", narrow.ssh, SOUND, PASS, "port 22", ""),
     ("trusted", narrow.ssh, beside(ingress(9, CLIENTS[0], 22)), PASS, "", ""),
     ("SSH networks", narrow.ssh,

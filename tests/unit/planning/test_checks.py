@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from cachegate.domain.check import Check, CheckState, Unanswered
+from cachegate.domain.ledger import Withheld
 from cachegate.domain.plan import Problem
 from cachegate.planning.checks import life, on_instance, place, ways
 from cachegate.planning.checks.every import EVERY, check
@@ -77,10 +78,16 @@ def test_only_a_probe_tells_of_targets() -> None:
     assert "target" not in {line.check for line in check(SOUND, probe=False)}
 
 
-def test_a_listen_port_that_leads_nowhere_is_not_probed() -> None:
-    waiting = replace(LEDGER, leases={LEASE.key: replace(LEASE, targets=())})
-
-    assert list(on_instance.targets(but(ledger=waiting))) == []
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"leases": {LEASE.key: replace(LEASE, targets=())}},
+        {"withheld": {"cart": Withheld(since=0.0, reason="in the clear")}},
+    ],
+    ids=["waiting", "withheld"],
+)
+def test_a_listen_port_that_leads_nowhere_is_not_probed(changes: dict[str, Any]) -> None:
+    assert list(on_instance.targets(but(ledger=replace(LEDGER, **changes)))) == []
 
 
 def test_every_check_has_a_name_of_its_own() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cachegate.planning.checks import life, narrow, on_instance, place, ways
+from cachegate.planning.checks import encryption, life, narrow, on_instance, place, ways
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,6 +36,7 @@ EVERY: tuple[Callable[[Facts], Iterator[Check]], ...] = (
     narrow.sources,
     narrow.wide_ingress,
     narrow.ssh,
+    encryption.tls,
     life.notifications,
     life.last_pass,
 )

@@ -55,13 +55,14 @@ def notifications(facts: Facts) -> Iterator[Check]:
 
 
 def _enrol(cache: Cache, topic: str) -> str:
+    """Return the request; not --apply-immediately, which applies whatever else is pending too."""
     group = cache.kind is CacheKind.REPLICATION_GROUP
-    verb = "modify-replication-group --replication-group-id" if group else (
-        "modify-cache-cluster --cache-cluster-id"
+    what = "replication-group --replication-group-id" if group else (
+        "cache-cluster --cache-cluster-id"
     )  # fmt: skip
     return (
-        f"aws elasticache {verb} {cache.name} --notification-topic-arn {topic} "
-        "--notification-topic-status active --apply-immediately"
+        f"aws elasticache modify-{what} {cache.name} --notification-topic-arn {topic} "
+        "--notification-topic-status active; or deploy with EnrolNotifications=true"
     )
 
 

@@ -203,14 +203,18 @@ def allowance(facts: Facts) -> Iterator[Check]:
 
 def targets(facts: Facts) -> Iterator[Check]:
     """Check from each NAT instance that each target answers a connection; only where asked for."""
-    leases = facts.ledger.leases.values() if isinstance(facts.ledger, Ledger) else ()
+    ledger = facts.ledger
+    leases = (
+        [lease for lease in ledger.leases.values() if ledger.leads_to(lease)]
+        if isinstance(ledger, Ledger)
+        else []
+    )
     for instance, report in _reports(facts, "target"):
         if isinstance(report, Check):
             yield report
             continue
         for lease in sorted(leases, key=lambda lease: lease.listen):
-            if lease.targets:
-                yield _target(facts, instance, report, lease)
+            yield _target(facts, instance, report, lease)
 
 
 def _target(facts: Facts, instance: NatInstance, report: Report, lease: Lease) -> Check:

@@ -48,10 +48,12 @@ def maybe(unread: Iterable[str]) -> str:
     return f"; {listing(names)} may, which is not read here" if names else ""
 
 
-def authorize(group_id: str, direction: str, port: str, network: IPv4Network) -> str:
-    """Write the command that opens TCP ports of a group (6379, or 6379-6381) for a network."""
+def authorize(group_id: str, direction: str, port: str, peer: IPv4Network | GroupReference) -> str:
+    """Write the command that opens TCP ports of a group (6379, or 6379-6381) for a peer."""
     first, _, last = port.partition("-")
+    named = isinstance(peer, GroupReference)
+    whom = f"UserIdGroupPairs=[{{GroupId={peer}}}]" if named else f"IpRanges=[{{CidrIp={peer}}}]"
     return (
         f"aws ec2 authorize-security-group-{direction} --group-id {group_id} --ip-permissions "
-        f"'IpProtocol=tcp,FromPort={first},ToPort={last or first},IpRanges=[{{CidrIp={network}}}]'"
+        f"'IpProtocol=tcp,FromPort={first},ToPort={last or first},{whom}'"
     )

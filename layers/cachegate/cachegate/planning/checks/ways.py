@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from cachegate.domain.check import Check, Unanswered
 from cachegate.domain.finding import Path
 from cachegate.domain.group_rules import Direction
+from cachegate.domain.ingress import GroupReference
 from cachegate.domain.ledger import Ledger
 from cachegate.domain.traffic import ALL, TCP, Traffic
 from cachegate.planning.checks.facts import SYNC, Report
@@ -90,24 +91,31 @@ def _egress(
     facts: Facts, instance: NatInstance, groups: list[str], rules: list[GroupRule]
 ) -> Check:
     subject, caches = instance.instance_id, {cache.name: cache for cache in facts.caches}
-    shut: list[Target] = []
+    shut: list[tuple[Target, Cache | None]] = []
     unread: list[str] = []
     for lease in _living(facts):
         for target in lease.targets:
             opened = open_at(rules, target.port)
             cache = caches.get(lease.cache)
             if not opened.to(IPv4Network(target.address), cache.groups if cache else ()):
-                shut.append(target)
+                shut.append((target, cache))
                 unread += opened.unread
     if not shut:
         return facts.passed("nat-egress", subject, f"{listing(groups)} let it send to all targets")
-    first = min(shut, key=lambda each: (each.address, each.port))
-    named = few(sorted(set(map(str, shut))), NAMED)
+    target, cache = min(shut, key=lambda each: (each[0].address, each[0].port))
+    named = few(sorted({str(each) for each, _ in shut}), NAMED)
     says = f"{listing(groups)} do not let it send to {named}{maybe(unread)}"
     fix = _managed(facts) or authorize(
-        groups[0] if groups else "GROUP", "egress", str(first.port), IPv4Network(first.address)
+        groups[0] if groups else "GROUP", "egress", str(target.port), _peer(facts, target, cache)
     )
     return (facts.unknown if unread else facts.failed)("nat-egress", subject, says, fix)
+
+
+def _peer(facts: Facts, target: Target, cache: Cache | None) -> IPv4Network | GroupReference:
+    """Return what a target is to a group: a cache's group holds its next node too."""
+    if cache is not None and cache.groups and cache.vpc_id == facts.vpc:
+        return GroupReference(min(cache.groups))
+    return IPv4Network(target.address)
 
 
 def cache_ingress(facts: Facts) -> Iterator[Check]:
