@@ -35,8 +35,8 @@ SIGNS = {
     "add": ("+", GOOD, "to add"),
     "return": ("+", GOOD, "to bring back"),
     "move": ("~", WARN, "to move"),
-    "withhold": ("-", BAD, "to withhold"),
     "resume": ("+", GOOD, "to resume"),
+    "withhold": ("-", BAD, "to withhold"),
     "rest": ("-", BAD, "to let rest"),
     "free": ("-", NOTE, "to free"),
     "sources": ("~", WARN, "of sources"),
@@ -127,9 +127,9 @@ def _changes(changes: Iterable[Mapping[str, Any]]) -> Iterator[RenderableType]:
 def _targets(change: Mapping[str, Any]) -> Text:
     before, after = commas(change["before"]), commas(change["after"])
     match change["change"]:
-        case "add" | "return":
+        case "add" | "return" | "resume":
             return row(text(ARROW, NOTE), text(after))
-        case "rest":
+        case "rest" | "withhold":
             return row(text(before, "strike"), text("will answer RST", NOTE))
         case "free":
             return text("is free for others", NOTE)

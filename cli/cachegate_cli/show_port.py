@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-LEADS = {"waiting": "leads nowhere yet", "at_rest": "is at rest and answers RST"}
+LEADS = {
+    "waiting": "leads nowhere yet",
+    "withheld": "is withheld and answers RST",
+    "at_rest": "is at rest and answers RST",
+}
 
 
 def explained(answer: Mapping[str, Any]) -> RenderableType:

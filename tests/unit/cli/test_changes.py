@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from cachegate.domain.plan import ChangeKind
+from cachegate_cli.show_changes import SIGNS
 from tests.unit.cli.asked import answering, run
 from tests.unit.cli.told import (
     HOSTILE,
@@ -33,6 +35,11 @@ CHANGES = [
         change("rest", KEY, 6380, before=["10.0.1.1:6379"]),
         f"- 6380 {KEY} 10.0.1.1:6379 will answer RST",
     ),
+    (
+        change("withhold", KEY, 6380, before=["10.0.1.1:6379"]),
+        f"- 6380 {KEY} 10.0.1.1:6379 will answer RST",
+    ),
+    (change("resume", KEY, 6380, after=["10.0.1.2:6379"]), f"+ 6380 {KEY} → 10.0.1.2:6379"),
     (change("free", KEY, 6380), f"- 6380 {KEY} is free for others"),
     (change("hold", KEY, 6380), f"= 6380 {KEY} held"),
     (change("sources", None, None), "~ sources"),
@@ -54,8 +61,12 @@ def test_each_change_has_a_sign_and_its_reason_below(
     assert lines[2] == f"  {entry['reason']}"
 
 
+def test_every_kind_of_change_has_its_sign() -> None:
+    assert {kind.value for kind in ChangeKind} == SIGNS.keys()
+
+
 def test_a_plan_ends_with_how_much_it_is_and_what_makes_it() -> None:
-    add, held = CHANGES[0][0], CHANGES[5][0]
+    add, held = CHANGES[0][0], change("hold", KEY, 6380)
     groups = {"add": [rule()], "remove": [rule(rule="sgr-1")]}
     answer = planned(add, add, held, groups=groups, address=address("due", move_to=TWO))
     last = run(answering(answer), "plan").stdout.splitlines()[-1]

@@ -31,7 +31,8 @@ def test_a_port_says_where_it_leads_for_whom_why_and_since_when() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "says"), [("waiting", "leads nowhere yet"), ("at_rest", "answers RST")]
+    ("state", "says"),
+    [("waiting", "leads nowhere yet"), ("withheld", "is withheld"), ("at_rest", "answers RST")],
 )
 def test_a_port_that_leads_nowhere_says_so(state: str, says: str) -> None:
     assert says in run(answering(port(state=state, targets=[])), "explain", "6380").stdout
