@@ -53,7 +53,13 @@ class Asking:
             if not answer.get("ok"):
                 sys.stderr.write(f"cachegate: {plain(error_of(answer))}\n")
                 sys.stderr.flush()
-            put(draw(answer))
+            try:
+                put(draw(answer))
+            except KeyError as missing:
+                fail(
+                    f"the answer has no {missing}, so the stack is older than this command: update "
+                    "it (sam build && sam deploy), or read the answer with --json"
+                )
         if not answer.get("ok"):
             raise typer.Exit(1)
 
@@ -65,6 +71,6 @@ def error_of(answer: Answer) -> str:
 
 
 def fail(why: str) -> NoReturn:
-    """End with one line on standard error and exit code 2: nothing could be asked."""
+    """End with one line on standard error and exit code 2: there is no answer to show."""
     sys.stderr.write(f"cachegate: {plain(why)}\n")
     raise typer.Exit(2)

@@ -27,6 +27,10 @@ EXAMPLES = {
         "cachegate explain 6380",
         "cachegate explain 6380 --vpc vpc-0123456789abcdef0",
     ),
+    "doctor": (
+        "cachegate doctor",
+        "cachegate doctor --probe      from a client that the stack trusts",
+    ),
     "plan": (
         "cachegate plan",
         "cachegate plan --proposals | less",

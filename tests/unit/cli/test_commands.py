@@ -90,3 +90,27 @@ def test_an_exemption_is_not_asked_for_without_its_parts() -> None:
     asked = Asked()
     assert run(asked, "exempt", "sgr-1", "--owner", "me").exit_code == 2
     assert asked.events == []
+
+
+@pytest.mark.parametrize("command", ["status", "plan", "sync", "explain 6380", "findings"])
+def test_an_answer_of_an_older_stack_is_told_as_such(command: str) -> None:
+    older = {"ok": True, "at": 1.0, "vpcs": [{"vpc": "vpc-1"}], "forwards": [{}], "findings": []}
+    ended = run(answering(older), *command.split())
+    assert ended.exit_code == 2
+    assert "the stack is older than this command" in ended.stderr
+    assert ended.stderr.count("\n") == 1
+    assert ended.stdout == ""
+
+
+class Interrupted(Asked):
+    """Gets Ctrl-C instead of an answer."""
+
+    def invoke(self, event: dict[str, Any], function_output: str = SYNC) -> dict[str, Any]:
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("command", ["status", "sync --json", "guard sweep", "doctor"])
+def test_ctrl_c_ends_with_130_and_no_trace(command: str) -> None:
+    ended = run(Interrupted(), *command.split())
+    assert ended.exit_code == 130
+    assert "Traceback" not in ended.output
