@@ -6,6 +6,8 @@ from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
@@ -77,6 +79,26 @@ def test_no_line_is_wider_than_the_terminal_and_nothing_is_cut_off(
     for each in (f for v in answer["vpcs"] for f in v["forwards"]):
         assert str(each["listen"]) in text
         assert all(target in text for target in each["targets"])
+
+
+NAMES = st.text(min_size=1, max_size=90)
+
+
+@given(
+    name=NAMES,
+    node=NAMES,
+    reason=NAMES,
+    targets=st.lists(NAMES, max_size=3),
+    width=st.integers(72, 200),
+)
+def test_whatever_things_are_called_it_fits(
+    name: str, node: str, reason: str, targets: list[str], width: int
+) -> None:
+    entry = forward(6379, f"{name}/{node}", *(each[:21] for each in targets), reason=reason)
+    answer = described(vpc(forwards=[entry], caches=[cache(name)]), stack=name)
+    lines = drawn(answer, width).splitlines()
+    assert max(map(cell_len, lines)) <= width
+    assert any(line.startswith("  6379") for line in lines)
 
 
 def test_more_width_tells_since_when_and_why() -> None:
