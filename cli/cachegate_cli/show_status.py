@@ -26,7 +26,7 @@ from cachegate_cli.drawing import (
     row,
     text,
 )
-from cachegate_cli.troubles import troubles_of
+from cachegate_cli.troubles import OVERDUE_S, troubles_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -86,7 +86,8 @@ def _verified(described: Mapping[str, Any]) -> Text:
     times = [vpc["verified_at"] for vpc in described["vpcs"]]
     if not all(times) or not times:
         return Text("not verified", BAD)
-    return Text(f"verified {age(described['at'] - min(times))} ago", GOOD)
+    old = described["at"] - min(times)
+    return Text(f"verified {age(old)} ago", BAD if old > OVERDUE_S else GOOD)
 
 
 def _troubles(described: Mapping[str, Any]) -> Iterator[RenderableType]:

@@ -104,9 +104,9 @@ def _of_forwards(vpc: Mapping[str, Any]) -> Iterator[Trouble]:
     for each in vpc["forwards"]:
         name = f"{each['listen']} ({each['key']})"
         if each["held"]:
-            yield Trouble(gravity=WARN, says=f"{name} holds: {each['held']}", todo=None)
+            yield Trouble(gravity=WARN, says=f"{name} is held: {each['held']}")
         if each["state"] == "waiting":
-            yield Trouble(gravity=WARN, says=f"{name} waits: {each['reason']}", todo=None)
+            yield Trouble(gravity=WARN, says=f"{name} waits: {each['reason']}")
 
 
 def _of_groups(vpc: Mapping[str, Any]) -> Iterator[Trouble]:

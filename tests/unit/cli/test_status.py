@@ -135,7 +135,11 @@ def test_colour_is_no_part_of_what_is_said(monkeypatch: pytest.MonkeyPatch) -> N
         ),
         ({"address": address("due", reason="it fails")}, "it fails", "cachegate sync"),
         ({"address": address("elsewhere", reason="a web server")}, "web server", "cachegate move"),
-        ({"forwards": [forward(1, "a/a/1", held="the brake")]}, "1 (a/a/1) holds: the brake", None),
+        (
+            {"forwards": [forward(1, "a/a/1", held="the brake")]},
+            "1 (a/a/1) is held: the brake",
+            None,
+        ),
         (
             {"forwards": [forward(1, "a/a/1", state="waiting", reason="no address")]},
             "1 (a/a/1) waits: no address",
