@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from local.world import World
 
-SECRET = "a token of sixteen characters or more"  # noqa: S105 - of this test's own cache
+SECRET = "sixteen-characters-or-more"  # noqa: S105 - of this test's own cache
 HASH = "v8rkgb.use1.cache.amazonaws.com"
 
 
