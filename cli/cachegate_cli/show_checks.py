@@ -1,8 +1,10 @@
-"""How `doctor` draws its checks: what fails first, each with its fix, and a line that sums up."""
+"""How `doctor` draws its checks: what fails first, each with its fix, and a line that sums up.
+
+What passes takes a line for each kind of check: `--json` has each of them.
+"""
 
 from __future__ import annotations
 
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 from rich.console import Group
@@ -13,47 +15,77 @@ from cachegate_cli.checks import counts_of
 from cachegate_cli.plain import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from rich.console import RenderableType
 
     from cachegate_cli.checks import Check, State
 
-ORDER: tuple[State, ...] = ("fail", "unknown", "pass")
+NAMED = 3  # subjects that are named where the same is said of several
 _STYLES: dict[State, str] = {"fail": "bold red", "unknown": "yellow", "pass": "green"}
 _MARKS: dict[State, str] = {"fail": "✗", "unknown": "?", "pass": "✓"}
 
 
 def draw_checks(checks: Sequence[Check], name: str) -> RenderableType:
     """Draw all checks: those of the stack as a whole, then those of each VPC."""
-    groups = sorted({check.vpc or "" for check in checks})
+    width = max((len(check.check) for check in checks), default=0)
     parts: list[RenderableType] = []
-    for vpc in groups:
-        theirs = [check for check in checks if (check.vpc or "") == vpc]
-        parts += [Text(plain(vpc or name), "bold"), _group(theirs), Text()]
+    for vpc in sorted({check.vpc or "" for check in checks}):
+        grid = _grid(width)
+        for state in ("fail", "unknown", "pass"):
+            theirs = [each for each in checks if (each.vpc or "", each.state) == (vpc, state)]
+            for check, said in _said(theirs):
+                _add(grid, state, check, said)
+        parts += [Text(plain(vpc or name), "bold"), grid, Text()]
     return Group(*parts, _sum(checks))
 
 
-def _group(checks: list[Check]) -> Table:
+def _grid(width: int) -> Table:
     grid = Table.grid(padding=(0, 1, 0, 0))
-    grid.add_column(no_wrap=True)
+    grid.add_column(no_wrap=True, min_width=max(map(len, _MARKS)) + 2)
+    grid.add_column(no_wrap=True, min_width=width)
     grid.add_column(overflow="fold")
-    ranked = sorted(checks, key=lambda check: ORDER.index(check.state))
-    for state, same in groupby(ranked, key=lambda check: check.state):
-        style = _STYLES[state]
-        for check in same:
-            said = Text.assemble(
-                (f"{check.check} ", style if state != "pass" else ""),
-                (plain(check.subject), "bold" if state != "pass" else "dim"),
-                f": {plain(check.says)}",
-            )
-            lines = [said]
-            if check.fix:
-                lines.append(Text.assemble(("fix: ", "dim"), (plain(check.fix), "cyan")))
-            grid.add_row(
-                Text(f" {_MARKS[state]} {state if state != 'pass' else ''}", style), Group(*lines)
-            )
     return grid
+
+
+def _add(grid: Table, state: State, check: str, said: RenderableType) -> None:
+    style = _STYLES[state]
+    name = Text(plain(check), "" if state == "pass" else style)
+    grid.add_row(Text(f"{_MARKS[state]} {state}", style), name, said)
+
+
+def _said(checks: list[Check]) -> Iterator[tuple[str, RenderableType]]:
+    """Yield each kind of check and what to tell of it; what is said of several is said once."""
+    alike: dict[tuple[str, ...], list[Check]] = {}
+    for check in checks:
+        # Of what passes, one line for each kind of check is enough.
+        told = (check.says, check.fix or "") if check.state != "pass" else ()
+        alike.setdefault((check.check, *told), []).append(check)
+    for (name, *_), same in alike.items():
+        yield name, _passes(same) if same[0].state == "pass" else _trouble(same)
+
+
+def _trouble(alike: list[Check]) -> RenderableType:
+    """Tell what is wrong, and what to do about it."""
+    check = alike[0]
+    said = Text.assemble((_listed(alike), "bold"), f": {plain(check.says)}")
+    if check.fix is None:
+        return said
+    return Group(said, Text.assemble(("fix: ", "dim"), (plain(check.fix), "cyan")))
+
+
+def _passes(alike: list[Check]) -> Text:
+    words = {plain(check.says) for check in alike}
+    if len(words) > 1:
+        return Text(_listed(alike))
+    return Text.assemble(words.pop(), (f" ({len(alike)})" if len(alike) > 1 else "", "dim"))
+
+
+def _listed(checks: list[Check]) -> str:
+    """List whom checks are about, the first ones by name."""
+    subjects = list(dict.fromkeys(plain(check.subject) for check in checks))
+    more = f" and {len(subjects) - NAMED} more" if len(subjects) > NAMED else ""
+    return ", ".join(subjects[:NAMED]) + more
 
 
 def _sum(checks: Sequence[Check]) -> Text:

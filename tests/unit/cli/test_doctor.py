@@ -138,6 +138,18 @@ def test_what_fails_comes_first_with_its_fix_and_passes_have_none() -> None:
     assert printed.count("fix: ") == 1
 
 
+def test_what_is_said_of_several_is_said_once() -> None:
+    other = [each | {"subject": "i-2"} for each in (RUNNING, SHUT)]
+    apart = SHUT | {"subject": "i-3", "fix": "another way"}
+
+    printed = doctor(guarded(), WELL | {"checks": [RUNNING, SHUT, *other, apart]}).stdout
+
+    assert printed.count("it runs (2)") == 1
+    assert printed.count("i-1, i-2: sg-1 lets nobody in") == 1
+    assert printed.count("i-3: sg-1 lets nobody in") == 1
+    assert printed.splitlines()[-1] == "5 pass, 3 fail, 0 unknown"
+
+
 def test_it_fits_80_columns_but_for_what_cannot_be_broken() -> None:
     wide = SHUT | {
         "says": "a word " * 60,
