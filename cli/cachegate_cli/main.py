@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cachegate_cli import forwards
+from cachegate_cli.connect.command import connect
 from cachegate_cli.doctor import doctor
 from cachegate_cli.guard import exempt, findings, guard, restore
 from cachegate_cli.judge import judge
@@ -59,7 +60,7 @@ def _add(panel: str, *commands: Callable[..., None]) -> None:
         app.command(rich_help_panel=panel, epilog=epilog(command.__name__))(command)
 
 
-_add(LOOK, forwards.status, watch, forwards.explain, forwards.plan, forwards.describe, doctor)
+_add(LOOK, forwards.status, connect, watch, forwards.explain, forwards.plan, forwards.describe, doctor)
 _add(CHANGE, forwards.sync, forwards.move, forwards.release, forwards.detach)
 app.add_typer(guard, name="guard", rich_help_panel=GUARD)
 _add(GUARD, findings, exempt, restore, judge)

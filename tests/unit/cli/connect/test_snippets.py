@@ -1,0 +1,140 @@
+"""Each snippet is a whole program in its language, for each kind of cache, whatever names say."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cachegate_cli.connect.formats import DEMONSTRATION, FORMATS
+from cachegate_cli.connect.literals import FILTERS, Code
+from tests.unit.cli.connect.samples import PUBLIC, SAMPLES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cachegate.client.connection import Connection
+    from cachegate_cli.connect.formats import Format
+
+HOSTILE = "a\"b'c\\d`e$(f)${g}#h//i*/j\nk\r\u2028\u00e9\U0001f600?>l\\u000am\\"
+SNIPPETS = [each for each in FORMATS.values() if each.is_snippet]
+CASES = [
+    pytest.param(each, connection, id=f"{each.name}-{name}")
+    for each in SNIPPETS
+    for name, connection in SAMPLES.items()
+    if connection.engine in each.engines
+]
+PARSERS = {".mjs": ["node", "--check"], ".sh": ["sh", "-n"], ".php": ["php", "-l"]}
+
+
+def _parses(each: Format, text: str, folder: Path) -> None:
+    assert each.file is not None
+    path = folder / each.file
+    path.write_text(text)
+    if path.suffix == ".py":
+        compile(text, str(path), "exec")
+        return
+    command = PARSERS.get(path.suffix)
+    if command is None or shutil.which(command[0]) is None:
+        pytest.skip(f"no parser for {path.suffix} here")
+    ended = subprocess.run([*command, str(path)], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr + ended.stdout
+
+
+@pytest.mark.parametrize(("each", "connection"), CASES)
+def test_a_snippet_is_a_program_with_a_client_and_a_demonstration(
+    each: Format, connection: Connection, tmp_path: Path
+) -> None:
+    text = each.render(connection, None)
+
+    _parses(each, text, tmp_path)
+    before, found, after = text.partition(DEMONSTRATION)
+    assert found
+    assert "client" in before
+    assert "cachegate:hello" in after
+    assert "cachegate:hello" not in before
+    assert "\n\n\n" not in text
+    assert not [line for line in text.splitlines() if line != line.rstrip()]
+
+
+@pytest.mark.parametrize(("each", "connection"), CASES)
+def test_a_password_and_a_user_come_from_the_environment_where_the_cache_wants_auth(
+    each: Format, connection: Connection
+) -> None:
+    text = each.render(connection, None)
+
+    assert ("CACHE_PASSWORD" in text) == connection.auth
+    assert ("CACHE_USER" in text) == connection.auth
+    assert ("CACHE_CA_FILE" in text) == connection.tls
+
+
+@pytest.mark.parametrize(("each", "connection"), CASES)
+def test_a_snippet_begins_where_something_leads(each: Format, connection: Connection) -> None:
+    """Cluster mode and Memcached: nodes; a replication group: the port that follows the primary."""
+    text = each.render(connection, None)
+
+    if connection.kind == "replication-group" and not connection.cluster_mode:
+        assert "6390" in text
+        assert "6380" not in text
+        assert "6391" in text
+    elif each.name in NEEDS_NFT and connection.clustered:
+        assert "--format nft" in text
+        assert not [line for line in text.splitlines() if PUBLIC in line and line[0] != "#"]
+    else:
+        assert "6380" in text
+
+
+NEEDS_NFT = {"redis-cli", "phpredis"}
+
+
+@pytest.mark.parametrize("each", SNIPPETS, ids=lambda each: each.name)
+def test_hostile_names_stay_text(each: Format, tmp_path: Path) -> None:
+    name = "memcached" if "memcached" in each.engines else "cluster"
+    sample = SAMPLES[name]
+    first = replace(sample.forwards[0], endpoint=(HOSTILE, 6379), targets=((HOSTILE, 6379),))
+    connection = replace(
+        sample,
+        cache=HOSTILE,
+        public=HOSTILE,
+        auth=True,
+        endpoint=(HOSTILE, 1),
+        forwards=(first, *sample.forwards[1:]),
+    )
+
+    text = each.render(connection, HOSTILE)
+
+    _parses(each, text, tmp_path)
+    for line in text.splitlines():
+        assert "k\r" not in line
+
+
+def test_literals_read_back_as_what_they_were() -> None:
+    literal = FILTERS["py"](HOSTILE)
+    assert eval(literal) == HOSTILE  # noqa: S307 - our own literal is what is tested
+    word = subprocess.run(
+        ["sh", "-c", f"printf %s {FILTERS['sh'](HOSTILE)}"], capture_output=True, check=True
+    )
+    assert word.stdout.decode() == HOSTILE
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="no node here")
+def test_a_literal_of_javascript_reads_back() -> None:
+    program = f"process.stdout.write({FILTERS['js'](HOSTILE)})"
+    ended = subprocess.run(["node", "-e", program], capture_output=True, check=True)
+    assert ended.stdout.decode() == HOSTILE
+
+
+@pytest.mark.skipif(shutil.which("php") is None, reason="no php here")
+def test_a_literal_of_php_reads_back() -> None:
+    program = f"echo {FILTERS['php'](HOSTILE)};"
+    ended = subprocess.run(["php", "-r", program], capture_output=True, check=True)
+    assert ended.stdout.decode() == HOSTILE
+
+
+def test_a_comment_keeps_nothing_that_could_end_it() -> None:
+    said = FILTERS["say"](HOSTILE)
+    assert isinstance(said, Code)
+    assert not set(said) & set('\n\r\\*#"$`<>?\u2028') - {"?"}
