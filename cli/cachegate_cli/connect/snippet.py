@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cachegate.client.connection import Connection
+    from cachegate_cli.connect.entrance import Entrance
 
 
 class Named(NamedTuple):
@@ -23,18 +23,17 @@ class Named(NamedTuple):
     host: str
     port: int
 
+    @property
+    def text(self) -> str:
+        """Return it as most clients write it."""
+        return f"{self.host}:{self.port}"
 
-@dataclass(frozen=True, slots=True)
-class Mapped:
+
+class Mapped(NamedTuple):
     """An inner place, and where to connect instead."""
 
     inner: Named
     outer: Named
-
-    @property
-    def key(self) -> str:
-        """Return the inner place as clients write it."""
-        return f"{self.inner.host}:{self.inner.port}"
 
 
 def snippet(template: str, connection: Connection, user: str | None) -> str:
@@ -55,18 +54,27 @@ def _values(connection: Connection, user: str | None) -> dict[str, Any]:
         "start": starts[0],
         "starts": starts,
         "readers": Named(*connection.outer(readers)) if readers else None,
-        # Of clients that verify the inner name wherever they connect to: nothing has to be in a
-        # hosts file then.
+        # Of clients that take a place for its inner name, wherever they connect to.
         "inner_start": Named(*inner(entrance.starts[0])),
         "inner_starts": [Named(*inner(forward)) for forward in entrance.starts],
         "inner_readers": Named(*inner(readers)) if readers else None,
+        # Of clients whose machine maps inner addresses.
         "inner_address": Named(*entrance.starts[0].targets[0]),
+        "inner_addresses": [Named(*forward.targets[0]) for forward in entrance.starts],
         "natmap": [_mapped(key, *outer) for key, outer in connection.natmap.items()],
-        "by_address": [
-            _mapped(key, connection.public, port) for key, (_, port) in connection.natmap.items()
-        ],
+        "by_address": list(_by_address(connection, entrance)),
         "about": lambda prefix, *, names: Code("\n".join(_about(connection, prefix, names=names))),
     }
+
+
+def _by_address(connection: Connection, entrance: Entrance) -> Iterator[Mapped]:
+    """Yield where the sockets of such clients go: to an address, so no hosts file is needed."""
+    if connection.clustered:  # whatever nodes may announce
+        for key, (_, port) in connection.natmap.items():
+            yield _mapped(key, connection.public, port)
+        return
+    for forward in (*entrance.starts, *([entrance.readers] if entrance.readers else [])):
+        yield Mapped(Named(*inner(forward)), Named(connection.public, forward.listen))
 
 
 def _mapped(key: str, host: str, port: int) -> Mapped:
