@@ -60,7 +60,16 @@ def _add(panel: str, *commands: Callable[..., None]) -> None:
         app.command(rich_help_panel=panel, epilog=epilog(command.__name__))(command)
 
 
-_add(LOOK, forwards.status, connect, watch, forwards.explain, forwards.plan, forwards.describe, doctor)
+_add(
+    LOOK,
+    forwards.status,
+    connect,
+    watch,
+    forwards.explain,
+    forwards.plan,
+    forwards.describe,
+    doctor,
+)
 _add(CHANGE, forwards.sync, forwards.move, forwards.release, forwards.detach)
 app.add_typer(guard, name="guard", rich_help_panel=GUARD)
 _add(GUARD, findings, exempt, restore, judge)

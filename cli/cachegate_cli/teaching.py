@@ -19,6 +19,13 @@ EXAMPLES = {
         "cachegate status | grep sessions",
         "CACHEGATE_STACK=cachegate-test cachegate status",
     ),
+    "connect": (
+        "cachegate connect sessions",
+        "cachegate connect sessions --format redis-py --out client.py",
+        "cachegate connect sessions --format natmap > natmap.json",
+        "cachegate connect sessions --format hosts | sudo tee --append /etc/hosts",
+        "cachegate connect sessions --format nft | sudo nft -f -",
+    ),
     "watch": (
         "cachegate watch --every 2",
         "cachegate watch | tee changes.log",

@@ -4,20 +4,37 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from cachegate.client.connection import connection_of
 from cachegate.errors import CachegateError
-from cachegate_cli.ask import DEFAULT_STACK, Stack
+from cachegate_cli.asking import Asking, error_of, fail
 from cachegate_cli.connect.formats import DEFAULT, FORMATS, serving
 from cachegate_cli.connect.notes import notes_of
-from cachegate_cli.invoke import InvokeError, invoke
+from cachegate_cli.options import asks
+from cachegate_cli.plain import plain
 
-Cache = Annotated[str, typer.Argument(metavar="CACHE", help="Its name, as `describe` shows it.")]
-Named = Annotated[
-    str, typer.Option("--format", "-f", metavar="FORMAT", help=f"{', '.join(FORMATS)}.")
+if TYPE_CHECKING:
+    from cachegate_cli.asking import Answer
+    from cachegate_cli.connect.formats import Format
+
+
+def _list(wanted: bool) -> None:  # noqa: FBT001 typer calls it with the value
+    if wanted:
+        width = max(map(len, FORMATS))
+        for each in FORMATS.values():
+            sys.stdout.write(f"{each.name.ljust(width)}  {each.says}\n")
+        raise typer.Exit
+
+
+Cache = Annotated[
+    str, typer.Argument(metavar="CACHE", help="Its name, as `cachegate status` shows it.")
+]
+Chosen = Annotated[
+    str,
+    typer.Option("--format", "-f", metavar="FORMAT", help="What to print; --list shows all."),
 ]
 Out = Annotated[
     Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write it there instead.")
@@ -32,80 +49,66 @@ User = Annotated[
     str | None,
     typer.Option("--user", metavar="NAME", help="The cache's user; passwords are never printed."),
 ]
-
-
-def _list(wanted: bool) -> None:  # noqa: FBT001 - Typer's callbacks are called so
-    if wanted:
-        width = max(map(len, FORMATS))
-        for each in FORMATS.values():
-            only = "" if "redis" in each.engines and "memcached" in each.engines else "; a program"
-            sys.stdout.write(f"{each.name.ljust(width)}  {each.says}{only}\n")
-        raise typer.Exit
-
-
 List = Annotated[
-    bool, typer.Option("--list", is_eager=True, callback=_list, help="Show the formats and end.")
+    bool,
+    typer.Option(
+        "--list", metavar="", is_eager=True, callback=_list, help="Show the formats and end."
+    ),
 ]
 
 
+@asks
 def connect(
+    asking: Asking,
     cache: Cache,
     *,
-    form: Named = DEFAULT,
+    chosen: Chosen = DEFAULT,
     out: Out = None,
     via: Via = None,
     user: User = None,
-    stack: Stack = DEFAULT_STACK,
     _formats: List = False,
 ) -> None:
-    """Print how to connect to one cache: data, or a whole program for a client library.
+    """Print how to connect to one cache, as data or as a program.
 
-    `cachegate connect sessions` shows its listen ports. `--format redis-py`
-    (or another library) prints a program that runs as it is, with time-outs
-    and retries that outlast a failover; `--list` shows all formats.
-    Exit codes: 0 printed, 1 the cache is not known or not forwarded, 2 usage,
-    or nothing could be asked.
+    Without a format it shows the listen ports. With the name of a client library it
+    prints a whole program, with time-outs and retries that outlast a failover.
+    Exit code 1: the cache is not known, or nothing leads to it now.
     """
-    chosen = FORMATS.get(form)
-    if chosen is None:
-        _refuse(2, f"there is no format {form!a}; there are {', '.join(FORMATS)}")
-    description = _described(stack)
-    try:
-        connection = connection_of(description, cache, via)
-        if connection.engine not in chosen.engines:
-            known = ", ".join(serving(connection.engine))
-            _refuse(
-                2, f"{cache} is {connection.engine}, for which {form} is none; there are {known}"
-            )
-        text = chosen.render(connection, user)
-    except CachegateError as error:
-        _refuse(1, str(error))
-    if chosen.pure:
-        for note in notes_of(connection):
-            sys.stderr.write(f"cachegate: note: {note}\n")
-    _put(text, out)
-
-
-def _described(stack: str) -> dict[str, Any]:
-    try:
-        answer = invoke(stack, {"action": "describe"})
-    except InvokeError as error:
-        _refuse(2, str(error))
+    form = FORMATS.get(chosen)
+    if form is None:
+        fail(f"there is no format {chosen}; there are {', '.join(FORMATS)}")
+    answer = asking.asked({"action": "describe"}, doing="looking")
+    if asking.as_json:
+        asking.show(answer)
+        return
     if not answer.get("ok"):
-        _refuse(1, answer["error"]["message"])
-    return answer
-
-
-def _put(text: str, out: Path | None) -> None:
+        _refused(error_of(answer))
+    text = _text(form, answer, cache, via, user)
     if out is None:
         sys.stdout.write(text)
         return
     try:
         out.write_text(text, encoding="utf-8")
     except OSError as error:
-        _refuse(2, f"{str(out)!a}: {error.strerror}")
+        fail(f"{out}: {error.strerror}")
 
 
-def _refuse(code: int, why: str) -> NoReturn:
-    sys.stderr.write(f"cachegate: {why}\n")
-    raise typer.Exit(code)
+def _text(form: Format, answer: Answer, cache: str, via: str | None, user: str | None) -> str:
+    try:
+        connection = connection_of(answer, cache, via)
+        if connection.engine not in form.engines:
+            known = ", ".join(serving(connection.engine))
+            fail(f"{cache} is {connection.engine}: {form.name} is not for it, but {known}")
+        text = form.render(connection, user)
+    except CachegateError as error:
+        _refused(str(error))
+    if form.pure:
+        for note in notes_of(connection):
+            sys.stderr.write(f"cachegate: {plain(note)}\n")
+    return text
+
+
+def _refused(why: str) -> NoReturn:
+    """End with one line and exit code 1: the answer says that there is no such way."""
+    sys.stderr.write(f"cachegate: {plain(why)}\n")
+    raise typer.Exit(1)

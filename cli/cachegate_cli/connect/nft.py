@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from cachegate.client.connection import LEADING
 from cachegate_cli.connect.literals import comment
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def table_name(cache: str) -> str:
 def _elements(connection: Connection) -> Iterator[str]:
     """Yield each inner place once; the ports of roles lead to the same places as nodes'."""
     for forward in connection.forwards:
-        if forward.state == "forwarding" and forward.kind in ("node", "endpoint"):
+        if forward.state in LEADING and forward.kind in ("node", "endpoint"):
             for address, port in forward.targets:
                 yield f"{address} . {port} : {connection.public} . {forward.listen}"
 
@@ -68,7 +69,7 @@ def _names(connection: Connection) -> str:
     lines = [
         f"#   {target[0]} {comment(forward.endpoint[0])}"
         for forward in connection.forwards
-        if forward.state == "forwarding" and forward.kind != "readers" and forward.endpoint
+        if forward.state in LEADING and forward.kind != "readers" and forward.endpoint
         for target in forward.targets
     ]
     return "\n".join(dict.fromkeys(lines)) or "#   (AWS told no names)"

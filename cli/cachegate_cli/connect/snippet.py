@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any, NamedTuple
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from cachegate_cli.connect.entrance import entrance_of, inner
 from cachegate_cli.connect.literals import FILTERS, Code, comment
@@ -12,6 +11,8 @@ from cachegate_cli.connect.notes import kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from jinja2 import Environment
 
     from cachegate.client.connection import Connection
     from cachegate_cli.connect.entrance import Entrance
@@ -38,7 +39,7 @@ class Mapped(NamedTuple):
 
 def snippet(template: str, connection: Connection, user: str | None) -> str:
     """Return a whole program for one client library."""
-    return _ENVIRONMENT.get_template(template).render(_values(connection, user))
+    return _environment().get_template(template).render(_values(connection, user))
 
 
 def _values(connection: Connection, user: str | None) -> dict[str, Any]:
@@ -106,13 +107,19 @@ def _only_code(value: Any) -> Any:
     raise TypeError(f"{value!r} is no code: write it with a filter")
 
 
-_ENVIRONMENT = Environment(
-    loader=PackageLoader("cachegate_cli.connect", "snippets"),
-    autoescape=False,  # noqa: S701 - no HTML; _only_code holds templates to an encoder of the language
-    finalize=_only_code,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    keep_trailing_newline=True,
-)
-_ENVIRONMENT.filters.update(FILTERS)
+@functools.cache
+def _environment() -> Environment:
+    """Return what reads templates; help, completion and data do without jinja2."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415
+
+    environment = Environment(
+        loader=PackageLoader("cachegate_cli.connect", "snippets"),
+        autoescape=False,  # noqa: S701 no HTML; _only_code holds templates to their language's encoder
+        finalize=_only_code,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(FILTERS)
+    return environment
