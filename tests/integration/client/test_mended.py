@@ -133,6 +133,21 @@ def test_a_moved_that_makes_it_read_the_slots_again_dials_outer_places_alone(
     assert dialled == []
 
 
+def test_a_moved_may_name_the_only_place_that_is_left_to_read_the_slots_from(
+    cluster: Cluster, dialled: list[str], opened: Callable[..., Driver]
+) -> None:
+    driver = opened(mended(redis.RedisCluster), reinitialize_steps=1)
+    driver.client.nodes_manager.startup_nodes.clear()  # as if none of them answered any more
+    key = "reread from the new owner"
+
+    cluster.begin_move(key, cluster.other(key))
+    cluster.end_move(key, cluster.other(key))
+    driver.run("SET", key, "moved")
+
+    assert cluster.other(key).client.get(key) == "moved"
+    assert dialled == []
+
+
 def test_after_a_failover_no_inner_place_is_dialled(
     kind: str, cluster: Cluster, dialled: list[str], opened: Callable[..., Driver]
 ) -> None:
