@@ -26,6 +26,7 @@ Probe = Annotated[
     bool,
     typer.Option(
         "--probe",
+        metavar="",
         help="Also connect: from here to every listen port, and from NAT instances to every node.",
     ),
 ]
@@ -33,6 +34,7 @@ CaFile = Annotated[
     Path | None,
     typer.Option(
         "--ca-file",
+        metavar="FILE",
         envvar="CACHE_CA_FILE",
         help="Trust this CA (PEM) for the caches' TLS certificates, instead of the system's.",
     ),
@@ -43,8 +45,7 @@ CaFile = Annotated[
 def doctor(asking: Asking, *, probe: Probe = False, ca_file: CaFile = None) -> None:
     """Check everything that forwarding and its safety rest on, each with what to do about it.
 
-    Changes nothing. Exit code 0: all is in order. 1: something fails, or is unknown. 2: nothing
-    could be asked.
+    Changes nothing. A probe sends PING, or version to Memcached.
     """
     context = _context(ca_file)
     guard = _asked(asking, {"action": "findings"}, GUARD)
