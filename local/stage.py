@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from cachegate.client.connection import connection_of
 from local import sandbox, scene
 from local.artefacts import ROOT
 from local.dns import ResolverError
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from local.deploy import Stack
 
+ORDERS, PASSWORD = "orders", "open-sesame"
 TICK_S = 30.0  # between two rounds of the schedules, which are a minute and five on AWS
 INTERRUPTED = 130
 _RC = r"""
@@ -87,12 +89,18 @@ def _steps(world: World) -> Iterator[str]:
     """Begin one step after the other, and say first which."""
     yield f"starting three caches in a VPC: {scene.CACHES}"
     scene.create_caches(world)
+    yield f"starting {ORDERS}, a cluster of 3 shards with a replica each, with TLS and AUTH"
+    world.create_replication_group(
+        ORDERS, shards=3, replicas=1, cluster_mode=True, tls=True, auth=PASSWORD
+    )
     yield "deploying template.yaml, which makes two NAT instances"
     world.start_trail()
     scene.deploy(world, EnrolNotifications="true")  # so that changes are noticed within seconds
     yield "waiting until a pass is verified on both NAT instances"
     world.wait_until(lambda: scene.forwarded(world), within_s=90, what="a verified pass")
     world.tick()  # and with it the guard's first pass
+    described = world.invoke({"action": "describe"})
+    world.client.name_hosts(connection_of(described, ORDERS).hosts)
 
 
 class _Clock:
@@ -134,7 +142,9 @@ def _typed(command: str | None) -> bool:
 
 
 def _run(world: World, folder: Path, *arguments: str) -> int:
-    process = subprocess.Popen(world.client.command("bash", *arguments), env=_environment(folder))
+    process = subprocess.Popen(
+        world.client.command("bash", *arguments), env=_environment(folder, world.ca_file)
+    )
     try:
         return process.wait()
     finally:
@@ -142,7 +152,7 @@ def _run(world: World, folder: Path, *arguments: str) -> int:
         process.wait()
 
 
-def _environment(folder: Path) -> dict[str, str]:
+def _environment(folder: Path, ca_file: Path) -> dict[str, str]:
     """Return what the client's machine has in its environment: our commands, and the door."""
     programs = folder / "bin"
     programs.mkdir()
@@ -152,7 +162,8 @@ def _environment(folder: Path) -> dict[str, str]:
     world.chmod(0o755)
     path = os.pathsep.join((str(programs), str(Path(sys.executable).parent), os.environ["PATH"]))
     left = {key: value for key, value in os.environ.items() if key != sandbox.INSIDE}
-    return left | {"PATH": path}
+    # What `cachegate connect` has programs read, and `doctor` too.
+    return left | {"PATH": path, "CACHE_CA_FILE": str(ca_file), "CACHE_PASSWORD": PASSWORD}
 
 
 def _welcome(stack: Stack, forwards: list[dict[str, Any]], *, typed: bool) -> str:
@@ -168,7 +179,10 @@ def _welcome(stack: Stack, forwards: list[dict[str, Any]], *, typed: bool) -> st
     tries = (
         (f"redis-cli -h {public} -p {port} ping", ""),
         ("cachegate status", "what is forwarded"),
-        ("cachegate connect sessions", "how each client library connects"),
+        (
+            f"cachegate connect {ORDERS} --format table",
+            "how to connect; TLS names and AUTH are set",
+        ),
         ("cachegate doctor --probe", "what is in order, and who answers"),
         ("world replace sessions-002", "AWS replaces a node: see who answers at its port"),
         ("world", "what else may happen"),

@@ -122,7 +122,7 @@ def test_two_commands_lead_from_an_empty_directory_to_a_ping_through_the_nat(
         cachegate = [str(ROOT / ".venv/bin/cachegate"), "status", "--local", "--json"]
         status = subprocess.run(cachegate, env=environment, capture_output=True, check=True)
         assert {each["cache"] for each in json.loads(status.stdout)["vpcs"][0]["forwards"]} == {
-            "cart", "pages", "sessions",
+            "cart", "orders", "pages", "sessions",
         }  # fmt: skip
         world = [sys.executable, "-m", "local.shell", "-c", "true"]
         another = subprocess.run(

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +16,6 @@ from local.shell import _why_not
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 class Client:
@@ -28,6 +28,7 @@ class Client:
 
 class World:
     client = Client()
+    ca_file = Path("ca.pem")
 
 
 @contextmanager
@@ -68,7 +69,7 @@ def test_our_commands_are_on_the_path_and_nothing_says_that_this_is_a_sandbox(
 ) -> None:
     monkeypatch.setenv(sandbox.INSIDE, "1")
     monkeypatch.setenv("CACHEGATE_LOCAL", str(tmp_path / "none.sock"))
-    environment = stage._environment(tmp_path)
+    environment = stage._environment(tmp_path, tmp_path / "ca.pem")
 
     done = subprocess.run(
         ["sh", "-c", f"command -v cachegate; command -v world; echo ${sandbox.INSIDE}; world x"],
