@@ -36,9 +36,8 @@ def rust(text: str) -> Code:
 
 
 def php(text: str) -> Code:
-    """Write a string of PHP in single quotes, in which no variable is looked for."""
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-    return Code(f"'{escaped}'")
+    """Write a string of PHP, which looks for variables in it, and knows Rust's escapes."""
+    return Code(rust(text).replace("$", r"\u{24}"))
 
 
 def shell(text: str) -> Code:

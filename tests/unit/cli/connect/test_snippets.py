@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from dataclasses import replace
@@ -93,23 +94,28 @@ NEEDS_NFT = {"redis-cli", "phpredis"}
 
 @pytest.mark.parametrize("each", SNIPPETS, ids=lambda each: each.name)
 def test_hostile_names_stay_text(each: Format, tmp_path: Path) -> None:
-    name = "memcached" if "memcached" in each.engines else "cluster"
-    sample = SAMPLES[name]
-    first = replace(sample.forwards[0], endpoint=(HOSTILE, 6379), targets=((HOSTILE, 6379),))
-    connection = replace(
+    text = each.render(_named(each, HOSTILE), HOSTILE)
+
+    if each.file != "client.sh":  # whose words in quotes may hold line ends as they are
+        friendly = each.render(_named(each, "friendly"), "friendly")
+        assert text.isascii()
+        assert len(text.split("\n")) == len(friendly.split("\n"))
+        assert len(text.splitlines()) == len(friendly.splitlines())
+    _parses(each, text, tmp_path)
+
+
+def _named(each: Format, name: str) -> Connection:
+    """Return a cache of which everything that has a name has this one."""
+    sample = SAMPLES["memcached" if "memcached" in each.engines else "cluster"]
+    first = replace(sample.forwards[0], endpoint=(name, 6379), targets=((name, 6379),))
+    return replace(
         sample,
-        cache=HOSTILE,
-        public=HOSTILE,
+        cache=name,
+        public=name,
         auth=True,
-        endpoint=(HOSTILE, 1),
+        endpoint=(name, 1),
         forwards=(first, *sample.forwards[1:]),
     )
-
-    text = each.render(connection, HOSTILE)
-
-    _parses(each, text, tmp_path)
-    for line in text.splitlines():
-        assert "k\r" not in line
 
 
 def test_literals_read_back_as_what_they_were() -> None:
@@ -119,6 +125,20 @@ def test_literals_read_back_as_what_they_were() -> None:
         ["sh", "-c", f"printf %s {FILTERS['sh'](HOSTILE)}"], capture_output=True, check=True
     )
     assert word.stdout.decode() == HOSTILE
+
+
+@pytest.mark.parametrize(
+    ("language", "escape"),
+    [
+        ("rust", r"\\u\{[0-9a-f]+\}"),
+        ("go", r"\\U[0-9a-f]{8}"),
+        ("java", r"\\(u[0-9a-f]{4}|[nr\\\"])"),
+    ],
+)
+def test_a_literal_is_plain_text_and_escapes_of_its_language(language: str, escape: str) -> None:
+    literal = FILTERS[language](HOSTILE)
+
+    assert re.fullmatch(rf'"([ !#-\[\]-~]|{escape})*"', literal)
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="no node here")
