@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -186,6 +187,12 @@ def test_formats_serve_the_engines_that_they_are_for() -> None:
     assert "redis-py" not in serving("memcached")
     assert "pymemcache" not in serving("valkey")
     assert {"table", "json", "env", "url", "natmap", "hosts", "nft"} <= set(serving("memcached"))
+
+
+def test_the_page_names_every_format() -> None:
+    page = (Path(__file__).parents[4] / "docs" / "connect.md").read_text()
+
+    assert [name for name in FORMATS if f"`{name}`" not in page] == []
 
 
 def test_a_forward_that_leads_nowhere_is_in_the_table_alone() -> None:
