@@ -1,0 +1,92 @@
+"""The part of docs/clients.md that is measured, between its markers."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from tests.clients.matrix import Tried
+    from tests.clients.programs import Program
+
+PAGE = Path(__file__).parents[2] / "docs" / "clients.md"
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+TEXT = 120  # characters of an error
+
+
+def put(measured: str, page: Path = PAGE) -> None:
+    """Replace what stands between the markers of the page."""
+    before, begin, rest = page.read_text().partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{page} has no markers {BEGIN} and {END}")
+    page.write_text(f"{before}{BEGIN}\n{measured}\n{END}{after}")
+
+
+def report(tried: Sequence[Tried], programs: Iterable[Program]) -> str:
+    """Return a table for each cache, with the errors below it."""
+    lines = [
+        f"Measured {datetime.now(UTC):%Y-%m-%d} by `make test-clients` on {_machine()}.",
+        "",
+        f"Clients: {', '.join(_versions(programs))}.",
+    ]
+    for cache in dict.fromkeys(each.cache for each in tried):
+        rows = [each for each in tried if each.cache is cache]
+        lines += ["", f"### {cache.title}", "", *_table(rows), *_errors(rows)]
+    return "\n".join(lines)
+
+
+def _table(rows: Sequence[Tried]) -> list[str]:
+    cases = list(dict.fromkeys(each.case for each in rows))
+    found = {(each.program, each.case): each for each in rows}
+    lines = [
+        f"| client | {' | '.join(case.name for case in cases)} |",
+        f"| --- |{' ---: |' * len(cases)}",
+    ]
+    for program in dict.fromkeys(each.program for each in rows):
+        cells = (_cell(found.get((program, case))) for case in cases)
+        lines.append(f"| {program.name} | {' | '.join(cells)} |")
+    return lines
+
+
+def _cell(tried: Tried | None) -> str:
+    if tried is None:
+        return ""
+    report = tried.report
+    if report.died or report.hung:
+        return "**ended**" if report.died else "**hung**"
+    gap = f"{report.longest_ms:,.0f} ms"
+    return f"{report.ok:,} / {report.errors:,} / {gap}"
+
+
+def _errors(rows: Sequence[Tried]) -> list[str]:
+    lines = [
+        f"- {each.program.name}, {each.case.name}: `{_short(each.report.first_error)}`"
+        for each in rows
+        if each.report.first_error
+    ]
+    return ["", "First errors:", "", *lines] if lines else []
+
+
+def _short(text: str) -> str:
+    plain = text.replace("`", "'")
+    return plain if len(plain) <= TEXT else f"{plain[:TEXT]} ..."
+
+
+def _versions(programs: Iterable[Program]) -> list[str]:
+    named = {each.name.removesuffix("-asyncio"): each.version() for each in programs}
+    return [f"{name} {version}" for name, version in sorted(named.items())]
+
+
+def _machine() -> str:
+    linux = platform.release().partition("-")[0]
+    said = subprocess.run(["redis-server", "--version"], capture_output=True, text=True, check=True)
+    server = said.stdout.split("v=")[1].split()[0]
+    python = platform.python_version()
+    return f"{os.cpu_count()} cores, Linux {linux}, Python {python}, redis-server {server}"
