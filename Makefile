@@ -5,6 +5,8 @@ PY := .venv/bin/python
 IN_SANDBOX := $(PY) -m local.sandbox --or-plain $(PY)
 WORKERS := 2
 SYSTEM_PACKAGES := iproute2 iptables memcached nftables redis-server util-linux
+# Debian's npm is large and conflicts with others' Node.js: only where there is none.
+CLIENT_PACKAGES := php-cli php-redis $(if $(shell command -v npm),,nodejs npm)
 # sam would report to AWS and look for a newer version: neither belongs into a build.
 export SAM_CLI_TELEMETRY := 0
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -12,7 +14,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 BUILD_INPUTS := template.yaml gateway/document.yaml $(shell find layers functions -type f \
 	! -name '*.pyc' ! -path '*/__pycache__/*')
 
-.PHONY: help setup packages build demo local test test-faults bench bench-quick check format document lock clean
+.PHONY: help setup packages node-clients build demo local test test-clients test-faults bench bench-quick check format document lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -29,6 +31,9 @@ setup: .venv/ready ## Make .venv from the lock file, with the commands cachegate
 packages: ## Install the system packages that the embedded world needs, where that is allowed
 	@scripts/install-packages $(SYSTEM_PACKAGES)
 
+node-clients: # The Node.js clients that tests run; `make test` does without where there is no Node.js
+	@scripts/install-node-clients
+
 build: .aws-sam/build/template.yaml ## Build the functions and the layer, as sam deploy sends them
 
 .aws-sam/build/template.yaml: .venv/ready $(BUILD_INPUTS)
@@ -42,10 +47,15 @@ demo: setup packages build ## See it work: our own template, a real kernel, real
 local: setup packages ## Play: our template, a real kernel and real caches; a shell outside. RUN='redis-cli ...' runs that alone
 	@$(PY) -m local.shell $(if $(value RUN),-c '$(subst ','\'',$(value RUN))')
 
-test: setup packages build .venv-checkov/ready ## Everything, as CI runs it
+test: setup packages node-clients build .venv-checkov/ready ## Everything, as CI runs it
 	@ruff format --check --quiet . && ruff check --quiet . && mypy
 	@sam validate --lint >/dev/null
 	@$(PY) -m pytest --dist loadscope --no-loadscope-reorder --tx "$(WORKERS)*popen//python=$(IN_SANDBOX)"
+
+test-clients: setup packages build ## Every client library in every case, through the kernel; writes docs/clients.md: ten minutes
+	@scripts/install-packages $(CLIENT_PACKAGES)
+	@scripts/install-node-clients
+	@$(PY) -m local.sandbox $(PY) -m tests.clients
 
 test-faults: setup ## Ten thousand random sequences of faults over the whole pass, counted
 	@PYTHONPATH=gateway $(PY) -m tests.faults --sequences 10000

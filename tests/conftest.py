@@ -18,6 +18,7 @@ settings.load_profile("untimed")
 REPLAY = "tests/system/test_fault_replay.py"
 TOGETHER = (
     "tests/system/",
+    "tests/clients/test_clients.py",
     "tests/integration/gateway/test_speed.py",
     "tests/integration/gateway/test_stale_flows.py",
     "tests/integration/gateway/test_swaps.py",
