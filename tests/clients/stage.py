@@ -9,7 +9,7 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from local.vpc import CLIENT, STRANGER
 from local.world import World
@@ -75,6 +75,8 @@ class Stage:
     events: list[tuple[float, str]] = field(default_factory=list)
     killed: dict[str, str] = field(default_factory=dict)  # cluster ids by cache
     names: frozenset[str] = frozenset()  # of the clients that run
+    _places: list[Any] = field(default_factory=list)  # of all forwards, as told last
+    _printed: dict[tuple[str, str], str] = field(default_factory=dict)  # since they are so
     _runs: int = 0
 
     def note(self, what: str) -> None:
@@ -90,12 +92,27 @@ class Stage:
         if not synced["ok"]:
             return False
         described = self.world.invoke({"action": "describe"})
-        states = {f["state"] for vpc in described["vpcs"] for f in vpc["forwards"]}
-        return states <= {"forwarding", "at_rest"}
+        forwards = [forward for vpc in described["vpcs"] for forward in vpc["forwards"]]
+        self._look(forwards)
+        return {forward["state"] for forward in forwards} <= {"forwarding", "at_rest"}
+
+    def _look(self, forwards: list[dict[str, Any]]) -> None:
+        """Forget what `connect` printed where it would print something else now."""
+        places = [
+            (f["key"], f["listen"], f["endpoint"], f["targets"], f["state"]) for f in forwards
+        ]
+        if places != self._places:
+            self._places = places
+            self._printed.clear()
 
     def connect(self, cache: Cache, wanted: str) -> str:
         """Return what `cachegate connect` prints for a cache in one format."""
-        command = [str(COMMAND), "connect", cache.name, "--format", wanted]
+        if (cache.name, wanted) not in self._printed:
+            self._printed[cache.name, wanted] = self._connect(cache.name, wanted)
+        return self._printed[cache.name, wanted]
+
+    def _connect(self, name: str, wanted: str) -> str:
+        command = [str(COMMAND), "connect", name, "--format", wanted]
         environment = dict(os.environ) | self.world.aws.environment
         done = subprocess.run(
             command, capture_output=True, text=True, check=False, env=environment, timeout=60

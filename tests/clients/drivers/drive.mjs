@@ -4,7 +4,7 @@
 // answer, one JSON object as the last line. Times are CLOCK_MONOTONIC, as Python's time.monotonic.
 
 const PAUSE_MS = 5;
-const KEYS = 500;
+const KEYS = 100;
 const GRACE_MS = 3000; // for a request on its way when standard input ends
 const TEXTS = 5;
 

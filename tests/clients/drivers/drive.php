@@ -17,7 +17,7 @@ function drive(object $client): void
             break;
         }
         $number += 1;
-        $key = getenv('CLIENT_NAME') . '-' . $number % 500;
+        $key = getenv('CLIENT_NAME') . '-' . $number % 100;
         try {
             $client->set($key, (string) $number);
             $answer = $client->get($key);

@@ -17,7 +17,7 @@ from typing import Any
 
 NAME = os.environ.get("CLIENT_NAME", "client")  # begins each of its keys
 PAUSE_S = 0.005
-KEYS = 500
+KEYS = 100
 GRACE_S = 3.0  # for a request on its way when standard input ends
 TEXTS = 5
 

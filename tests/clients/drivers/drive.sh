@@ -9,8 +9,8 @@ drive() {
   local number=0 first=1 up said
   while read -r -t 0.005; [ $? -gt 128 ]; do # greater: time is up, and the input has not ended
     number=$((number + 1))
-    said=$({ client SET "$CLIENT_NAME-$((number % 500))" "$number" &&
-      client GET "$CLIENT_NAME-$((number % 500))"; } </dev/null 2>&1 | tail -n 1)
+    said=$({ client SET "$CLIENT_NAME-$((number % 100))" "$number" &&
+      client GET "$CLIENT_NAME-$((number % 100))"; } </dev/null 2>&1 | tail -n 1)
     if [ "$first$said" = "1$number" ]; then
       echo ready
       first=0
