@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from tests.clients.programs import said_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -86,7 +87,6 @@ def _versions(programs: Iterable[Program]) -> list[str]:
 
 def _machine() -> str:
     linux = platform.release().partition("-")[0]
-    said = subprocess.run(["redis-server", "--version"], capture_output=True, text=True, check=True)
-    server = said.stdout.split("v=")[1].split()[0]
+    server = (said_by("redis-server", "--version") or "v=none").split("v=")[1].split()[0]
     python = platform.python_version()
     return f"{os.cpu_count()} cores, Linux {linux}, Python {python}, redis-server {server}"

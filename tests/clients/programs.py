@@ -111,7 +111,8 @@ def why_not(program: Program) -> str:
     }[program.language]  # fmt: skip
 
 
-def _said(*command: str) -> str | None:
+def said_by(*command: str) -> str | None:
+    """Return what a command prints; None where it is missing or fails."""
     if shutil.which(command[0]) is None:
         return None
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -126,19 +127,19 @@ def _of_python(package: str) -> str | None:
 
 
 def _of_node(package: str) -> str | None:
-    major = (_said("node", "--version") or "v0").removeprefix("v").partition(".")[0]
+    major = (said_by("node", "--version") or "v0").removeprefix("v").partition(".")[0]
     manifest = MODULES / package / "package.json"
     if int(major) < LEAST_NODE or not manifest.exists():
         return None
-    return _said("node", "--print", f"require('{manifest}').version")
+    return said_by("node", "--print", f"require('{manifest}').version")
 
 
 def _of_php(package: str) -> str | None:
-    return _said("php", "-r", f"echo phpversion('{package}') ?: exit(1);")
+    return said_by("php", "-r", f"echo phpversion('{package}') ?: exit(1);")
 
 
 def _of_command(command: str) -> str | None:
-    said = _said(command, "--version")
+    said = said_by(command, "--version")
     return said.split()[1] if said else None
 
 

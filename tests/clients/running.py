@@ -114,7 +114,7 @@ class Running:
             last = [line.strip() for line in (*lines, *said) if line.strip()]
             return Report(died=last[-1][:300] if last else "without a word")
         if self.programs[name][0].language == "shell":
-            return _of_lines(lines, ended, hung=self._processes[name].poll() is None)
+            return of_lines(lines, ended, hung=self._processes[name].poll() is None)
         last_line = lines[-1] if lines else ""
         if not last_line.startswith("{"):
             return Report(hung=True)
@@ -136,7 +136,7 @@ class Running:
         return self.folder / f"{name}.err"
 
 
-def _of_lines(lines: list[str], ended: float, *, hung: bool) -> Report:
+def of_lines(lines: list[str], ended: float, *, hung: bool) -> Report:
     """Count what drive.sh printed: when it was, what was asked for, what was said."""
     good: list[float] = []
     bad: list[tuple[float, str]] = []
