@@ -58,7 +58,8 @@ def _try(caches: Sequence[Cache], programs: Sequence[Program], *, write: bool) -
             for case in CASES:
                 if case.fits(cache):
                     print(f"{cache.name}: {case.name} ...", flush=True)
-                    matrix.play_one([cache], case)
+                    for tried in matrix.play_one([cache], case):
+                        print(f"  {tried.program.name}: {page.cell(tried)}", flush=True)
     measured = page.report(matrix.tried, programs)
     print(measured)
     complaints = [line for tried in matrix.tried for line in tried.complaints()]

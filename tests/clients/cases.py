@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from dataclasses import dataclass
 from itertools import islice
@@ -138,11 +137,11 @@ def _slots_of(name: str) -> list[int]:
 def _asks(stage: Stage, cache: Cache) -> int:
     """Return how often the cache's nodes have answered ASK."""
     nodes = stage.world.nodes_of(stage.world.aws.fleet.groups[cache.name])
-    said = [
-        str(stage.world.servers.tell(node.address, "INFO", "errorstats"))
+    told = [
+        stage.world.servers.tell(node.address, "INFO", "errorstats")
         for node in stage.world.bus.living(nodes)
     ]
-    return sum(int(count) for text in said for count in re.findall(r"ASK:count=(\d+)", text))
+    return sum(each.get("errorstat_ASK", {"count": 0})["count"] for each in told)
 
 
 STEADY = Case(name="steady use", happen=_nothing, lossless=True, memcached=True)

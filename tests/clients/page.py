@@ -51,12 +51,13 @@ def _table(rows: Sequence[Tried]) -> list[str]:
         f"| --- |{' ---: |' * len(cases)}",
     ]
     for program in dict.fromkeys(each.program for each in rows):
-        cells = (_cell(found.get((program, case))) for case in cases)
+        cells = (cell(found.get((program, case))) for case in cases)
         lines.append(f"| {program.name} | {' | '.join(cells)} |")
     return lines
 
 
-def _cell(tried: Tried | None) -> str:
+def cell(tried: Tried | None) -> str:
+    """Return what became of a client in a few words."""
     if tried is None:
         return ""
     report = tried.report
