@@ -14,7 +14,7 @@ from tests.clients import page
 from tests.clients.cases import CASES
 from tests.clients.matrix import Matrix
 from tests.clients.programs import PROGRAMS, why_not
-from tests.clients.stage import CACHES, Staging
+from tests.clients.stage import CACHES, staged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +52,7 @@ def _why_not_here() -> str | None:
 
 
 def _try(caches: Sequence[Cache], programs: Sequence[Program], *, write: bool) -> int:
-    with Staging(caches) as stage:
+    with staged(caches) as stage:
         matrix = Matrix(stage, programs)
         for cache in caches:
             for case in CASES:

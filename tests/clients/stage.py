@@ -7,17 +7,17 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from local.vpc import CLIENT, STRANGER
 from local.world import World
-from tests.clients.programs import PROGRAMS
 from tests.clients.running import Running
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
     from local.namespaces import Host
     from tests.clients.programs import Program
@@ -72,7 +72,7 @@ class Stage:
     world: World
     caches: tuple[Cache, ...]
     folder: Path
-    events: list[tuple[float, str]] = field(default_factory=list)
+    events: dict[str, float] = field(default_factory=dict)  # when each began last
     killed: dict[str, str] = field(default_factory=dict)  # cluster ids by cache
     names: frozenset[str] = frozenset()  # of the clients that run
     _places: list[Any] = field(default_factory=list)  # of all forwards, as told last
@@ -81,7 +81,7 @@ class Stage:
 
     def note(self, what: str) -> None:
         """Note that something happens now."""
-        self.events.append((time.monotonic(), what))
+        self.events[what] = time.monotonic()
 
     def sync(self) -> None:
         """Run passes until the NAT instance has proved what the caches are now."""
@@ -173,36 +173,15 @@ class Stage:
         return host.run(*program.command(path), timeout=60, env=environment).stdout
 
 
-class Staging:
-    """A stage from its beginning to its end."""
-
-    def __init__(self, caches: Iterable[Cache] = CACHES) -> None:
-        """Know which caches are wanted."""
-        self._caches = tuple(caches)
-        self._world = World()
-        self._folder = tempfile.TemporaryDirectory(prefix="clients-")
-
-    def __enter__(self) -> Stage:
-        world = self._world.__enter__()
-        try:
-            for cache in self._caches:
-                cache.create(world)
-            world.deploy(parameters={
-                "TrustedCidrs": f"{CLIENT}/32,{STRANGER}/32", "EnrolNotifications": "true",
-            })  # fmt: skip
-            stage = Stage(world, self._caches, Path(self._folder.name))
-            stage.sync()
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return stage
-
-    def __exit__(self, *ended: object) -> None:
-        self._folder.cleanup()
-        self._world.__exit__(None, None, None)
-
-
-def usable(names: Iterable[str] = ()) -> list[Program]:
-    """Return the clients that can run here, of these names where any are given."""
-    wanted = frozenset(names)
-    return [p for p in PROGRAMS if p.version() is not None and (not wanted or p.name in wanted)]
+@contextmanager
+def staged(caches: Sequence[Cache] = CACHES) -> Iterator[Stage]:
+    """Deploy a stack for these caches, and end all of it after use."""
+    with World() as world, tempfile.TemporaryDirectory(prefix="clients-") as folder:
+        for cache in caches:
+            cache.create(world)
+        world.deploy(parameters={
+            "TrustedCidrs": f"{CLIENT}/32,{STRANGER}/32", "EnrolNotifications": "true",
+        })  # fmt: skip
+        stage = Stage(world, tuple(caches), Path(folder))
+        stage.sync()
+        yield stage
