@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from local.aws_server import backend
 from local.caches import REGION
+from local.ec2 import Responses
 from local.makers import elasticache
 from local.vpc import CIDR, NODE_SUBNETS
 
@@ -136,17 +137,20 @@ class Network:
             "Status": "attached",
             "DeleteOnTermination": False,
         }
+        Responses.changed()  # no call of ours was made that would tell
         return str(interface.id)
 
     def set_groups(self, address: IPv4Address, groups: Sequence[str]) -> None:
         """Give the interface of a cache other groups, as ElastiCache does with a modified cache."""
         ec2 = backend("ec2")
         ec2.modify_network_interface_attribute(self.interfaces[address], list(groups))
+        Responses.changed()
 
     def remove_interface(self, address: IPv4Address) -> None:
         """Remove it again, as with its node."""
         backend("ec2").delete_network_interface(self.interfaces.pop(address))
         self.left.append(address)
+        Responses.changed()
 
     def run_instance(
         self, private: IPv4Address, public: IPv4Address | None, tags: Mapping[str, str],
