@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
+import threading
 from typing import TYPE_CHECKING, Any
 
 import glide
@@ -16,12 +17,13 @@ import valkey.asyncio
 import valkey.asyncio.cluster
 import valkey.cluster
 
-from cachegate.client import Natmap, mended
+from cachegate.client import LiveNatmap, Natmap, mended
+from tests.unit.client.described import description, forward
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.integration.client.cluster import Cluster
+    from tests.integration.client.cluster import Cluster, Node
 
 CLASSES: dict[str, Any] = {
     "redis-py": redis.RedisCluster,
@@ -174,6 +176,46 @@ def test_a_pipeline_follows_a_moved_slot(
 
     assert cluster.spare.client.get(key) == "moved"
     assert dialled == []
+
+
+def test_a_client_that_could_not_wait_for_its_natmap_finds_a_new_node_at_its_next_try(
+    kind: str, cluster: Cluster, dialled: list[str]
+) -> None:
+    known = [node for node in cluster.nodes if node is not cluster.spare]
+    described = [_described(cluster.nodes), _described(known)]
+    tried = threading.Event()
+    tried.set()
+
+    def describe() -> dict[str, Any]:
+        assert tried.wait(30)
+        return described.pop()
+
+    natmap = LiveNatmap("sessions", describe, wait_s=0)
+    natmap._not_before = 0.0  # the first look was less than five seconds ago
+    tried.clear()
+    key = f"new node {kind}"
+    cluster.begin_move(key, cluster.spare)
+    cluster.end_move(key, cluster.spare)
+
+    client = Driver(mended(CLASSES[kind]), cluster, address_remap=natmap)
+    with contextlib.suppress(redis.RedisError, valkey.ValkeyError):
+        client.run("SET", key, "first")
+    assert cluster.spare.inner in dialled
+    tried.set()
+    assert natmap._asking is not None
+    natmap._asking.join(30)
+    client.run("SET", key, "second")
+    client.close()
+
+    assert cluster.spare.client.get(key) == "second"
+
+
+def _described(nodes: list[Node]) -> dict[str, Any]:
+    forwards = [
+        forward(each.port, endpoint=f"{each.inner}:{each.port}", public_addresses=["127.0.0.1"])
+        for each in nodes
+    ]
+    return description(*forwards, endpoint=None)
 
 
 def test_the_library_asks_the_map_about_announced_places_and_never_about_where_it_starts(
