@@ -187,7 +187,7 @@ def _welcome(stack: Stack, forwards: list[dict[str, Any]], *, typed: bool) -> st
         ("world replace sessions-002", "AWS replaces a node: see who answers at its port"),
         ("world", "what else may happen"),
     )
-    lines += ["Try:", *(f"  {command:42}{about}".rstrip() for command, about in tries)]
+    lines += ["Try:", *(f"  {command:50}{about}".rstrip() for command, about in tries)]
     return "\n".join(
         [*lines, "exit or Ctrl-D ends it. From another terminal: cachegate status --local"]
     )
@@ -196,4 +196,5 @@ def _welcome(stack: Stack, forwards: list[dict[str, Any]], *, typed: bool) -> st
 def _ports(forwards: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
     """Yield each cache with its listen ports."""
     for cache, theirs in groupby(forwards, key=lambda each: each["cache"]):
-        yield cache, ", ".join(f"{f['listen']} {f['node'] or f['kind']}" for f in theirs)
+        first, *others = (str(each["listen"]) for each in theirs)
+        yield cache, "-".join([first, *others[-1:]])
