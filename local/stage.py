@@ -179,10 +179,7 @@ def _welcome(stack: Stack, forwards: list[dict[str, Any]], *, typed: bool) -> st
     tries = (
         (f"redis-cli -h {public} -p {port} ping", ""),
         ("cachegate status", "what is forwarded"),
-        (
-            f"cachegate connect {ORDERS} --format table",
-            "how to connect; TLS names and AUTH are set",
-        ),
+        (f"cachegate connect {ORDERS} --format redis-py | python", "a program that connects"),
         ("cachegate doctor --probe", "what is in order, and who answers"),
         ("world replace sessions-002", "AWS replaces a node: see who answers at its port"),
         ("world", "what else may happen"),

@@ -118,6 +118,10 @@ def test_two_commands_lead_from_an_empty_directory_to_a_ping_through_the_nat(
         newcomer.type(f"{second}\r")
         newcomer.wait_for("PONG")
 
+        # A program for a cluster with TLS and AUTH: its names, its CA and its password are set.
+        newcomer.type("cachegate connect orders --format redis-py | python\r")
+        newcomer.wait_for("hello")
+
         # Another terminal.
         cachegate = [str(ROOT / ".venv/bin/cachegate"), "status", "--local", "--json"]
         status = subprocess.run(cachegate, env=environment, capture_output=True, check=True)
