@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -26,6 +26,9 @@ from tests.unit.cli.connect.samples import (
     answer,
     forward,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def _printed(form: str, sample: str, user: str | None = None) -> str:
@@ -142,14 +145,43 @@ def test_nft_maps_each_inner_address_once_and_no_port_of_a_role() -> None:
     ]
 
 
+@pytest.fixture
+def nft() -> Callable[..., str]:
+    """Return what runs nft in this network namespace, or skip where that is the machine's own."""
+    if not sandbox.inside() or shutil.which("nft") is None:
+        pytest.skip("needs nft and a network namespace of its own: make test")
+
+    def run(*words: str, text: str | None = None) -> str:
+        ended = subprocess.run(
+            ["nft", *words], input=text, capture_output=True, text=True, check=True
+        )
+        return ended.stdout
+
+    return run
+
+
 @pytest.mark.parametrize("sample", SAMPLES)
-@pytest.mark.skipif(shutil.which("nft") is None, reason="no nft here")
-def test_nft_takes_it(sample: str) -> None:
-    if not sandbox.inside():
-        pytest.skip("nft checks in a network namespace only: make test")
-    for _ in range(2):  # the second time it replaces its table
-        subprocess.run(["nft", "-f", "-"], input=_printed("nft", sample), text=True, check=True)
-    subprocess.run(["nft", "delete", "table", "ip", "cachegate_sessions"], check=True)
+def test_nft_loads_it_and_takes_it_away_as_it_says(nft: Callable[..., str], sample: str) -> None:
+    text = _printed("nft", sample)
+
+    nft("-f", "-", text=text)
+
+    assert "10.0.1.10 . " in nft("list", "ruleset") or sample == "serverless"
+    nft(*text.partition("Take it away: nft ")[2].partition("\n")[0].split())
+    assert nft("list", "ruleset") == ""
+
+
+def test_nft_loaded_again_replaces_what_was(nft: Callable[..., str]) -> None:
+    nft("-f", "-", text=_printed("nft", "cluster"))
+    assert "10.0.1.13" in nft("list", "ruleset")
+
+    nft("-f", "-", text=_printed("nft", "standalone"))
+
+    listed = nft("list", "ruleset")
+    nft("delete", "table", "ip", "cachegate_sessions")
+    assert "10.0.1.13" not in listed
+    assert listed.count("hook output") == 1
+    assert listed.count("dnat ip to") == 2
 
 
 def test_a_table_of_nft_has_a_name_that_nft_takes() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from cachegate_cli.connect.formats import DEMONSTRATION, FORMATS
 from cachegate_cli.connect.literals import FILTERS, Code
+from cachegate_cli.connect.snippet import _environment
 from tests.unit.cli.connect.samples import PUBLIC, SAMPLES
 
 if TYPE_CHECKING:
@@ -116,6 +117,11 @@ def _named(each: Format, name: str) -> Connection:
         endpoint=(name, 1),
         forwards=(first, *sample.forwards[1:]),
     )
+
+
+def test_a_template_that_forgets_to_encode_a_value_fails() -> None:
+    with pytest.raises(TypeError, match="write it with a filter"):
+        _environment().from_string("client = {{ cache }}").render(cache="sessions")
 
 
 def test_literals_read_back_as_what_they_were() -> None:
