@@ -1,7 +1,7 @@
 """Every client in every case: `python -m tests.clients [CACHE...]`, inside the sandbox.
 
-Without names of caches it tries all of them and writes the measured part of docs/clients.md. Exit
-codes: 0 all came out as said, 1 not, or it cannot run here, 2 usage.
+It writes what it measured of each cache into docs/clients.md. Without names it tries all of them.
+Exit codes: 0 all came out as the page says, 1 not, or it cannot run here, 2 usage.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def main(arguments: list[str]) -> int:
-    """Try and print; write the page where all were tried."""
+    """Try, print, and write the page."""
     known = {cache.name: cache for cache in CACHES}
     if unknown := set(arguments) - set(known):
         sys.stderr.write(f"clients: no cache {' '.join(sorted(unknown))}\n{__doc__}")
@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> int:
             sys.stderr.write(f"clients: without {program.name}: {why}\n")
         else:
             programs.append(program)
-    return _try(wanted, programs, write=not arguments)
+    return _try(wanted, programs)
 
 
 def _why_not_here() -> str | None:
@@ -51,21 +51,19 @@ def _why_not_here() -> str | None:
     return None
 
 
-def _try(caches: Sequence[Cache], programs: Sequence[Program], *, write: bool) -> int:
+def _try(caches: Sequence[Cache], programs: Sequence[Program]) -> int:
+    complaints: list[str] = []
     with staged(caches) as stage:
-        matrix = Matrix(stage, programs)
         for cache in caches:
+            matrix = Matrix(stage, [each for each in programs if cache.suits(each)])
             for case in CASES:
                 if case.fits(cache):
-                    print(f"{cache.name}: {case.name} ...", flush=True)
+                    print(f"{cache.name}: {case.name}", flush=True)
                     for tried in matrix.play_one([cache], case):
                         print(f"  {tried.program.name}: {page.cell(tried)}", flush=True)
-    measured = page.report(matrix.tried, programs)
-    print(measured)
-    complaints = [line for tried in matrix.tried for line in tried.complaints()]
+            page.put(cache.name, page.report(matrix.tried, matrix.programs))
+            complaints += [line for tried in matrix.tried for line in tried.complaints()]
     sys.stderr.write("".join(f"clients: {line}\n" for line in complaints))
-    if write:
-        page.put(measured)
     return 1 if complaints else 0
 
 

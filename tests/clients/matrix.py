@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tests.clients.cases import CASES
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from tests.clients.cases import Case
     from tests.clients.programs import Program
@@ -41,12 +39,6 @@ class Matrix:
     stage: Stage
     programs: Sequence[Program]
     tried: list[Tried] = field(default_factory=list)
-
-    def play(self, caches: Iterable[Cache], cases: Iterable[Case] = CASES) -> None:
-        """Let each case happen to these caches, all clients running beside each other."""
-        wanted = list(caches)
-        for case in cases:
-            self.play_one([cache for cache in wanted if case.fits(cache)], case)
 
     def play_one(self, caches: Sequence[Cache], case: Case) -> list[Tried]:
         """Let one case happen to these caches, and return what became of each client."""

@@ -17,30 +17,33 @@ if TYPE_CHECKING:
     from tests.clients.programs import Program
 
 PAGE = Path(__file__).parents[2] / "docs" / "clients.md"
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 TEXT = 120  # characters of an error
 
 
-def put(measured: str, page: Path = PAGE) -> None:
-    """Replace what stands between the markers of the page."""
-    before, begin, rest = page.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{page} has no markers {BEGIN} and {END}")
-    page.write_text(f"{before}{BEGIN}\n{measured}\n{END}{after}")
+def begin(name: str) -> str:
+    """Return the line before what is measured of a cache."""
+    return f"<!-- measured: {name}: begin -->"
 
 
-def report(tried: Sequence[Tried], programs: Iterable[Program]) -> str:
-    """Return a table for each cache, with the errors below it."""
-    lines = [
-        f"Measured {datetime.now(UTC):%Y-%m-%d} by `make test-clients` on {_machine()}.",
-        "",
-        f"Clients: {', '.join(_versions(programs))}.",
-    ]
-    for cache in dict.fromkeys(each.cache for each in tried):
-        rows = [each for each in tried if each.cache is cache]
-        lines += ["", f"### {cache.title}", "", *_table(rows), *_errors(rows)]
-    return "\n".join(lines)
+def end(name: str) -> str:
+    """Return the line after it."""
+    return f"<!-- measured: {name}: end -->"
+
+
+def put(name: str, measured: str, page: Path = PAGE) -> None:
+    """Replace what stands between a cache's markers on the page."""
+    before, first, rest = page.read_text().partition(begin(name))
+    _, last, after = rest.partition(end(name))
+    if not first or not last:
+        raise ValueError(f"{page} has no markers {begin(name)} and {end(name)}")
+    page.write_text(f"{before}{first}\n{measured}\n{last}{after}")
+
+
+def report(rows: Sequence[Tried], programs: Iterable[Program]) -> str:
+    """Return the table of one cache, with how it was made above and the errors below."""
+    made = f"Measured {datetime.now(UTC):%Y-%m-%d} by `make test-clients` on {_machine()}."
+    versions = f"Clients: {', '.join(_versions(programs))}."
+    return "\n".join([made, versions, "", *_table(rows), *_errors(rows)])
 
 
 def _table(rows: Sequence[Tried]) -> list[str]:

@@ -45,6 +45,8 @@ class Program:
     memcached: bool = False
     # It cannot be told where to connect instead: in cluster mode its machine has to know.
     mapped_by_machine: bool = False
+    # It also tries the places that it began with, whose listen ports stay: an old map is not the end.
+    goes_back_to_seeds: bool = False
     waits_for_ever: bool = False  # for a node that is gone: it has no time-out of its own
 
     def write(self, snippet: str, folder: Path, *, whole: bool = False) -> Path:
@@ -73,7 +75,9 @@ PROGRAMS = (
     Program(name="redis-py", language="python", package="redis"),
     Program(name="redis-py-asyncio", language="python", package="redis"),
     Program(name="valkey-py", language="python", package="valkey"),
-    Program(name="valkey-glide", language="python", package="valkey-glide"),
+    Program(
+        name="valkey-glide", language="python", package="valkey-glide", goes_back_to_seeds=True
+    ),
     Program(name="ioredis", language="node", package="ioredis"),
     Program(name="node-redis", language="node", package="redis"),
     Program(name="phpredis", language="php", package="redis", mapped_by_machine=True),

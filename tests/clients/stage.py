@@ -31,7 +31,6 @@ class Cache:
     """One of the caches that clients are tried on."""
 
     name: str
-    title: str
     memcached: bool = False
     cluster_mode: bool = False
     tls: bool = False
@@ -58,10 +57,12 @@ class Cache:
         return program.memcached == self.memcached
 
 
-GROUP = Cache(name="sessions", title="A group with cluster mode disabled, by its primary's port")
-CLUSTER = Cache(name="orders", title="Cluster mode, three shards of two nodes", cluster_mode=True)
-TLS = Cache(name="carts", title="The same with TLS and AUTH", cluster_mode=True, tls=True)
-MEMCACHED = Cache(name="pages", title="Memcached, three nodes", memcached=True)
+GROUP = Cache(
+    name="sessions",
+)
+CLUSTER = Cache(name="orders", cluster_mode=True)
+TLS = Cache(name="carts", cluster_mode=True, tls=True)
+MEMCACHED = Cache(name="pages", memcached=True)
 CACHES = (GROUP, CLUSTER, TLS, MEMCACHED)
 
 

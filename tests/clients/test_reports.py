@@ -81,11 +81,12 @@ def test_the_page_has_a_row_for_each_client_and_its_first_error() -> None:
 
 def test_only_what_is_between_the_markers_is_written_anew(tmp_path: Path) -> None:
     path = tmp_path / "clients.md"
-    path.write_text(f"before\n{page.BEGIN}\nold\n{page.END}\nafter\n")
+    first, last = page.begin("carts"), page.end("carts")
+    path.write_text(f"before\n{first}\nold\n{last}\nafter\n")
 
-    page.put("new", path)
+    page.put("carts", "new", path)
 
-    assert path.read_text() == f"before\n{page.BEGIN}\nnew\n{page.END}\nafter\n"
+    assert path.read_text() == f"before\n{first}\nnew\n{last}\nafter\n"
 
 
 def test_a_page_without_markers_is_left_as_it_is(tmp_path: Path) -> None:
@@ -93,6 +94,6 @@ def test_a_page_without_markers_is_left_as_it_is(tmp_path: Path) -> None:
     path.write_text("all by hand\n")
 
     with pytest.raises(ValueError, match="no markers"):
-        page.put("new", path)
+        page.put("carts", "new", path)
 
     assert path.read_text() == "all by hand\n"

@@ -51,11 +51,12 @@ export async function drive(client) {
 
   for (let number = 1; !ended; number += 1) {
     const key = `${process.env.CLIENT_NAME}-${number % KEYS}`;
+    const value = `${process.pid}-${number}`; // no other run has written it
     try {
-      await client.set(key, String(number));
+      await client.set(key, value);
       const answer = await client.get(key);
-      if (String(answer) === String(number)) good();
-      else bad(`GET answered ${answer} after SET of ${number}`);
+      if (String(answer) === value) good();
+      else bad(`GET answered ${answer} after SET of ${value}`);
     } catch (error) {
       bad(`${error.name}: ${error.message}`);
     }

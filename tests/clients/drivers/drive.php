@@ -18,10 +18,11 @@ function drive(object $client): void
         }
         $number += 1;
         $key = getenv('CLIENT_NAME') . '-' . $number % 100;
+        $value = getmypid() . '-' . $number; // no other run has written it
         try {
-            $client->set($key, (string) $number);
+            $client->set($key, $value);
             $answer = $client->get($key);
-            if ($answer !== (string) $number) {
+            if ($answer !== $value) {
                 throw new UnexpectedValueException("GET answered " . var_export($answer, true));
             }
             $at = $now();

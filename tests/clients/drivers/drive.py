@@ -34,9 +34,9 @@ class Tally:
         self._watcher.start()
 
     def next(self) -> tuple[str, str]:
-        """Return the next key and its new value."""
+        """Return the next key and its new value, which no other run has written."""
         self.asked += 1
-        return f"{NAME}-{self.asked % KEYS}", str(self.asked)
+        return f"{NAME}-{self.asked % KEYS}", f"{os.getpid()}-{self.asked}"
 
     def judge(self, value: str, answer: object) -> None:
         """Note an answer to GET: bytes or text, by the client."""

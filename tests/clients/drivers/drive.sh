@@ -6,14 +6,18 @@
 # is Python's time.monotonic on a machine that never slept.
 
 drive() {
-  local number=0 first=1 up said
+  local number=0 first=1 up said value
   while read -r -t 0.005; [ $? -gt 128 ]; do # greater: time is up, and the input has not ended
     number=$((number + 1))
-    said=$({ client SET "$CLIENT_NAME-$((number % 100))" "$number" &&
-      client GET "$CLIENT_NAME-$((number % 100))"; } </dev/null 2>&1 | tail -n 1)
-    if [ "$first$said" = "1$number" ]; then
-      echo ready
-      first=0
+    value="$$-$number" # no other run has written it
+    said=$({ client SET "$CLIENT_NAME-$((number % 100))" "$value" &&
+      client GET "$CLIENT_NAME-$((number % 100))"; } </dev/null 2>&1 | tr '\n' ' ')
+    if [ "$said" = "OK $value " ]; then
+      said=$number
+      if [ "$first" = 1 ]; then
+        echo ready
+        first=0
+      fi
     fi
     read -r up _ </proc/uptime
     printf '%s %s %s\n' "$up" "$number" "$said"
