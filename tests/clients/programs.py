@@ -45,7 +45,7 @@ class Program:
     memcached: bool = False
     # It cannot be told where to connect instead: in cluster mode its machine has to know.
     mapped_by_machine: bool = False
-    # It also tries the places that it began with, whose listen ports stay: an old map is not the end.
+    # It also tries the places that it began with, whose listen ports stay: an old map does.
     goes_back_to_seeds: bool = False
     waits_for_ever: bool = False  # for a node that is gone: it has no time-out of its own
 
