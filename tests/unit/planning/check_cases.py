@@ -23,6 +23,7 @@ from tests.unit.planning.sound import (
     CART,
     CLIENTS,
     EVERYWHERE,
+    LEASE,
     LEDGER,
     NAT,
     NAT_GROUP,
@@ -119,6 +120,12 @@ def two_cards(senders: list[str] | None) -> Facts:
     )
     facts = replace(cards(CARD, SECOND), rules=(*without(4, 5).rules, inner, admits))  # type: ignore[misc]
     return replace(facts, replies=told(senders=senders).replies)
+
+
+def resting() -> Facts:
+    """One more listen port, which nobody needs to reach: it is at rest."""
+    rest = replace(LEASE, key="old/old/0001", cache="old", listen=6400, resting_since=0.0)
+    return but(ledger=replace(LEDGER, leases={**LEDGER.leases, rest.key: rest}))
 
 
 def withheld() -> Facts:
@@ -234,6 +241,7 @@ CASES: list[tuple[str, Checker, Facts, str, str, str]] = [
     ("by two halves", ways.nat_ingress,
      beside(*(ingress(9 + i, half) for i, half in enumerate(CLIENTS[0].subnets())), instead_of=1),
      PASS, "", ""),
+    ("a port at rest", ways.nat_ingress, resting(), PASS, "tcp 6379", ""),
     ("shut for one", ways.nat_ingress, without(2), FAIL, "198.18.7.0/24 not in to tcp 6379",
      ("authorize-security-group-ingress --group-id sg-nat --ip-permissions "
      "'IpProtocol=tcp,FromPort=6379,ToPort=6379,IpRanges=[{CidrIp=198.18.7.0/24}]'")),
@@ -289,6 +297,9 @@ CASES: list[tuple[str, Checker, Facts, str, str, str]] = [
      PASS, "", ""),
     ("echo only", ways.path_mtu,
      beside(rule(9, NAT_GROUP, Direction.INGRESS, ("icmp", 8, -1), EVERYWHERE, icmp=(8, -1)),
+            instead_of=6), UNKNOWN, "no rule for ICMP", "FromPort=3,ToPort=4"),
+    ("another code", ways.path_mtu,
+     beside(rule(9, NAT_GROUP, Direction.INGRESS, ("icmp", 3, 1), EVERYWHERE, icmp=(3, 1)),
             instead_of=6), UNKNOWN, "no rule for ICMP", "FromPort=3,ToPort=4"),
     ("no ICMP", ways.path_mtu, without(6), UNKNOWN, "below 1,500", "--group-id sg-nat"),
     ("rules denied", ways.path_mtu, but(rules=DENIED), UNKNOWN, "Unauth", "group-rules"),
