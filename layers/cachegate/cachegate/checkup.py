@@ -90,7 +90,6 @@ class CheckUp:
             topic=settings.topic,
             sources=settings.policy.sources,
             ssh_sources=settings.ssh_sources,
-            widest_plaintext=settings.policy.widest_plaintext,
             manages_groups=settings.manage_groups,
             allocation=settings.address if settings.holds_address_in(vpc_id) else None,
         )

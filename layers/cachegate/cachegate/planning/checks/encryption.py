@@ -19,34 +19,29 @@ NAMED = 3
 
 
 def tls(facts: Facts) -> Iterator[Check]:
-    """Check that each cache speaks TLS alone.
-
-    Plaintext fails where nobody accepted it and wide networks are trusted; else it is a person's
-    choice, and whether somebody reads along nobody can tell.
-    """
+    """Check that each cache speaks TLS alone, or that a person has accepted that it does not."""
     withheld = facts.ledger.withheld if isinstance(facts.ledger, Ledger) else {}
-    wide = [each for each in facts.terms.sources if each.prefixlen < facts.terms.widest_plaintext]
     for cache in facts.caches:
-        has = f"{'AUTH' if cache.auth else 'no AUTH'}"
-        clear = "TLS that clients may leave out" if cache.tls else "no TLS"
+        has = "TLS that clients may leave out" if cache.tls else "no TLS"
+        has += ", but AUTH" if cache.auth else ", and no AUTH"
         if not cache.described:
             says = "AWS does not describe it now"
             yield facts.unknown("tls", cache.name, says, "cachegate doctor, in a minute")
         elif not cache.in_the_clear:
-            yield facts.passed("tls", cache.name, f"it speaks TLS alone, with {has}")
+            yield facts.passed(
+                "tls",
+                cache.name,
+                f"it speaks TLS alone, {'with' if cache.auth else 'without'} AUTH",
+            )
         elif cache.name in withheld:
             says = f"it is not forwarded: {withheld[cache.name].reason}"
             yield facts.failed("tls", cache.name, says, _encrypt(cache))
-        elif wide and not cache.plaintext_accepted:
-            says = (
-                f"it has {clear} and {has}, and all may be read on the way from "
-                f"{few(wide, NAMED)}, wider than /{facts.terms.widest_plaintext}"
-            )
-            yield facts.failed("tls", cache.name, says, _encrypt(cache))
+        elif cache.plaintext_accepted:
+            yield facts.passed("tls", cache.name, f"it has {has}, accepted by its tag")
         else:
-            why = "accepted by its tag" if cache.plaintext_accepted else "from narrow networks only"
-            says = f"it has {clear} and {has}, {why}: whether somebody reads along is not known"
-            yield facts.unknown("tls", cache.name, says, _encrypt(cache))
+            trusted = few(facts.terms.sources, NAMED) or "nobody, as yet"
+            says = f"it has {has}: whoever is on the way from {trusted} can read along"
+            yield facts.failed("tls", cache.name, says, _encrypt(cache))
 
 
 def _encrypt(cache: Cache) -> str:

@@ -33,7 +33,6 @@ class Terms:
     topic: str
     sources: tuple[IPv4Network, ...]  # who may connect
     ssh_sources: tuple[IPv4Network, ...] = ()
-    widest_plaintext: int = 24  # shortest prefix of sources for caches without TLS and AUTH
     manages_groups: bool = False
     allocation: str | None = None  # of the Elastic IP that the stack holds in this VPC
 
