@@ -63,6 +63,8 @@ class Case:
 
     def complaints(self, cache: Cache, program: Program, report: Report) -> list[str]:
         """Return in what a report is not what we say of this case, one line each."""
+        if report.died and self.needs_new_map and program.may_crash:
+            return []
         if self.needs_new_map and cache.announces_addresses:
             back = report.silent_ms < LATELY_MS and not program.goes_back_to_seeds
             return ["it came back, though its map is old: docs/clients.md says no"] if back else []

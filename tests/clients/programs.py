@@ -47,6 +47,7 @@ class Program:
     mapped_by_machine: bool = False
     # It also tries the places that it began with, whose listen ports stay: an old map does.
     goes_back_to_seeds: bool = False
+    may_crash: bool = False  # where a node that it knew comes back under another address
     waits_for_ever: bool = False  # for a node that is gone: it has no time-out of its own
 
     def write(self, snippet: str, folder: Path, *, whole: bool = False) -> Path:
@@ -80,7 +81,9 @@ PROGRAMS = (
     ),
     Program(name="ioredis", language="node", package="ioredis"),
     Program(name="node-redis", language="node", package="redis"),
-    Program(name="phpredis", language="php", package="redis", mapped_by_machine=True),
+    Program(
+        name="phpredis", language="php", package="redis", mapped_by_machine=True, may_crash=True
+    ),
     Program(
         name="redis-cli",
         language="shell",

@@ -112,7 +112,8 @@ class Running:
         if died or (self._processes[name].poll() not in (0, None)):
             said = self._said(name).read_text().split("\n")
             last = [line.strip() for line in (*lines, *said) if line.strip()]
-            return Report(died=last[-1][:300] if last else "without a word")
+            code = self._processes[name].poll()
+            return Report(died=f"exit code {code}, after {last[-1][:300] if last else 'no word'}")
         if self.programs[name][0].language == "shell":
             return of_lines(lines, ended, hung=self._processes[name].poll() is None)
         last_line = lines[-1] if lines else ""
