@@ -47,7 +47,7 @@ class Program:
     mapped_by_machine: bool = False
     # It also tries the places that it began with, whose listen ports stay: an old map does.
     goes_back_to_seeds: bool = False
-    may_crash: bool = False  # where a node that it knew comes back under another address
+    may_crash: bool = False  # it has been seen to, where a replaced node led again
     waits_for_ever: bool = False  # for a node that is gone: it has no time-out of its own
 
     def write(self, snippet: str, folder: Path, *, whole: bool = False) -> Path:

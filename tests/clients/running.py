@@ -87,7 +87,9 @@ class Running:
         self._kill()
 
     def _start(self, name: str, program: Program, snippet: str, host: Host) -> None:
-        command = program.command(program.write(snippet, self.folder))
+        own = self.folder / name.replace(" ", "-")  # one library may run against several caches
+        own.mkdir()
+        command = program.command(program.write(snippet, own))
         environment = {"PYTHONPATH": str(DRIVERS), "CLIENT_NAME": program.name}
         with self._out(name).open("w") as out, self._said(name).open("w") as said:
             # A group of processes of its own, so that what it has started ends with it.
