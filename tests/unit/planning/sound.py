@@ -91,6 +91,7 @@ LEASE = Lease(
 )
 LEDGER = Ledger(vpc_id=VPC, generation=7, leases={LEASE.key: LEASE}, sources=CLIENTS)
 REPORT: dict[str, Any] = {
+    "owner": "arn:stack",
     "generation": 7,
     "digest": LEDGER.rule_set.digest,
     "installed": True,

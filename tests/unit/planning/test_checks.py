@@ -87,7 +87,11 @@ def test_only_a_probe_tells_of_targets() -> None:
     ids=["waiting", "withheld"],
 )
 def test_a_listen_port_that_leads_nowhere_is_not_probed(changes: dict[str, Any]) -> None:
-    assert list(on_instance.targets(but(ledger=replace(LEDGER, **changes)))) == []
+    ledger = replace(LEDGER, **changes)
+
+    facts = replace(told(digest=ledger.rule_set.digest), ledger=ledger)
+
+    assert list(on_instance.targets(facts)) == []
 
 
 def test_every_check_has_a_name_of_its_own() -> None:

@@ -73,6 +73,15 @@ class Facts:
         """Return a check that nobody could make, and how it can be made."""
         return self.line(check, subject, CheckState.UNKNOWN, says, fix)
 
+    @property
+    def known_ledger(self) -> Ledger | Unanswered:
+        """Return the ledger, or why nobody can go by it."""
+        if self.ledger is None:
+            return Unanswered("there is no ledger: no pass has run here yet, or it was lost")
+        if isinstance(self.ledger, Unanswered):
+            return Unanswered(f"the ledger is not known: {self.ledger.why}")
+        return self.ledger
+
     def machine(self, instance: NatInstance) -> Machine | Unanswered:
         """Return what EC2 says of an instance."""
         if isinstance(self.machines, Unanswered):
@@ -106,6 +115,13 @@ class Report:
     """A report of `inspect`. What has not the form of the contract counts as not said."""
 
     said: Mapping[str, Any]
+
+    def looked(self, name: str) -> bool:
+        """Tell whether the agent looked for what a list tells: with no rule set saved it does not.
+
+        Then its report has no owner, and the list is empty, or tells the half.
+        """
+        return bool(self.said.get("owner")) and isinstance(self.said.get(name), list)
 
     @property
     def warnings(self) -> tuple[str, ...]:

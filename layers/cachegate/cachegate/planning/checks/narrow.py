@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from cachegate.domain.check import Check, Unanswered
 from cachegate.domain.group_rules import Direction
 from cachegate.domain.ingress import PrefixList, UnknownSource
-from cachegate.domain.ledger import Ledger
 from cachegate.planning.address_space import Reach, private_part, span_of
 from cachegate.planning.checks.facts import SYNC
 from cachegate.planning.own_path import covers
@@ -51,8 +50,12 @@ def sources(facts: Facts) -> Iterator[Check]:
 
 def wide_ingress(facts: Facts) -> Iterator[Check]:
     """Check that no rule lets others in to a listen port, though the agent would refuse them."""
-    ledger = facts.ledger if isinstance(facts.ledger, Ledger) else None
-    listens = [lease.listen for lease in ledger.leases.values()] if ledger else []
+    ledger = facts.known_ledger
+    if isinstance(ledger, Unanswered):
+        for instance in facts.instances:
+            yield facts.unknown("wide-ingress", instance.instance_id, ledger.why, SYNC)
+        return
+    listens = [lease.listen for lease in ledger.leases.values()]
     yield from _wider(facts, "wide-ingress", listens, facts.terms.sources, "a listen port")
 
 

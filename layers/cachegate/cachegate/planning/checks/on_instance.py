@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from cachegate.domain.capacity import TRACKING_EXCEEDED, Capacity
 from cachegate.domain.check import Check, Unanswered
-from cachegate.domain.ledger import Ledger
 from cachegate.planning.checks.facts import SYNC
 from cachegate.planning.text import few
 
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cachegate.domain.cache import NatInstance
-    from cachegate.domain.ledger import Lease
+    from cachegate.domain.ledger import Lease, Ledger
     from cachegate.planning.checks.facts import Facts, Report
 
 NAMED = 3
@@ -29,6 +28,8 @@ STOPPING, TAKING = (
 NEARLY_FULL, FEW_FLOWS = 90.0, 16384  # percent in use; entries, as the agent has it
 AVAILABLE = "conntrack_allowance_available"
 FEW_LEFT = 1000  # connections more that EC2 would track
+
+NOT_LOOKED = "no rule set is saved there, so the agent did not look"
 
 SWITCH_ON = (
     "on the instance: sudo sysctl -w net.ipv4.ip_forward=1; and put that line into /etc/sysctl.d, "
@@ -80,12 +81,11 @@ def forwarding(facts: Facts) -> Iterator[Check]:
     for instance, report in _reports(facts, "forwarding"):
         if isinstance(report, Check):
             yield report
-        elif _holds_nothing(report):
-            says = "no rule set was ever applied there, so the agent did not look"
-            yield facts.unknown("forwarding", instance.instance_id, says, SYNC)
         elif any(each.startswith(FORWARDING_OFF) for each in report.warnings):
             says = f"{FORWARDING_OFF}: it forwards nothing"
             yield facts.failed("forwarding", instance.instance_id, says, SWITCH_ON)
+        elif not report.looked("warnings"):
+            yield facts.unknown("forwarding", instance.instance_id, NOT_LOOKED, SYNC)
         else:
             yield facts.passed("forwarding", instance.instance_id, "net.ipv4.ip_forward is 1")
 
@@ -104,6 +104,8 @@ def other_rules(facts: Facts) -> Iterator[Check]:
                 "to it (sudo nft list ruleset, sudo iptables -S), or take the rule away"
             )
             yield facts.failed("other-rules", subject, few(found, NAMED), fix)
+        elif not report.looked("warnings"):
+            yield facts.unknown("other-rules", subject, NOT_LOOKED, SYNC)
         else:
             yield facts.passed("other-rules", subject, "no other table stops what is forwarded")
 
@@ -119,16 +121,13 @@ def rule_set(facts: Facts) -> Iterator[Check]:
         if isinstance(report, Check):
             yield report
             continue
-        subject, ledger = instance.instance_id, facts.ledger
-        if not isinstance(ledger, Ledger):
-            yield facts.unknown("rule-set", subject, _no_ledger(ledger), SYNC)
+        subject, ledger = instance.instance_id, facts.known_ledger
+        if isinstance(ledger, Unanswered):
+            yield facts.unknown("rule-set", subject, ledger.why, SYNC)
         elif ledger.detached:
             says = "the stack is detached: no agent forwards anything until a sync"
             yield facts.failed("rule-set", subject, says, SYNC)
-        elif (report.said.get("generation"), report.said.get("digest")) != (
-            ledger.generation,
-            ledger.rule_set.digest,
-        ):
+        elif not _as_recorded(report, ledger):
             says = (
                 f"it has generation {report.said.get('generation')}, the ledger "
                 f"{ledger.generation}, or their content differs"
@@ -203,18 +202,20 @@ def allowance(facts: Facts) -> Iterator[Check]:
 
 def targets(facts: Facts) -> Iterator[Check]:
     """Check from each NAT instance that each target answers a connection; only where asked for."""
-    ledger = facts.ledger
-    leases = (
-        [lease for lease in ledger.leases.values() if ledger.leads_to(lease)]
-        if isinstance(ledger, Ledger)
-        else []
-    )
+    ledger = facts.known_ledger
     for instance, report in _reports(facts, "target"):
+        subject = instance.instance_id
         if isinstance(report, Check):
             yield report
-            continue
-        for lease in sorted(leases, key=lambda lease: lease.listen):
-            yield _target(facts, instance, report, lease)
+        elif isinstance(ledger, Unanswered):
+            yield facts.unknown("target", subject, ledger.why, SYNC)
+        elif not (report.looked("unreachable") and _as_recorded(report, ledger)):
+            says = "it has another rule set than the ledger, so it did not try the same targets"
+            yield facts.unknown("target", subject, says, "see the check rule-set")
+        else:
+            leading = [lease for lease in ledger.leases.values() if ledger.leads_to(lease)]
+            for lease in sorted(leading, key=lambda lease: lease.listen):
+                yield _target(facts, instance, report, lease)
 
 
 def _target(facts: Facts, instance: NatInstance, report: Report, lease: Lease) -> Check:
@@ -242,15 +243,14 @@ def _reports(facts: Facts, check: str) -> Iterator[tuple[NatInstance, Report | C
             yield instance, report
 
 
+def _as_recorded(report: Report, ledger: Ledger) -> bool:
+    said = report.said.get("generation"), report.said.get("digest")
+    return said == (ledger.generation, ledger.rule_set.digest)
+
+
 def _holds_nothing(report: Report) -> bool:
     return report.said.get("generation") in {0, None}
 
 
 def _start(instance: NatInstance) -> str:
     return f"aws ec2 start-instances --instance-ids {instance.instance_id}"
-
-
-def _no_ledger(ledger: Unanswered | None) -> str:
-    if ledger is None:
-        return "there is no ledger: no pass has run here yet, or it was lost"
-    return f"the ledger is not known: {ledger.why}"

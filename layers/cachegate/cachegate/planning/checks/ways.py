@@ -13,7 +13,6 @@ from cachegate.domain.check import Check, Unanswered
 from cachegate.domain.finding import Path
 from cachegate.domain.group_rules import Direction
 from cachegate.domain.ingress import GroupReference
-from cachegate.domain.ledger import Ledger
 from cachegate.domain.traffic import ALL, TCP, Traffic
 from cachegate.planning.checks.facts import SYNC, Report
 from cachegate.planning.checks.openings import authorize, maybe, open_at
@@ -38,11 +37,15 @@ UNREACHABLE, TOO_LARGE, ANY = 3, 4, -1  # ICMP's type and code; EC2's word for a
 
 def nat_ingress(facts: Facts) -> Iterator[Check]:
     """Check that each trusted network reaches each listen port in use on each NAT instance."""
-    listens = sorted(lease.listen for lease in _living(facts))
+    leases = _living(facts)
     for instance, card in _outer(facts, "nat-ingress"):
         if isinstance(card, Check):
             yield card
             continue
+        if isinstance(leases, Unanswered):
+            yield facts.unknown("nat-ingress", instance.instance_id, leases.why, SYNC)
+            continue
+        listens = sorted(lease.listen for lease in leases)
         rules = facts.rules_of(card.groups, Direction.INGRESS)
         if isinstance(rules, Unanswered):
             yield _unseen(facts, "nat-ingress", instance.instance_id, rules, card.groups)
@@ -75,25 +78,33 @@ def nat_ingress(facts: Facts) -> Iterator[Check]:
 
 def nat_egress(facts: Facts) -> Iterator[Check]:
     """Check that each NAT instance may send to each target."""
+    leases = _living(facts)
     for instance, cards in _sending(facts, "nat-egress"):
         if isinstance(cards, Check):
             yield cards
+            continue
+        if isinstance(leases, Unanswered):
+            yield facts.unknown("nat-egress", instance.instance_id, leases.why, SYNC)
             continue
         groups = _groups(cards)
         rules = facts.rules_of(groups, Direction.EGRESS)
         if isinstance(rules, Unanswered):
             yield _unseen(facts, "nat-egress", instance.instance_id, rules, groups)
             continue
-        yield _egress(facts, instance, groups, rules)
+        yield _egress(facts, instance, leases, groups, rules)
 
 
 def _egress(
-    facts: Facts, instance: NatInstance, groups: list[str], rules: list[GroupRule]
+    facts: Facts,
+    instance: NatInstance,
+    leases: list[Lease],
+    groups: list[str],
+    rules: list[GroupRule],
 ) -> Check:
     subject, caches = instance.instance_id, {cache.name: cache for cache in facts.caches}
     shut: list[tuple[Target, Cache | None]] = []
     unread: list[str] = []
-    for lease in _living(facts):
+    for lease in leases:
         for target in lease.targets:
             opened = open_at(rules, target.port)
             cache = caches.get(lease.cache)
@@ -120,6 +131,7 @@ def _peer(facts: Facts, target: Target, cache: Cache | None) -> IPv4Network | Gr
 
 def cache_ingress(facts: Facts) -> Iterator[Check]:
     """Check that each cache lets each NAT instance in that runs."""
+    leases = _living(facts)
     for cache in sorted(facts.caches, key=lambda cache: cache.name):
         rules = facts.rules_of(cache.groups, Direction.INGRESS)
         if isinstance(rules, Unanswered):
@@ -127,13 +139,18 @@ def cache_ingress(facts: Facts) -> Iterator[Check]:
         elif not cache.groups:
             says = "AWS does not show its security groups now"
             yield facts.unknown("cache-ingress", cache.name, says, "cachegate doctor, in a minute")
+        elif isinstance(leases, Unanswered):
+            yield facts.unknown("cache-ingress", cache.name, leases.why, SYNC)
+        elif wanted := {
+            t.port for each in leases if each.cache == cache.name for t in each.targets
+        }:
+            yield _cache(facts, cache, sorted(wanted), rules)
         else:
-            yield _cache(facts, cache, rules)
+            says = "no listen port leads to it yet, so which ports it needs is not known"
+            yield facts.unknown("cache-ingress", cache.name, says, SYNC)
 
 
-def _cache(facts: Facts, cache: Cache, rules: list[GroupRule]) -> Check:
-    leases = [lease for lease in _living(facts) if lease.cache == cache.name]
-    wanted = sorted({target.port for lease in leases for target in lease.targets})
+def _cache(facts: Facts, cache: Cache, wanted: list[int], rules: list[GroupRule]) -> Check:
     doubt: Check | None = None
     for instance, cards in _sending(facts, "cache-ingress"):
         if isinstance(cards, Check):
@@ -237,12 +254,12 @@ def tells_of_size(rule: GroupRule) -> bool:
     return kind == ANY or (kind == UNREACHABLE and code in {TOO_LARGE, ANY})
 
 
-def _living(facts: Facts) -> list[Lease]:
-    """Return the listen ports in use: those at rest lead nowhere."""
-    leases: Iterable[Lease] = (
-        facts.ledger.leases.values() if isinstance(facts.ledger, Ledger) else ()
-    )
-    return [lease for lease in leases if lease.resting_since is None]
+def _living(facts: Facts) -> list[Lease] | Unanswered:
+    """Return the listen ports in use, where they are known: those at rest lead nowhere."""
+    ledger = facts.known_ledger
+    if isinstance(ledger, Unanswered):
+        return ledger
+    return [lease for lease in ledger.leases.values() if lease.resting_since is None]
 
 
 def _outer(facts: Facts, check: str) -> Iterator[tuple[NatInstance, Card | Check]]:
