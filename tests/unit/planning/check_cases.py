@@ -11,7 +11,7 @@ from cachegate.domain.cache import CacheKind, Health
 from cachegate.domain.check import Check, Unanswered
 from cachegate.domain.group_rules import Direction
 from cachegate.domain.groups import Interface
-from cachegate.domain.ingress import GroupReference, PrefixList
+from cachegate.domain.ingress import GroupReference, PrefixList, UnknownSource
 from cachegate.domain.ledger import Withheld
 from cachegate.domain.plan import Problem
 from cachegate.domain.routes import Route
@@ -76,8 +76,12 @@ def lacking(code: str) -> Problem:
     return Problem(code=code, cache="cart", message="no active peering connection", forwarded=True)
 
 
-def routed(*routes: Route) -> Facts:
-    return but(ground=replace(GROUND, tables=(replace(TABLE, routes=routes),)))
+def routed(*routes: Route, alone: bool = False) -> Facts:
+    """Other routes in the main table, or in one that the NAT instance's subnet alone names."""
+    table = replace(TABLE, routes=routes)
+    if alone:
+        table = replace(table, main=False, subnet_ids=frozenset({SUBNET}))
+    return but(ground=replace(GROUND, tables=(table,)))
 
 
 def holding(*interfaces: Interface) -> Facts:
@@ -139,6 +143,11 @@ def wide(**changes: object) -> Facts:
     return replace(facts, terms=replace(SOUND.terms, sources=(IPv4Network("81.2.0.0/16"),)))
 
 
+def nobody() -> Facts:
+    """A stack without trusted networks, as the template's default has it."""
+    return replace(told(sources=[]), terms=replace(SOUND.terms, sources=()))
+
+
 def managed(facts: Facts) -> Facts:
     return replace(facts, terms=replace(facts.terms, manages_groups=True))
 
@@ -154,15 +163,30 @@ CASES: list[tuple[str, Checker, Facts, str, str, str]] = [
     ("way unseen", place.nat_instance, peered(lacking("peering_unknown")), UNKNOWN, "", "doctor"),
     ("runs", place.running, SOUND, PASS, "runs", ""),
     ("stopped", place.running, stopped(), FAIL, "stopped", f"start-instances --instance-ids {NAT}"),
+    ("stopping", place.running,
+     but(instances=(replace(SOUND.instances[0], state="stopping"),), replies={}), FAIL, "stopping",
+     f"once it is stopped: aws ec2 start-instances --instance-ids {NAT}"),
+    ("pending", place.running,
+     but(instances=(replace(SOUND.instances[0], state="pending"),), replies={}), UNKNOWN, "about",
+     "cachegate doctor, in a minute"),
+    ("checks not asked", place.running,
+     but(instances=(replace(SOUND.instances[0], health=Health.UNKNOWN),)), PASS, "not asked", ""),
+    ("checks unknown", place.running,
+     replace(with_holder(NAT), instances=(replace(SOUND.instances[0], health=Health.UNKNOWN),)),
+     UNKNOWN, "not ended", "describe-instance-status"),
     ("ill", place.running,
      but(instances=(replace(SOUND.instances[0], health=Health.IMPAIRED),)), FAIL, "status",
      "reboot"),
     ("public", place.public_subnet, SOUND, PASS, "rtb-1", ""),
-    ("no route", place.public_subnet, routed(), FAIL, "no route", "create-route --route-table-id"),
+    ("no route", place.public_subnet, routed(alone=True), FAIL, "no route",
+     "create-route --route-table-id rtb-1"),
     ("black hole", place.public_subnet,
-     routed(Route(destination=EVERYWHERE, target="igw-1", active=False)), FAIL, "", "create-route"),
+     routed(Route(destination=EVERYWHERE, target="igw-1", active=False), alone=True), FAIL, "",
+     "replace-route --route-table-id rtb-1"),
     ("by a NAT gateway", place.public_subnet,
-     routed(Route(destination=EVERYWHERE, target="nat-1")), FAIL, "", "create-route"),
+     routed(Route(destination=EVERYWHERE, target="nat-1"), alone=True), FAIL, "",
+     "create-route-table --vpc-id vpc-1"),
+    ("main table", place.public_subnet, routed(), FAIL, "no route", "create-route-table"),
     ("routes denied", place.public_subnet, but(ground=DENIED), UNKNOWN, "Unauth", "route-tables"),
     ("subnet gone", place.public_subnet, but(ground=replace(GROUND, subnets={})), UNKNOWN, "",
      "describe-route-tables"),
@@ -176,6 +200,9 @@ CASES: list[tuple[str, Checker, Facts, str, str, str]] = [
      "associate-address"),
     ("no address", place.elastic_ip, cards(replace(CARD, public_address=None)), FAIL, "no public",
      "associate-address"),
+    ("no address, two interfaces", place.elastic_ip,
+     cards(replace(CARD, public_address=None), SECOND), FAIL, "no public",
+     "associate-address --network-interface-id eni-1"),
     ("denied", place.elastic_ip, but(machines=DENIED), UNKNOWN, "Unauth", "associate-address"),
     ("gone", place.elastic_ip, but(machines={}), UNKNOWN, "does not show", "associate-address"),
     ("held", place.elastic_ip, with_holder(NAT), PASS, NAT, ""),
@@ -227,6 +254,8 @@ CASES: list[tuple[str, Checker, Facts, str, str, str]] = [
      "nf_conntrack_max"),
     ("nearly full", on_instance.conntrack, told(conntrack={"used": 90_000, "limit": 100_000}), FAIL,
      "90000", "nf_conntrack_max"),
+    ("large and full", on_instance.conntrack,
+     told(conntrack={"used": 250_000, "limit": 262_144}), FAIL, "250000", "_max=524288"),
     ("small", on_instance.conntrack, told(conntrack={"used": 0, "limit": 8192}), FAIL, "8192", ""),
     ("not told", on_instance.conntrack, told(conntrack=None), UNKNOWN, "no table", "sync"),
     ("allowed", on_instance.allowance, SOUND, PASS, "50000 more", ""),
@@ -253,14 +282,19 @@ CASES: list[tuple[str, Checker, Facts, str, str, str]] = [
      "'IpProtocol=tcp,FromPort=6379,ToPort=6379,IpRanges=[{CidrIp=198.18.7.0/24}]'")),
     ("another port", ways.nat_ingress, beside(ingress(9, CLIENTS[0], 6380, 6400), instead_of=1),
      FAIL, "6379", "authorize"),
-    ("managed", ways.nat_ingress, managed(without(2)), FAIL, "not in", "cachegate sync"),
+    ("managed", ways.nat_ingress, managed(without(2)), FAIL, "not in",
+     "cachegate sync; where that opens nothing: aws ec2 authorize-security-group-ingress"),
     ("a list may", ways.nat_ingress, beside(ingress(9, PrefixList(list_id="pl-1")), instead_of=1),
      UNKNOWN, "pl-1 may", "authorize"),
     ("rules denied", ways.nat_ingress, but(rules=DENIED), UNKNOWN, "Unauth", "group-rules"),
     ("ledger denied", ways.nat_ingress, but(ledger=DENIED), UNKNOWN, "Unauth", "sync"),
     ("no ledger", ways.nat_ingress, but(ledger=None), UNKNOWN, "no ledger", "sync"),
+    ("nobody trusted", ways.nat_ingress, nobody(), UNKNOWN, "is empty", "TrustedCidrs"),
     ("no card", ways.nat_ingress, cards(), UNKNOWN, "no interface", "describe-instances"),
     ("out", ways.nat_egress, SOUND, PASS, "all targets", ""),
+    ("groups unseen", ways.nat_egress, cart(groups=frozenset()), UNKNOWN, "sg-cache may", ""),
+    ("not out to any group", ways.nat_egress,
+     replace(without(4), caches=cart(groups=frozenset()).caches), FAIL, "10.0.1.5", "10.0.1.5/32"),
     ("out anywhere", ways.nat_egress,
      beside(rule(9, NAT_GROUP, Direction.EGRESS, ("-1", None, None), EVERYWHERE), instead_of=4),
      PASS, "", ""),
@@ -295,6 +329,10 @@ CASES: list[tuple[str, Checker, Facts, str, str, str]] = [
     ("443 to endpoints", ways.https_out,
      beside(rule(9, NAT_GROUP, Direction.EGRESS, ("tcp", 443, 443), IPv4Network("10.0.0.0/16")),
             instead_of=3), PASS, "some networks only", ""),
+    ("443 to some, and no answer", ways.https_out,
+     replace(beside(rule(9, NAT_GROUP, Direction.EGRESS, ("tcp", 443, 443),
+                         IPv4Network("10.0.0.0/16")), instead_of=3),
+             replies=silent("ThrottlingException").replies), UNKNOWN, "maybe not", "authorize"),
     ("443 to some, and offline", ways.https_out,
      replace(beside(rule(9, NAT_GROUP, Direction.EGRESS, ("tcp", 443, 443),
                          IPv4Network("10.0.0.0/16")), instead_of=3),
@@ -340,6 +378,7 @@ CASES: list[tuple[str, Checker, Facts, str, str, str]] = [
     ("as asked", narrow.sources, SOUND, PASS, "nobody else", ""),
     ("more", narrow.sources, told(sources=[*REPORT["sources"], "0.0.0.0/0"]), FAIL, "0.0.0.0/0",
      "cachegate sync"),
+    ("nobody", narrow.sources, nobody(), FAIL, "admits nobody", "TrustedCidrs"),
     ("less", narrow.sources, told(sources=[]), FAIL, "does not admit", "cachegate sync"),
     ("no answer", narrow.sources, silent(), UNKNOWN, "timed out", "ssm-online"),
     ("narrow", narrow.wide_ingress, SOUND, PASS, "only trusted", ""),
@@ -352,7 +391,9 @@ CASES: list[tuple[str, Checker, Facts, str, str, str]] = [
     ("the VPC", narrow.wide_ingress, beside(ingress(9, IPv4Network("10.0.0.0/8"))), PASS, "", ""),
     ("a part", narrow.wide_ingress, beside(ingress(9, IPv4Network("81.2.69.7/32"))), PASS, "", ""),
     ("a list", narrow.wide_ingress, beside(ingress(9, PrefixList(list_id="pl-1"))), UNKNOWN, "pl-1",
-     "revoke"),
+     "get-managed-prefix-list-entries --prefix-list-id pl-1"),
+    ("a new kind", narrow.wide_ingress, beside(ingress(9, UnknownSource("a source of EC2"))),
+     UNKNOWN, "a source", "describe-security-group-rules --security-group-rule-ids sgr-9"),
     ("ours", narrow.wide_ingress,
      managed(beside(replace(ingress(9, OTHER), tags={"cachegate:managed": "gate"}))), FAIL,
      str(OTHER), "cachegate sync"),

@@ -62,7 +62,6 @@ def test_each_check_has_a_case_of_each_state_that_it_knows(checker: Checker) -> 
     states = {case[3] for case in CASES if case[1] is checker}
 
     lacks: dict[Checker, set[str]] = {
-        place.running: {UNKNOWN},
         ways.path_mtu: {FAIL},
         place.platform: {FAIL},
     }

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cachegate.planning.nat_network import Ground
 
 SYNC = "cachegate sync"
+TRUST = "sam deploy --guided, with the networks of your clients as TrustedCidrs"
 NOT_TOLD = Unanswered("nobody was asked")
 
 

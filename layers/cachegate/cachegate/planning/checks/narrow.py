@@ -13,7 +13,7 @@ from cachegate.domain.check import Check, Unanswered
 from cachegate.domain.group_rules import Direction
 from cachegate.domain.ingress import PrefixList, UnknownSource
 from cachegate.planning.address_space import Reach, private_part, span_of
-from cachegate.planning.checks.facts import SYNC
+from cachegate.planning.checks.facts import SYNC, TRUST
 from cachegate.planning.own_path import covers
 from cachegate.planning.text import few, listing
 
@@ -40,6 +40,9 @@ def sources(facts: Facts) -> Iterator[Check]:
         if more:
             says = f"it admits {few(more, NAMED)}, which TrustedCidrs has not"
             yield facts.failed("sources", subject, says, SYNC)
+        elif not asked:
+            says = "TrustedCidrs is empty, so it admits nobody"
+            yield facts.failed("sources", subject, says, TRUST)
         elif less:
             says = f"it does not admit {few(less, NAMED)} of TrustedCidrs yet"
             yield facts.failed("sources", subject, says, SYNC)
@@ -120,6 +123,13 @@ def _is_wider(rule: GroupRule, trusted: Sequence[IPv4Network]) -> bool:
 
 
 def _revoke(facts: Facts, rule: GroupRule) -> str:
+    """Return what to do about a rule; one that nobody here can read may be as it should be."""
+    peer = rule.opening.peer
+    if isinstance(peer, PrefixList):
+        look = f"aws ec2 get-managed-prefix-list-entries --prefix-list-id {peer}"
+        return f"{look}; are all of them trusted?"
+    if isinstance(peer, UnknownSource):
+        return f"aws ec2 describe-security-group-rules --security-group-rule-ids {rule.rule_id}"
     if facts.terms.manages_groups and rule.managed_by(facts.terms.stack):
         return SYNC
     return (

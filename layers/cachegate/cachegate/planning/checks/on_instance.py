@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from cachegate.domain.capacity import TRACKING_EXCEEDED, Capacity
 from cachegate.domain.check import Check, Unanswered
 from cachegate.planning.checks.facts import SYNC
+from cachegate.planning.checks.place import start
 from cachegate.planning.text import few
 
 if TYPE_CHECKING:
@@ -35,10 +36,7 @@ SWITCH_ON = (
     "on the instance: sudo sysctl -w net.ipv4.ip_forward=1; and put that line into /etc/sysctl.d, "
     "so that it stays"
 )
-MAKE_ROOM = (
-    "on the instance: sudo sysctl -w net.netfilter.nf_conntrack_max=131072; and put that line into "
-    "/etc/sysctl.d, so that it stays"
-)
+ROOM = 131072  # entries; what the user data of a stack's own NAT instances sets
 
 
 def ssm_online(facts: Facts) -> Iterator[Check]:
@@ -51,7 +49,7 @@ def ssm_online(facts: Facts) -> Iterator[Check]:
         )
         if reply is None:
             says = f"the instance is {instance.state}"
-            yield facts.unknown("ssm-online", subject, says, _start(instance))
+            yield facts.unknown("ssm-online", subject, says, start(instance))
         elif reply.unreached:
             yield facts.failed("ssm-online", subject, reply.failure or "not reached", look)
         elif reply.failure is not None and reply.report is None:
@@ -170,10 +168,17 @@ def conntrack(facts: Facts) -> Iterator[Check]:
             yield facts.unknown("conntrack", subject, says, SYNC)
         elif table.limit < FEW_FLOWS or table.percent >= NEARLY_FULL:
             says = f"{table.used} of {table.limit} entries are in use"
-            yield facts.failed("conntrack", subject, says, MAKE_ROOM)
+            yield facts.failed("conntrack", subject, says, _make_room(table.limit))
         else:
             says = f"{table.used} of {table.limit} entries are in use"
             yield facts.passed("conntrack", subject, says)
+
+
+def _make_room(limit: int) -> str:
+    return (
+        f"on the instance: sudo sysctl -w net.netfilter.nf_conntrack_max={max(ROOM, 2 * limit)}; "
+        "and put that line into /etc/sysctl.d, so that it stays"
+    )
 
 
 def allowance(facts: Facts) -> Iterator[Check]:
@@ -237,7 +242,7 @@ def _reports(facts: Facts, check: str) -> Iterator[tuple[NatInstance, Report | C
         report = facts.report(instance)
         if isinstance(report, Unanswered):
             reply = facts.replies.get(instance.instance_id)
-            fix = "see the check ssm-online" if reply is not None else _start(instance)
+            fix = "see the check ssm-online" if reply is not None else start(instance)
             yield instance, facts.unknown(check, instance.instance_id, report.why, fix)
         else:
             yield instance, report
@@ -250,7 +255,3 @@ def _as_recorded(report: Report, ledger: Ledger) -> bool:
 
 def _holds_nothing(report: Report) -> bool:
     return report.said.get("generation") in {0, None}
-
-
-def _start(instance: NatInstance) -> str:
-    return f"aws ec2 start-instances --instance-ids {instance.instance_id}"

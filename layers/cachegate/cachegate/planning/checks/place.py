@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from cachegate.domain.cache import Health
 from cachegate.domain.check import Check, CheckState, Unanswered
 from cachegate.domain.routes import table_of
+from cachegate.planning.group_rules import EVERYWHERE
 from cachegate.planning.nat_network import leads_outside, named
 from cachegate.planning.sharing import is_a_caches
 from cachegate.planning.text import few
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from cachegate.domain.cache import NatInstance
+    from cachegate.domain.machine import Machine
     from cachegate.domain.plan import Problem
+    from cachegate.domain.routes import RouteTable
     from cachegate.planning.checks.facts import Facts
 
 NAMED = 3
@@ -80,15 +83,31 @@ def running(facts: Facts) -> Iterator[Check]:
     """Check that each NAT instance runs, and that EC2's checks of it do not fail."""
     for instance in facts.instances:
         subject = instance.instance_id
-        if instance.state != "running":
-            fix = f"aws ec2 start-instances --instance-ids {subject}"
-            yield facts.failed("running", subject, f"it is {instance.state}", fix)
+        if instance.state == "pending":
+            yield facts.unknown("running", subject, "it is about to run", start(instance))
+        elif instance.state != "running":
+            yield facts.failed("running", subject, f"it is {instance.state}", start(instance))
         elif instance.health is Health.IMPAIRED:
             says = "it runs, and EC2's status checks of it fail"
             fix = f"aws ec2 reboot-instances --instance-ids {subject}"
             yield facts.failed("running", subject, says, fix)
+        elif instance.health is Health.OK:
+            yield facts.passed("running", subject, "it runs, and EC2's status checks of it pass")
+        elif facts.terms.allocation is None:
+            says = "it runs; without an Elastic IP of the stack EC2's status checks are not asked"
+            yield facts.passed("running", subject, says)
         else:
-            yield facts.passed("running", subject, "it runs")
+            says = "it runs, and EC2's status checks of it have not ended, or are not shown"
+            fix = f"aws ec2 describe-instance-status --instance-ids {subject}"
+            yield facts.unknown("running", subject, says, fix)
+
+
+def start(instance: NatInstance) -> str:
+    """Return how an instance comes to run; EC2 starts none that is not stopped yet."""
+    if instance.state == "pending":
+        return "cachegate doctor, in a minute"
+    when = "" if instance.state == "stopped" else "once it is stopped: "
+    return f"{when}aws ec2 start-instances --instance-ids {instance.instance_id}"
 
 
 def public_subnet(facts: Facts) -> Iterator[Check]:
@@ -113,11 +132,26 @@ def public_subnet(facts: Facts) -> Iterator[Check]:
             yield facts.passed("public-subnet", subject, says)
         else:
             says = f"{table.table_id} of {subnet_id} has no route to an Internet gateway that works"
-            fix = (
-                f"aws ec2 create-route --route-table-id {table.table_id} --destination-cidr-block "
-                f"0.0.0.0/0 --gateway-id IGW; IGW is the Internet gateway attached to {facts.vpc}"
-            )
-            yield facts.failed("public-subnet", subject, says, fix)
+            yield facts.failed("public-subnet", subject, says, _lead_out(facts, table, subnet_id))
+
+
+def _lead_out(facts: Facts, table: RouteTable, subnet_id: str) -> str:
+    """Return how a subnet comes to be public, and no other one, nor loses its way."""
+    default = next((each for each in table.routes if each.destination == EVERYWHERE), None)
+    gateway = f"IGW is the Internet gateway attached to {facts.vpc}"
+    alone = not table.main and table.subnet_ids == {subnet_id}
+    if not alone or (default is not None and default.active):
+        return (
+            f"aws ec2 create-route-table --vpc-id {facts.vpc}; then create-route from 0.0.0.0/0 to "
+            f"IGW in it, and associate-route-table with {subnet_id}, or "
+            f"replace-route-table-association where it names one: other subnets may need "
+            f"{table.table_id} as it is; {gateway}"
+        )
+    word = "create" if default is None else "replace"
+    return (
+        f"aws ec2 {word}-route --route-table-id {table.table_id} --destination-cidr-block "
+        f"{EVERYWHERE} --gateway-id IGW; {gateway}"
+    )
 
 
 def own_subnet(facts: Facts) -> Iterator[Check]:
@@ -149,18 +183,24 @@ def elastic_ip(facts: Facts) -> Iterator[Check]:
         return
     for instance in facts.instances:
         subject, machine = instance.instance_id, facts.machine(instance)
-        give = f"aws ec2 associate-address --instance-id {subject} --allocation-id ALLOCATION"
+        card = None if isinstance(machine, Unanswered) else machine.outer
+        give = f"aws ec2 associate-address {_whom(instance, machine)} --allocation-id ALLOCATION"
         if isinstance(machine, Unanswered):
             yield facts.unknown("elastic-ip", subject, machine.why, give)
-            continue
-        card = machine.outer
-        if card is None or card.public_address is None:
+        elif card is None or card.public_address is None:
             yield facts.failed("elastic-ip", subject, "it has no public address", give)
         elif card.elastic:
             yield facts.passed("elastic-ip", subject, f"{card.public_address} is an Elastic IP")
         else:
             says = f"{card.public_address} is no Elastic IP: it changes when the instance stops"
             yield facts.failed("elastic-ip", subject, says, give)
+
+
+def _whom(instance: NatInstance, machine: Machine | Unanswered) -> str:
+    """Name who is to have an address: EC2 takes no instance that has several interfaces."""
+    if not isinstance(machine, Unanswered) and len(machine.cards) > 1 and machine.outer:
+        return f"--network-interface-id {machine.outer.interface_id}"
+    return f"--instance-id {instance.instance_id}"
 
 
 def _held(facts: Facts, allocation: str) -> Check:

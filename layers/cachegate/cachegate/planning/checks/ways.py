@@ -14,7 +14,7 @@ from cachegate.domain.finding import Path
 from cachegate.domain.group_rules import Direction
 from cachegate.domain.ingress import GroupReference
 from cachegate.domain.traffic import ALL, TCP, Traffic
-from cachegate.planning.checks.facts import SYNC, Report
+from cachegate.planning.checks.facts import SYNC, TRUST, Report
 from cachegate.planning.checks.openings import authorize, maybe, open_at
 from cachegate.planning.group_rules import EVERYWHERE
 from cachegate.planning.own_path import command
@@ -45,6 +45,10 @@ def nat_ingress(facts: Facts) -> Iterator[Check]:
         if isinstance(leases, Unanswered):
             yield facts.unknown("nat-ingress", instance.instance_id, leases.why, SYNC)
             continue
+        if not facts.terms.sources:
+            says = "TrustedCidrs is empty: there is nobody to let in"
+            yield facts.unknown("nat-ingress", instance.instance_id, says, TRUST)
+            continue
         listens = sorted(lease.listen for lease in leases)
         rules = facts.rules_of(card.groups, Direction.INGRESS)
         if isinstance(rules, Unanswered):
@@ -67,12 +71,8 @@ def nat_ingress(facts: Facts) -> Iterator[Check]:
             f"{listing(card.groups)} let{_s(card)} {few(list(lacking), NAMED)} not in to tcp "
             f"{ports(closed)}{maybe(unread)}"
         )
-        fix = _managed(facts) or authorize(
-            card.groups[0] if card.groups else "GROUP",
-            "ingress",
-            ports(closed).split(", ")[0],
-            source,
-        )
+        group = card.groups[0] if card.groups else "GROUP"
+        fix = _fix(facts, authorize(group, "ingress", ports(closed).split(", ")[0], source))
         yield (facts.unknown if unread else facts.failed)("nat-ingress", subject, says, fix)
 
 
@@ -111,14 +111,15 @@ def _egress(
             if not opened.to(IPv4Network(target.address), cache.groups if cache else ()):
                 shut.append((target, cache))
                 unread += opened.unread
+                # Of a cache that AWS does not show now it is not known which groups it has.
+                unread += () if cache and cache.groups else opened.groups
     if not shut:
         return facts.passed("nat-egress", subject, f"{listing(groups)} let it send to all targets")
     target, cache = min(shut, key=lambda each: (each[0].address, each[0].port))
     named = few(sorted({str(each) for each, _ in shut}), NAMED)
     says = f"{listing(groups)} do not let it send to {named}{maybe(unread)}"
-    fix = _managed(facts) or authorize(
-        groups[0] if groups else "GROUP", "egress", str(target.port), _peer(facts, target, cache)
-    )
+    group, peer = groups[0] if groups else "GROUP", _peer(facts, target, cache)
+    fix = _fix(facts, authorize(group, "egress", str(target.port), peer))
     return (facts.unknown if unread else facts.failed)("nat-egress", subject, says, fix)
 
 
@@ -175,7 +176,7 @@ def _cache(facts: Facts, cache: Cache, wanted: list[int], rules: list[GroupRule]
                 source=groups[0] if here else str(hosts[0]),
                 vpc_id=facts.vpc,
             )
-            fix = _managed(facts) or command(path)
+            fix = _fix(facts, command(path))
             state = facts.unknown if opened.unread else facts.failed
             return state("cache-ingress", cache.name, says, fix)
     says = f"{listing(sorted(cache.groups))} let the NAT instances in to tcp {ports(wanted)}"
@@ -198,13 +199,12 @@ def https_out(facts: Facts) -> Iterator[Check]:
         if opened.to(EVERYWHERE):
             yield facts.passed("ssm-egress", subject, f"{listing(card.groups)} let it out to 443")
             continue
-        fix = _managed(facts) or authorize(
-            card.groups[0] if card.groups else "GROUP", "egress", str(HTTPS), EVERYWHERE
-        )
+        group = card.groups[0] if card.groups else "GROUP"
+        fix = _fix(facts, authorize(group, "egress", str(HTTPS), EVERYWHERE))
         if not (opened.networks or opened.groups or opened.unread):
             says = f"{listing(card.groups)} do not let it out to 443: no new connection to SSM"
             yield facts.failed("ssm-egress", subject, says, fix)
-        elif reply is not None and not reply.unreached:
+        elif reply is not None and reply.report is not None:
             # As where Systems Manager has endpoints in the VPC.
             says = "it is let out to 443 of some networks only, and Systems Manager reaches it"
             yield facts.passed("ssm-egress", subject, says)
@@ -311,9 +311,9 @@ def _unseen(
     return facts.unknown(check, subject, why.why, fix)
 
 
-def _managed(facts: Facts) -> str | None:
-    """Return who opens what lacks where the stack manages security groups."""
-    return SYNC if facts.terms.manages_groups else None
+def _fix(facts: Facts, by_hand: str) -> str:
+    """Return who opens what lacks: a pass where the stack manages groups, but not every group."""
+    return f"{SYNC}; where that opens nothing: {by_hand}" if facts.terms.manages_groups else by_hand
 
 
 def _groups(cards: Iterable[Card]) -> list[str]:
