@@ -20,8 +20,10 @@ from cachegate.planning.nat_network import Ground
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from concurrent.futures import Future
 
     from cachegate.domain.address import ElasticIp
+    from cachegate.domain.agent import Reply
     from cachegate.domain.cache import Cache
     from cachegate.domain.group_rules import GroupRule
     from cachegate.domain.machine import Machine
@@ -45,43 +47,41 @@ class CheckUp:
         found = list(homeless(seen.problems, self.settings.stack))
         if not seen.observations and not found:
             found.append(self._nothing())
-        for vpc_id in seen.observations:
-            found += check(self._facts(vpc_id, seen), probe=probe)
+        running = [each.instance_id for each in seen.instances if each.state == "running"]
+        # The agents take seconds, and one that hangs much longer: all are asked together and first.
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            replies = pool.submit(self.adapters.gateways.run, running, "inspect")
+            for vpc_id in seen.observations:
+                found += check(self._facts(vpc_id, seen, replies), probe=probe)
         return tuple(found)
 
-    def _facts(self, vpc_id: str, seen: Survey) -> Facts:
+    def _facts(self, vpc_id: str, seen: Survey, replies: Future[Mapping[str, Reply]]) -> Facts:
         ask, adapters = self.adapters.ask, self.adapters
         instances = seen.instances_in(vpc_id)
         caches = seen.observations[vpc_id].caches
-        running = [each.instance_id for each in instances if each.state == "running"]
-        # The agents take seconds: they are asked first and waited for last.
-        with ThreadPoolExecutor(max_workers=1) as pool:
-            replies = pool.submit(adapters.gateways.run, running, "inspect")
-            ledger = _ledger(ask(lambda: adapters.ledgers.load(vpc_id)))
-            heartbeat = ask(lambda: adapters.ledgers.heartbeat(vpc_id))
-            machines = ask(lambda: adapters.machines([each.instance_id for each in instances]))
-            return Facts(
-                vpc=vpc_id,
-                at=seen.at,
-                terms=self._terms(vpc_id),
-                caches=caches,
-                instances=tuple(sorted(instances, key=lambda each: each.instance_id)),
-                ledger=ledger,
-                verified_at=heartbeat
-                if isinstance(heartbeat, Unanswered)
-                else heartbeat.verified_at,
-                machines=machines,
-                rules=self._rules(caches, machines),
-                ground=self._ground(vpc_id, machines),
-                address=self._address(vpc_id),
-                ways=peering_problems(
-                    adapters,
-                    seen,
-                    vpc_id,
-                    ledger if isinstance(ledger, Ledger) else Ledger(vpc_id=vpc_id),
-                ),
-                replies=replies.result(),
-            )
+        ledger = _ledger(ask(lambda: adapters.ledgers.load(vpc_id)))
+        heartbeat = ask(lambda: adapters.ledgers.heartbeat(vpc_id))
+        machines = ask(lambda: adapters.machines([each.instance_id for each in instances]))
+        return Facts(
+            vpc=vpc_id,
+            at=seen.at,
+            terms=self._terms(vpc_id),
+            caches=caches,
+            instances=tuple(sorted(instances, key=lambda each: each.instance_id)),
+            ledger=ledger,
+            verified_at=heartbeat if isinstance(heartbeat, Unanswered) else heartbeat.verified_at,
+            machines=machines,
+            rules=self._rules(caches, machines),
+            ground=self._ground(vpc_id, machines),
+            address=self._address(vpc_id),
+            ways=peering_problems(
+                adapters,
+                seen,
+                vpc_id,
+                ledger if isinstance(ledger, Ledger) else Ledger(vpc_id=vpc_id),
+            ),
+            replies=replies.result(),
+        )
 
     def _terms(self, vpc_id: str) -> Terms:
         settings = self.settings

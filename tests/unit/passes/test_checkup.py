@@ -25,7 +25,7 @@ from tests.unit.passes.nat_side import (
 from tests.unit.passes.test_actions import ask
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
 
     from tests.unit.passes.fakes import FakeWorld
 
@@ -154,6 +154,25 @@ def test_what_is_denied_leaves_unknown_what_needs_it_and_nothing_else(
 
     assert not_passed(lines) == UNSHOWN | dict.fromkeys(unknown, "unknown")
     assert all(line["fix"] for line in lines.values() if line["state"] != "pass")
+
+
+def test_agents_of_all_vpcs_are_asked_together_since_each_may_hang_long(served: FakeWorld) -> None:
+    served.add_vpc("vpc-2", "10.9.0.0/16")
+    served.network.instances["i-two"] = replace(
+        served.network.instances[NAT], instance_id="i-two", vpc_id="vpc-2"
+    )
+    asked, run = [], served.gateways.run
+
+    def note(instance_ids: Iterable[str], action: str, *more: Any) -> Mapping[str, Reply]:
+        asked.append((sorted(instance_ids), action))
+        return run(asked[-1][0], action, *more)
+
+    served.gateways.run = note  # type: ignore[method-assign,assignment]
+
+    lines = doctor(served)
+
+    assert asked == [(sorted([NAT, "i-two"]), "inspect")]
+    assert {lines["ssm-online", each]["vpc"] for each in (NAT, "i-two")} == {VPC, "vpc-2"}
 
 
 @pytest.mark.parametrize("error", [TransientError("throttled"), REFUSED])

@@ -159,6 +159,8 @@ CASES: list[tuple[str, Checker, Facts, str, str, str]] = [
     ("VPC not told", place.platform, cart(vpc_id=None), UNKNOWN, "did not answer", "cachegate d"),
     ("same VPC", place.nat_instance, SOUND, PASS, NAT, ""),
     ("peered", place.nat_instance, peered(), PASS, "leads to vpc-far", ""),
+    ("no address yet", place.nat_instance, replace(peered(), ledger=None), UNKNOWN, "no routes",
+     "cachegate sync"),
     ("no way", place.nat_instance, peered(lacking("no_peering")), FAIL, "no active", "peer"),
     ("way unseen", place.nat_instance, peered(lacking("peering_unknown")), UNKNOWN, "", "doctor"),
     ("runs", place.running, SOUND, PASS, "runs", ""),

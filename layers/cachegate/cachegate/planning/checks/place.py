@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from cachegate.domain.cache import Health
 from cachegate.domain.check import Check, CheckState, Unanswered
 from cachegate.domain.routes import table_of
+from cachegate.planning.checks.facts import SYNC
 from cachegate.planning.group_rules import EVERYWHERE
 from cachegate.planning.nat_network import leads_outside, named
 from cachegate.planning.sharing import is_a_caches
@@ -15,7 +16,7 @@ from cachegate.planning.text import few
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from cachegate.domain.cache import NatInstance
+    from cachegate.domain.cache import Cache, NatInstance
     from cachegate.domain.machine import Machine
     from cachegate.domain.plan import Problem
     from cachegate.domain.routes import RouteTable
@@ -66,6 +67,9 @@ def nat_instance(facts: Facts) -> Iterator[Check]:
             continue  # told by homeless
         if cache.vpc_id in {None, facts.vpc}:
             yield facts.passed("nat-instance", cache.name, f"{few(ids, NAMED)} in {facts.vpc}")
+        elif cache.name not in lacking and not _led_to(facts, cache):
+            says = f"no listen port leads to {cache.vpc_id} yet, so no routes there were looked for"
+            yield facts.unknown("nat-instance", cache.name, says, SYNC)
         elif cache.name not in lacking:
             says = f"{few(ids, NAMED)} in {facts.vpc}, which leads to {cache.vpc_id}"
             yield facts.passed("nat-instance", cache.name, says)
@@ -77,6 +81,14 @@ def nat_instance(facts: Facts) -> Iterator[Check]:
                 "cachegate doctor, in a minute" if unseen else "as said: peer the VPCs, add routes"
             )
             yield facts.line("nat-instance", cache.name, state, way.message, fix)
+
+
+def _led_to(facts: Facts, cache: Cache) -> bool:
+    """Tell whether addresses of a cache are known, for which routes are looked for."""
+    ledger = facts.known_ledger
+    if isinstance(ledger, Unanswered):
+        return False
+    return any(each.targets for each in ledger.leases.values() if each.cache == cache.name)
 
 
 def running(facts: Facts) -> Iterator[Check]:
