@@ -188,6 +188,10 @@ CASES: list[tuple[str, Checker, Facts, str, str, str]] = [
     ("by a NAT gateway", place.public_subnet,
      routed(Route(destination=EVERYWHERE, target="nat-1"), alone=True), FAIL, "",
      "create-route-table --vpc-id vpc-1"),
+    ("with the caches' subnet", place.public_subnet,
+     but(ground=replace(GROUND, tables=(
+         replace(TABLE, routes=(), main=False, subnet_ids=frozenset({SUBNET, "subnet-cache"})),))),
+     FAIL, "no route", "create-route-table"),
     ("main table", place.public_subnet, routed(), FAIL, "no route", "create-route-table"),
     ("routes denied", place.public_subnet, but(ground=DENIED), UNKNOWN, "Unauth", "route-tables"),
     ("subnet gone", place.public_subnet, but(ground=replace(GROUND, subnets={})), UNKNOWN, "",

@@ -151,7 +151,8 @@ def _lead_out(facts: Facts, table: RouteTable, subnet_id: str) -> str:
     """Return how a subnet comes to be public, and no other one, nor loses its way."""
     default = next((each for each in table.routes if each.destination == EVERYWHERE), None)
     gateway = f"IGW is the Internet gateway attached to {facts.vpc}"
-    alone = not table.main and table.subnet_ids == {subnet_id}
+    ours = {each for _, each in _subnets(facts, "public-subnet") if isinstance(each, str)}
+    alone = not table.main and table.subnet_ids <= ours
     if not alone or (default is not None and default.active):
         return (
             f"aws ec2 create-route-table --vpc-id {facts.vpc}; then create-route from 0.0.0.0/0 to "
