@@ -231,6 +231,26 @@ def test_a_stack_without_nat_instances_and_caches_says_how_to_begin(world: FakeW
     assert "cachegate:nat,Value=gate" in line["fix"]
 
 
+def test_a_vpc_that_lost_its_nat_instances_fails_by_what_its_caches_lack(served: FakeWorld) -> None:
+    del served.network.instances[NAT]
+    served.now += 5000
+
+    lines = doctor(served, probe=True)
+
+    assert lines["nat-instance", "cart"]["state"] == "fail"
+    assert "cache-ingress" not in {check for check, _ in lines}
+
+
+def test_a_vpc_that_the_stack_has_left_raises_no_alarm(served: FakeWorld) -> None:
+    del served.network.instances[NAT]
+    served.inventory.caches.clear()
+    served.add_vpc("vpc-2", "10.9.0.0/16")
+    served.add_instance("i-two", "vpc-2")
+    served.now += 5000
+
+    assert {line["vpc"] for line in doctor(served).values()} == {"vpc-2"}
+
+
 def test_a_cache_without_a_nat_instance_in_its_vpc_fails(served: FakeWorld) -> None:
     served.add_cluster("far", "10.9.1.5", vpc_id="vpc-far")
 

@@ -67,8 +67,10 @@ def _enrol(cache: Cache, topic: str) -> str:
 
 
 def last_pass(facts: Facts) -> Iterator[Check]:
-    """Check that a pass was verified lately."""
+    """Check that a pass was verified lately, where there are NAT instances to prove it."""
     verified = facts.verified_at
+    if not facts.instances:
+        return  # of caches there homeless tells; without any the VPC was left
     if isinstance(verified, Unanswered):
         yield facts.unknown("last-pass", facts.vpc, verified.why, "cachegate doctor, in a minute")
     elif not verified:
