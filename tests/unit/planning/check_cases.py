@@ -116,14 +116,14 @@ def notified(kind: CacheKind = CacheKind.CLUSTER, **changes: object) -> Facts:
     return cart(kind=kind, notified=(notices,))
 
 
-def two_cards(senders: list[str] | None) -> Facts:
+def two_cards(senders: list[str] | None, **said: object) -> Facts:
     """An instance that clients reach by its first interface, and that sends by its second."""
     inner = rule(7, "sg-inner", Direction.EGRESS, ("tcp", 6379, 6379), GroupReference(CACHE_GROUP))
     admits = rule(
         8, CACHE_GROUP, Direction.INGRESS, ("tcp", 6379, 6379), GroupReference("sg-inner")
     )
     facts = replace(cards(CARD, SECOND), rules=(*without(4, 5).rules, inner, admits))  # type: ignore[misc]
-    return replace(facts, replies=told(senders=senders).replies)
+    return replace(facts, replies=told(senders=senders, **said).replies)
 
 
 def resting() -> Facts:
@@ -324,6 +324,11 @@ CASES: list[tuple[str, Checker, Facts, str, str, str]] = [
      "--source-group sg-nat")),
     ("the one that sends", ways.cache_ingress, two_cards(["10.0.1.10"]), PASS, "", ""),
     ("not the first", ways.cache_ingress, two_cards(["10.0.0.10"]), FAIL, "", "--source-group"),
+    ("one of two that send, and it answers", ways.cache_ingress,
+     two_cards(["10.0.0.10", "10.0.1.10"]), PASS, "", ""),
+    ("one of two that send", ways.cache_ingress,
+     two_cards(["10.0.0.10", "10.0.1.10"], unreachable=[6379]), UNKNOWN, "eni-1 of i-nat",
+     "--source-group sg-nat"),
     ("which one", ways.cache_ingress, two_cards(None), UNKNOWN, "not known", "describe-in"),
     ("groups unseen", ways.cache_ingress, cart(groups=frozenset()), UNKNOWN, "not show", "doctor"),
     ("ledger denied", ways.cache_ingress, but(ledger=DENIED), UNKNOWN, "Unauth", "sync"),

@@ -58,5 +58,6 @@ def _encrypt(cache: Cache) -> str:
         return f"{change} --transit-encryption-mode required --apply-immediately; if all use TLS"
     return (
         f"{change} --transit-encryption-enabled --transit-encryption-mode preferred "
-        "--apply-immediately; move the clients to TLS, then the same with the mode required"
+        "--apply-immediately; move the clients to TLS, then the same with the mode required; "
+        "Redis OSS below 7.0 has to be upgraded before"
     )

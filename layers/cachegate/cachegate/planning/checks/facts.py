@@ -124,6 +124,15 @@ class Report:
         """
         return bool(self.said.get("owner")) and isinstance(self.said.get(name), list)
 
+    def holds(self, ledger: Ledger) -> bool:
+        """Tell whether the rule set that was applied is the ledger's."""
+        said = self.said.get("generation"), self.said.get("digest")
+        return said == (ledger.generation, ledger.rule_set.digest)
+
+    def probed(self, ledger: Ledger) -> bool:
+        """Tell whether the agent tried the targets that the ledger has."""
+        return self.looked("unreachable") and self.holds(ledger)
+
     @property
     def warnings(self) -> tuple[str, ...]:
         """Return what the agent found wrong on its instance."""

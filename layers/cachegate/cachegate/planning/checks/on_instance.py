@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cachegate.domain.cache import NatInstance
-    from cachegate.domain.ledger import Lease, Ledger
+    from cachegate.domain.ledger import Lease
     from cachegate.planning.checks.facts import Facts, Report
 
 NAMED = 3
@@ -125,7 +125,7 @@ def rule_set(facts: Facts) -> Iterator[Check]:
         elif ledger.detached:
             says = "the stack is detached: no agent forwards anything until a sync"
             yield facts.failed("rule-set", subject, says, SYNC)
-        elif not _as_recorded(report, ledger):
+        elif not report.holds(ledger):
             says = (
                 f"it has generation {report.said.get('generation')}, the ledger "
                 f"{ledger.generation}, or their content differs"
@@ -214,7 +214,7 @@ def targets(facts: Facts) -> Iterator[Check]:
             yield report
         elif isinstance(ledger, Unanswered):
             yield facts.unknown("target", subject, ledger.why, SYNC)
-        elif not (report.looked("unreachable") and _as_recorded(report, ledger)):
+        elif not report.probed(ledger):
             says = "it has another rule set than the ledger, so it did not try the same targets"
             yield facts.unknown("target", subject, says, "see the check rule-set")
         else:
@@ -246,11 +246,6 @@ def _reports(facts: Facts, check: str) -> Iterator[tuple[NatInstance, Report | C
             yield instance, facts.unknown(check, instance.instance_id, report.why, fix)
         else:
             yield instance, report
-
-
-def _as_recorded(report: Report, ledger: Ledger) -> bool:
-    said = report.said.get("generation"), report.said.get("digest")
-    return said == (ledger.generation, ledger.rule_set.digest)
 
 
 def _holds_nothing(report: Report) -> bool:

@@ -15,7 +15,7 @@ from cachegate.domain.group_rules import Direction
 from cachegate.domain.ingress import GroupReference
 from cachegate.domain.traffic import ALL, TCP, Traffic
 from cachegate.planning.checks.facts import SYNC, TRUST, Report
-from cachegate.planning.checks.openings import authorize, maybe, open_at
+from cachegate.planning.checks.openings import Open, authorize, maybe, open_at
 from cachegate.planning.group_rules import EVERYWHERE
 from cachegate.planning.own_path import command
 from cachegate.planning.text import few, listing, ports
@@ -60,7 +60,7 @@ def nat_ingress(facts: Facts) -> Iterator[Check]:
             for source in facts.terms.sources
         }
         lacking = {source: found for source, found in shut.items() if found}
-        unread = [name for listen in listens for name in opened[listen].unread]
+        unread = [n for found in lacking.values() for each in found for n in opened[each].unread]
         subject = instance.instance_id
         if not lacking:
             says = f"{listing(card.groups)} let{_s(card)} clients in to tcp {ports(listens)}"
@@ -155,34 +155,50 @@ def cache_ingress(facts: Facts) -> Iterator[Check]:
 
 def _cache(facts: Facts, cache: Cache, wanted: list[int], rules: list[GroupRule]) -> Check:
     doubt: Check | None = None
+    groups = listing(sorted(cache.groups))
     for instance, cards in _sending(facts, "cache-ingress"):
         if isinstance(cards, Check):
             doubt = facts.unknown("cache-ingress", cache.name, cards.says, str(cards.fix))
             continue
-        groups, hosts = (
-            _groups(cards),
-            [IPv4Network(each) for each in _addresses(facts, instance, cards)],
-        )
         for port in wanted:
             opened = open_at(rules, port)
-            if all(opened.to(host, groups) for host in hosts):
+            shut = [card for card in cards if not _lets_in(facts, instance, card, opened)]
+            if not shut or (len(shut) < len(cards) and _answers(facts, instance, cache)):
                 continue
+            # Which of several interfaces sends to this cache, nobody tells.
+            which = f"{shut[0].interface_id} of " if len(shut) < len(cards) else ""
             says = (
-                f"{listing(sorted(cache.groups))} do not let {instance.instance_id} in to tcp "
+                f"{groups} do not let {which}{instance.instance_id} in to tcp "
                 f"{port}{maybe(opened.unread)}"
             )
-            here = cache.vpc_id == facts.vpc and groups
+            here = cache.vpc_id == facts.vpc and shut[0].groups
             path = Path(
                 group_id=min(cache.groups),
                 traffic=Traffic(TCP, port, port),
-                source=groups[0] if here else str(hosts[0]),
+                source=shut[0].groups[0] if here else f"{_addresses(facts, instance, shut[0])[0]}",
                 vpc_id=facts.vpc,
             )
-            fix = _fix(facts, command(path))
-            state = facts.unknown if opened.unread else facts.failed
-            return state("cache-ingress", cache.name, says, fix)
-    says = f"{listing(sorted(cache.groups))} let the NAT instances in to tcp {ports(wanted)}"
+            state = facts.unknown if opened.unread or which else facts.failed
+            return state("cache-ingress", cache.name, says, _fix(facts, command(path)))
+    says = f"{groups} let the NAT instances in to tcp {ports(wanted)}"
     return doubt or facts.passed("cache-ingress", cache.name, says)
+
+
+def _lets_in(facts: Facts, instance: NatInstance, card: Card, opened: Open) -> bool:
+    return all(opened.to(each, card.groups) for each in _addresses(facts, instance, card))
+
+
+def _answers(facts: Facts, instance: NatInstance, cache: Cache) -> bool:
+    """Tell whether all targets of a cache answered an instance, as far as the agent tried them."""
+    ledger, report = facts.known_ledger, facts.report(instance)
+    if isinstance(ledger, Unanswered) or isinstance(report, Unanswered):
+        return False
+    leases = [each for each in ledger.leases.values() if each.cache == cache.name]
+    return (
+        report.probed(ledger)
+        and any(map(ledger.leads_to, leases))
+        and report.unreachable.isdisjoint(each.listen for each in leases)
+    )
 
 
 def https_out(facts: Facts) -> Iterator[Check]:
@@ -292,12 +308,11 @@ def _sending(facts: Facts, check: str) -> Iterator[tuple[NatInstance, tuple[Card
             yield instance, _unclear(facts, check, instance, why)
 
 
-def _addresses(facts: Facts, instance: NatInstance, cards: tuple[Card, ...]) -> list[str]:
-    """Return the addresses that a NAT instance sends from."""
+def _addresses(facts: Facts, instance: NatInstance, card: Card) -> list[IPv4Network]:
+    """Return the addresses that a NAT instance sends from by an interface."""
     report = facts.report(instance)
-    told = report.senders if isinstance(report, Report) else None
-    has = {address for card in cards for address in card.addresses}
-    return [str(each) for each in sorted(told & has if told and told & has else has)]
+    told = (report.senders if isinstance(report, Report) else None) or frozenset()
+    return [IPv4Network(each) for each in sorted(told & card.addresses or card.addresses)]
 
 
 def _unclear(facts: Facts, check: str, instance: NatInstance, why: str) -> Check:
