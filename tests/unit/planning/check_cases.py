@@ -286,6 +286,11 @@ CASES: list[tuple[str, Checker, Facts, str, str, str]] = [
     ("shut for one", ways.nat_ingress, without(2), FAIL, "198.18.7.0/24 not in to tcp 6379",
      ("authorize-security-group-ingress --group-id sg-nat --ip-permissions "
      "'IpProtocol=tcp,FromPort=6379,ToPort=6379,IpRanges=[{CidrIp=198.18.7.0/24}]'")),
+    ("shut, with the caches' group too", ways.nat_ingress,
+     replace(without(2), machines=cards(replace(CARD, groups=(CACHE_GROUP, NAT_GROUP))).machines),
+     FAIL, "not in", "--group-id sg-nat --ip-permissions"),
+    ("shut, with the caches' group alone", ways.nat_ingress,
+     cards(replace(CARD, groups=(CACHE_GROUP,))), FAIL, "not in", "GROUP is one of its own"),
     ("another port", ways.nat_ingress, beside(ingress(9, CLIENTS[0], 6380, 6400), instead_of=1),
      FAIL, "6379", "authorize"),
     ("managed", ways.nat_ingress, managed(without(2)), FAIL, "not in",
@@ -322,6 +327,8 @@ CASES: list[tuple[str, Checker, Facts, str, str, str]] = [
     ("lets nobody in", ways.cache_ingress, without(5), FAIL, "do not let i-nat in to tcp 6379",
      ("authorize-security-group-ingress --group-id sg-cache --protocol tcp --port 6379 "
      "--source-group sg-nat")),
+    ("not the caches' group", ways.cache_ingress, cards(replace(CARD, groups=(CACHE_GROUP,))), FAIL,
+     "do not let", "--port 6379 --cidr 10.0.0.10/32"),
     ("the one that sends", ways.cache_ingress, two_cards(["10.0.1.10"]), PASS, "", ""),
     ("not the first", ways.cache_ingress, two_cards(["10.0.0.10"]), FAIL, "", "--source-group"),
     ("one of two that send, and it answers", ways.cache_ingress,

@@ -71,8 +71,7 @@ def nat_ingress(facts: Facts) -> Iterator[Check]:
             f"{listing(card.groups)} let{_s(card)} {few(list(lacking), NAMED)} not in to tcp "
             f"{ports(closed)}{maybe(unread)}"
         )
-        group = card.groups[0] if card.groups else "GROUP"
-        fix = _fix(facts, authorize(group, "ingress", ports(closed).split(", ")[0], source))
+        fix = _open(facts, card.groups, "ingress", ports(closed).split(", ")[0], source)
         yield (facts.unknown if unread else facts.failed)("nat-ingress", subject, says, fix)
 
 
@@ -118,8 +117,7 @@ def _egress(
     target, cache = min(shut, key=lambda each: (each[0].address, each[0].port))
     named = few(sorted({str(each) for each, _ in shut}), NAMED)
     says = f"{listing(groups)} do not let it send to {named}{maybe(unread)}"
-    group, peer = groups[0] if groups else "GROUP", _peer(facts, target, cache)
-    fix = _fix(facts, authorize(group, "egress", str(target.port), peer))
+    fix = _open(facts, groups, "egress", str(target.port), _peer(facts, target, cache))
     return (facts.unknown if unread else facts.failed)("nat-egress", subject, says, fix)
 
 
@@ -171,11 +169,11 @@ def _cache(facts: Facts, cache: Cache, wanted: list[int], rules: list[GroupRule]
                 f"{groups} do not let {which}{instance.instance_id} in to tcp "
                 f"{port}{maybe(opened.unread)}"
             )
-            here = cache.vpc_id == facts.vpc and shut[0].groups
+            here = _own_group(facts, shut[0].groups) if cache.vpc_id == facts.vpc else None
             path = Path(
                 group_id=min(cache.groups),
                 traffic=Traffic(TCP, port, port),
-                source=shut[0].groups[0] if here else f"{_addresses(facts, instance, shut[0])[0]}",
+                source=here or str(_addresses(facts, instance, shut[0])[0]),
                 vpc_id=facts.vpc,
             )
             state = facts.unknown if opened.unread or which else facts.failed
@@ -217,8 +215,7 @@ def https_out(facts: Facts) -> Iterator[Check]:
         if opened.to(EVERYWHERE):
             yield facts.passed("ssm-egress", subject, f"{listing(card.groups)} let it out to 443")
             continue
-        group = card.groups[0] if card.groups else "GROUP"
-        fix = _fix(facts, authorize(group, "egress", str(HTTPS), EVERYWHERE))
+        fix = _open(facts, card.groups, "egress", str(HTTPS), EVERYWHERE)
         if not (opened.networks or opened.groups or opened.unread):
             says = f"{listing(card.groups)} do not let it out to 443: no new connection to SSM"
             yield facts.failed("ssm-egress", subject, says, fix)
@@ -258,7 +255,7 @@ def path_mtu(facts: Facts) -> Iterator[Check]:
             )
             fix = (
                 "aws ec2 authorize-security-group-ingress --group-id "
-                f"{card.groups[0] if card.groups else 'GROUP'} --ip-permissions "
+                f"{_own_group(facts, card.groups) or 'GROUP'} --ip-permissions "
                 "'IpProtocol=icmp,FromPort=3,ToPort=4,IpRanges=[{CidrIp=0.0.0.0/0}]'"
             )
             yield facts.unknown("path-mtu", subject, says, fix)
@@ -326,6 +323,25 @@ def _unseen(
     ids = ",".join(groups)
     fix = f"aws ec2 describe-security-group-rules --filters Name=group-id,Values={ids}"
     return facts.unknown(check, subject, why.why, fix)
+
+
+def _own_group(facts: Facts, groups: Iterable[str]) -> str | None:
+    """Return a group that no cache has: what is opened on it, or for it, is not theirs too."""
+    theirs = frozenset[str]().union(*(cache.groups for cache in facts.caches))
+    return next((each for each in groups if each not in theirs), None)
+
+
+def _open(
+    facts: Facts,
+    groups: Iterable[str],
+    direction: str,
+    port: str,
+    peer: IPv4Network | GroupReference,
+) -> str:
+    """Return how a NAT instance's groups come to let something through."""
+    own = _own_group(facts, groups)
+    line = authorize(own or "GROUP", direction, port, peer)
+    return _fix(facts, line if own else f"{line}; GROUP is one of its own, which no cache has")
 
 
 def _fix(facts: Facts, by_hand: str) -> str:
