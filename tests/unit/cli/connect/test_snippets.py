@@ -13,7 +13,7 @@ import pytest
 from cachegate_cli.connect.formats import DEMONSTRATION, FORMATS
 from cachegate_cli.connect.literals import FILTERS, Code
 from cachegate_cli.connect.snippet import _environment
-from tests.unit.cli.connect.samples import PUBLIC, SAMPLES
+from tests.unit.cli.connect.samples import DOMAIN, PUBLIC, SAMPLES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,6 +91,25 @@ def test_a_snippet_begins_where_something_leads(each: Format, connection: Connec
 
 
 NEEDS_NFT = {"redis-cli", "phpredis"}
+
+
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [
+        ("jedis", r"\.nodes\(Set\.of\([^\n]*\s+new HostAndPort"),
+        ("lettuce", r"List\.of\(\s+place"),
+        ("redis-rs", r"let starts = vec!\[[^\n]*\s+place"),
+    ],
+)
+def test_a_client_that_maps_where_it_starts_is_given_the_inner_place(name: str, start: str) -> None:
+    """A serverless cache's outer place may be an inner one, too: of its second port, that is."""
+    natmap = SAMPLES["serverless"].natmap
+    (host, port) = natmap[f"sessions.{DOMAIN}:6379"]
+    assert f"{host}:{port}" in natmap
+
+    text = FORMATS[name].render(SAMPLES["serverless"], None)
+
+    assert re.findall(rf'{start}\("([^"]+)", ([0-9]+)\)', text) == [(host, "6379")]
 
 
 @pytest.mark.parametrize("each", SNIPPETS, ids=lambda each: each.name)
