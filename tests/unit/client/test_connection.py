@@ -11,6 +11,7 @@ from cachegate.client.errors import (
     NotForwardedError,
     NotToldError,
     OutdatedStackError,
+    SeveralCachesError,
     UnknownCacheError,
 )
 from tests.unit.client.described import PUBLIC, description, forward
@@ -129,6 +130,57 @@ def test_of_several_nat_instances_one_may_be_chosen() -> None:
     assert connection_of(described, "sessions", "203.0.113.2").public == "203.0.113.2"
     with pytest.raises(NotForwardedError, match=r"none of sessions's addresses: 203.0.113.1, 2"):
         connection_of(described, "sessions", "198.51.100.1")
+
+
+def test_without_a_choice_a_nat_instance_that_runs_is_taken_before_one_that_does_not() -> None:
+    described = description(forward(6380, public_addresses=["203.0.113.1", "203.0.113.2"]))
+    first = {"public_address": "203.0.113.1", "state": "stopping", "health": "ok"}
+    second = {"public_address": "203.0.113.2", "state": "running", "health": "ok"}
+    described["vpcs"][0]["nat_instances"] = [first, second]
+
+    assert connection_of(described, "sessions").public == "203.0.113.2"
+    assert connection_of(described, "sessions", "203.0.113.1").public == "203.0.113.1"
+
+    first["state"], first["health"] = "running", "impaired"
+    assert connection_of(described, "sessions").public == "203.0.113.2"
+
+    second["state"] = "stopped"
+    assert connection_of(described, "sessions").public == "203.0.113.1"
+
+
+def _in_two_vpcs(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer in which vpc-0, which comes first, has a cache of the same name."""
+    described, other = description(second), description(first)
+    described["vpcs"] = [other["vpcs"][0] | {"vpc": "vpc-0"}, *described["vpcs"]]
+    return described
+
+
+@pytest.mark.parametrize("state", ["waiting", "leaving", "withheld", "at_rest"])
+def test_a_cache_made_again_in_another_vpc_is_the_one_that_is_forwarded(state: str) -> None:
+    old = forward(6380, state=state, public_addresses=["203.0.113.1"], targets=["10.9.0.1:6379"])
+
+    connection = connection_of(_in_two_vpcs(old, forward(6380)), "sessions")
+
+    assert connection.public == PUBLIC
+    assert "10.9.0.1:6379" not in connection.natmap
+
+
+def test_of_two_caches_of_a_name_in_two_vpcs_none_is_taken_unless_it_is_chosen() -> None:
+    one = forward(6380, public_addresses=["203.0.113.1"], targets=["10.9.0.1:6379"])
+    described = _in_two_vpcs(one, forward(6380))
+
+    with pytest.raises(SeveralCachesError, match=rf"vpc-0: 203.0.113.1; vpc-1: {PUBLIC}"):
+        connection_of(described, "sessions")
+    assert "10.9.0.1:6379" in connection_of(described, "sessions", "203.0.113.1").natmap
+    assert "10.0.1.1:6379" in connection_of(described, "sessions", PUBLIC).natmap
+
+
+def test_a_detached_vpc_leads_nowhere_whatever_its_ledger_has() -> None:
+    described = description(forward(6380))
+    described["vpcs"][0]["detached"] = True
+
+    with pytest.raises(NotForwardedError, match=r"vpc-1 is detached; cachegate sync"):
+        connection_of(described, "sessions")
 
 
 def test_a_cache_that_nothing_leads_to_says_why() -> None:

@@ -10,6 +10,7 @@ from cachegate.client.errors import (
     NotForwardedError,
     NotToldError,
     OutdatedStackError,
+    SeveralCachesError,
     UnknownCacheError,
 )
 
@@ -123,30 +124,62 @@ def connection_of(
     """Return a cache's connection from an answer to `describe`.
 
     `public` chooses among the addresses of several NAT instances; without it the first one is
-    taken. Raises UnknownCacheError where the stack forwards no cache of that name,
-    NotForwardedError where it knows the cache and nothing leads to it now, NotToldError where
-    AWS did not answer for the cache in that look, and OutdatedStackError where the answer comes
-    from functions that are older than this program; each says why.
+    taken that runs and is not impaired. Raises UnknownCacheError where the stack forwards no cache
+    of that name, SeveralCachesError where several VPCs do, NotForwardedError where it knows the
+    cache and nothing leads to it now, NotToldError where AWS did not answer for the cache in that
+    look, and OutdatedStackError where the answer comes from functions that are older than this
+    program; each says why.
     """
     if not all("caches" in vpc for vpc in description["vpcs"]):
         raise OutdatedStackError(
             f"the functions of the stack {description['stack']} are too old to tell how clients "
             "connect: deploy this version"
         )
-    for vpc in description["vpcs"]:
-        facts = next((each for each in vpc["caches"] if each["cache"] == cache), None)
-        if facts is not None:
-            forwards = [each for each in vpc["forwards"] if each["cache"] == cache]
-            usable = [each for each in forwards if each["state"] in LEADING]
-            if not usable:
-                raise NotForwardedError(_why_not(description, cache, forwards))
-            if facts["tls"] is None:
-                raise NotToldError(
-                    f"AWS did not tell whether {cache} speaks TLS, and so not how to connect: "
-                    "ask again in a minute"
-                )
-            return _connection(facts, forwards, _public(usable, cache, public))
-    raise UnknownCacheError(_unknown(description, cache))
+    vpc = _vpc_of(description, cache, public)
+    facts = next(each for each in vpc["caches"] if each["cache"] == cache)
+    usable = _usable(vpc, cache)
+    if not usable:
+        raise NotForwardedError(_why_not(description, cache, vpc))
+    if facts["tls"] is None:
+        raise NotToldError(
+            f"AWS did not tell whether {cache} speaks TLS, and so not how to connect: "
+            "ask again in a minute"
+        )
+    return _connection(facts, _forwards(vpc, cache), _public(vpc, usable, cache, public))
+
+
+def _vpc_of(description: Mapping[str, Any], cache: str, public: str | None) -> Mapping[str, Any]:
+    """Return the VPC in which the cache is.
+
+    Several have one of that name where it was made again in another VPC and the old one's ports
+    still leave, or where a serverless cache is called as another one is.
+    """
+    having = [
+        vpc for vpc in description["vpcs"] if any(each["cache"] == cache for each in vpc["caches"])
+    ]
+    if not having:
+        raise UnknownCacheError(_unknown(description, cache))
+    at = [vpc for vpc in having if public in _addresses(_usable(vpc, cache))]
+    having = at or having
+    here = [vpc for vpc in having if any(f["state"] == "forwarding" for f in _usable(vpc, cache))]
+    if len(here) > 1:
+        places = "; ".join(f"{v['vpc']}: {', '.join(_addresses(_usable(v, cache)))}" for v in here)
+        raise SeveralCachesError(
+            f"several VPCs forward a cache {cache}: choose one by a NAT instance's address, "
+            f"--via or public= ({places})"
+        )
+    return next(iter(here or [vpc for vpc in having if _usable(vpc, cache)] or having))
+
+
+def _forwards(vpc: Mapping[str, Any], cache: str) -> list[Any]:
+    return [each for each in vpc["forwards"] if each["cache"] == cache]
+
+
+def _usable(vpc: Mapping[str, Any], cache: str) -> list[Any]:
+    """Return the forwards that lead somewhere: none where the NAT instances hold no rules."""
+    if vpc.get("detached"):  # the states are as the ledger has them
+        return []
+    return [each for each in _forwards(vpc, cache) if each["state"] in LEADING]
 
 
 def _connection(facts: Mapping[str, Any], forwards: list[Any], public: str) -> Connection:
@@ -175,20 +208,31 @@ def _connection(facts: Mapping[str, Any], forwards: list[Any], public: str) -> C
     )
 
 
-def _why_not(description: Mapping[str, Any], cache: str, forwards: list[Any]) -> str:
+def _why_not(description: Mapping[str, Any], cache: str, vpc: Mapping[str, Any]) -> str:
     """Say why nothing leads to a cache: what is wrong with it, else why each forward is so."""
+    if vpc.get("detached"):
+        return f"nothing leads to {cache} now: {vpc['vpc']} is detached; cachegate sync ends that"
     problem = _problem(description, cache)
-    why = problem or "; ".join(sorted({each["reason"] for each in forwards}))
+    why = problem or "; ".join(sorted({each["reason"] for each in _forwards(vpc, cache)}))
     return f"nothing leads to {cache} now: {why or 'it has no forwards yet'}"
 
 
-def _public(usable: list[Any], cache: str, wanted: str | None) -> str:
-    found = list(dict.fromkeys(address for each in usable for address in each["public_addresses"]))
+def _public(vpc: Mapping[str, Any], usable: list[Any], cache: str, wanted: str | None) -> str:
+    found = _addresses(usable)
     if not found:
         raise NotForwardedError(f"{cache} is forwarded, but no NAT instance has a public address")
     if wanted is not None and wanted not in found:
         raise NotForwardedError(f"{wanted} is none of {cache}'s addresses: {', '.join(found)}")
-    return wanted or found[0]
+    ill = {
+        each["public_address"]
+        for each in vpc.get("nat_instances", ())
+        if each["state"] != "running" or each["health"] == "impaired"
+    }
+    return wanted or next((address for address in found if address not in ill), found[0])
+
+
+def _addresses(usable: list[Any]) -> list[str]:
+    return list(dict.fromkeys(address for each in usable for address in each["public_addresses"]))
 
 
 def _place(text: str | None) -> Place | None:

@@ -11,6 +11,12 @@ class UnknownCacheError(CachegateError):
     code = "unknown_cache"
 
 
+class SeveralCachesError(CachegateError):
+    """Several VPCs forward a cache of that name, and none was chosen."""
+
+    code = "several_caches"
+
+
 class NotForwardedError(CachegateError):
     """The cache has listen ports, but nothing leads to it now."""
 
