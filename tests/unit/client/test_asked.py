@@ -136,6 +136,14 @@ def test_no_region_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         AskedStack("cachegate")
 
 
+def test_the_region_is_found_as_the_aws_cli_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    for name, region in (("", "eu-west-1"), ("eu-north-1", "eu-north-1")):
+        monkeypatch.setenv("AWS_REGION", name)
+
+        assert AskedStack("cachegate")._lambda.meta.region_name == region
+
+
 def test_a_profile_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "nobody")
 

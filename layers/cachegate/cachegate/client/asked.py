@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 from cachegate.client.errors import NotAskedError
@@ -35,7 +36,10 @@ class AskedStack:
             retries={"total_max_attempts": 1},
         )  # fmt: skip
         try:
-            session = session or boto3.Session()
+            if (
+                session is None
+            ):  # boto3 by itself reads AWS_DEFAULT_REGION, the AWS CLI this one first
+                session = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
             self._cloudformation = session.client("cloudformation", config=patience)
             self._lambda = session.client("lambda", config=patience)
         except self._failures as error:  # no region, no such profile
