@@ -40,6 +40,15 @@ def counts_of(checks: Iterable[Check]) -> dict[State, int]:
     return {"pass": counted["pass"], "fail": counted["fail"], "unknown": counted["unknown"]}
 
 
+def told(check: str, checks: Iterable[Check], name: str) -> Iterator[Check]:
+    """Yield checks, and where the answer that they are read from lacks something, that it does."""
+    try:
+        yield from checks
+    except KeyError as missing:
+        says = f"its answer has no {missing}, so the stack is older than this command"
+        yield Check(check=check, subject=name, state="unknown", says=says, fix=UPDATE)
+
+
 def checks_of_sync(answer: Answer, name: str) -> Iterator[Check]:
     """Yield the checks of sync_forwards, or why there are none."""
     if isinstance(answer, InvokeError):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cachegate_cli.asking import Asking, fail
-from cachegate_cli.checks import Check, checks_of_guard, checks_of_sync
+from cachegate_cli.checks import Check, checks_of_guard, checks_of_sync, told
 from cachegate_cli.functions import GUARD, SYNC, InvokeError
 from cachegate_cli.options import asks
 from cachegate_cli.probe import probe_all, source_towards
@@ -54,11 +54,11 @@ def doctor(asking: Asking, *, probe: Probe = False, ca_file: CaFile = None) -> N
     if isinstance(guard, InvokeError) and isinstance(sync, InvokeError):
         fail(str(sync))
     checks = [
-        *checks_of_sync(sync, asking.name),
-        *checks_of_guard(guard, asking.name, datetime.now(UTC)),
+        *told("forwards", checks_of_sync(sync, asking.name), asking.name),
+        *told("guard", checks_of_guard(guard, asking.name, datetime.now(UTC)), asking.name),
     ]
     if probe:
-        checks += _probed(asking, context, checks)
+        checks += told(CHECK, _probed(asking, context, checks), asking.name)
     if asking.as_json:
         print_json([asdict(check) for check in checks])
     else:

@@ -66,7 +66,8 @@ def ports_of(described: Mapping[str, Any]) -> list[Port]:
     return [
         Port(
             vpc=vpc["vpc"], public=public, listen=each["listen"], key=each["key"],
-            state=each["state"], reason=each["reason"], engine=each["engine"],
+            state="detached" if vpc["detached"] else each["state"],  # which is as the ledger has it
+            reason=each["reason"], engine=each["engine"],
             tls=bool(each["tls"]), server_name=each["server_name"],
         )
         for vpc in described["vpcs"]
@@ -151,6 +152,8 @@ def _verdict(each: Probed, known: Known) -> Iterator[Check]:
         says = f"it is withheld, so it resets connections: {port.reason}"
         fix = "turn TLS on; or tag the cache cachegate:plaintext=accepted; or trust fewer networks"
         yield _line(each, "fail", says, fix)
+    elif port.state == "detached":
+        yield _line(each, "fail", "its VPC is detached, so it leads nowhere", "cachegate sync")
     elif port.state != "at_rest":
         says = f"it is {port.state} and leads nowhere yet: {port.reason}"
         yield _line(each, "fail", says, f"cachegate explain {port.listen}")

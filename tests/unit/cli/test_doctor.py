@@ -99,6 +99,8 @@ def doctor(*answers: Answer | InvokeError, words: tuple[str, ...] = ()) -> Any:
         ((guarded(), DENIED), 1, "3 pass, 0 fail, 1 unknown"),
         ((DENIED, WELL), 1, "1 pass, 0 fail, 1 unknown"),
         ((guarded(), OLD), 1, "3 pass, 0 fail, 1 unknown"),
+        ((guarded(), {"ok": True}), 1, "3 pass, 0 fail, 1 unknown"),
+        (({"ok": True, "trail": "logs"}, WELL), 1, "2 pass, 0 fail, 1 unknown"),
     ],
 )
 def test_the_exit_code_and_the_last_line_say_whether_all_is_in_order(
@@ -129,6 +131,14 @@ def test_an_older_stack_is_told_to_update() -> None:
 
     assert "older than this command" in printed
     assert "fix: update the stack: sam build && sam deploy" in printed
+
+
+def test_an_answer_that_lacks_something_is_unknown_and_says_what() -> None:
+    printed = doctor(guarded(), {"ok": True}, {"ok": True}, words=("--probe",)).stdout
+
+    assert "its answer has no 'checks', so the stack is older" in printed
+    assert "its answer has no 'vpcs', so the stack is older" in printed
+    assert printed.splitlines()[-1] == "3 pass, 0 fail, 2 unknown"
 
 
 def test_what_fails_comes_first_with_its_fix_and_passes_have_none() -> None:
@@ -194,7 +204,9 @@ def described(port: int) -> Answer:
     }  # fmt: skip
     return {
         "ok": True,
-        "vpcs": [{"vpc": "vpc-1", "sources": ["127.0.0.1/32"], "forwards": [forward]}],
+        "vpcs": [
+            {"vpc": "vpc-1", "detached": False, "sources": ["127.0.0.1/32"], "forwards": [forward]}
+        ],
     }
 
 

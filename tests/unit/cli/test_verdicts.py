@@ -181,6 +181,17 @@ def test_each_listen_port_is_a_port_to_probe_at_each_public_address() -> None:
         "listen": 6380, "key": "cart/cart/0001", "state": "forwarding", "reason": "r", "tls": None,
         "engine": None, "server_name": None, "public_addresses": [NAT, "203.0.113.74"],
     }  # fmt: skip
-    found = ports_of({"vpcs": [{"vpc": "vpc-1", "forwards": [forward]}]})
+    vpc = {"vpc": "vpc-1", "detached": False, "forwards": [forward]}
+    found = ports_of({"vpcs": [vpc]})
 
     assert [(port.public, port.known) for port in found] == [(NAT, False), ("203.0.113.74", False)]
+    assert {port.state for port in found} == {"forwarding"}
+    assert {port.state for port in ports_of({"vpcs": [vpc | {"detached": True}]})} == {"detached"}
+
+
+def test_a_detached_vpc_is_no_fault_of_the_network() -> None:
+    seen = [probed(Outcome.REFUSED, state="detached"), probed(Outcome.SILENT, state="detached")]
+
+    for verdict in verdicts_of(seen, KNOWN):
+        assert "is detached" in verdict.says
+        assert (verdict.state, verdict.fix) == ("fail", "cachegate sync")
