@@ -260,6 +260,20 @@ def test_a_name_that_is_not_told_while_its_node_is_replaced_keeps_its_listen_por
     assert natmap._outer.get(NEW) is None  # its address is another one by now
 
 
+def test_a_name_does_not_lead_to_the_node_that_got_its_listen_port(clock: Clock) -> None:
+    stack = Stack(forward(6380), forward(6381))
+    natmap = LiveNatmap("sessions", stack, wait_s=LONG_S, clock=clock)
+    gone, new = "node2.h4sh.cache.example", "node7.h4sh.cache.example"
+    stack.answer = description(
+        forward(6380), forward(6381, endpoint=f"{new}:6379", targets=["10.0.1.7:6379"])
+    )
+
+    natmap.refresh()
+
+    assert natmap._outer.get((gone, 6379)) is None
+    assert natmap((new, 6379)) == (PUBLIC, 6381)
+
+
 def test_a_node_that_is_gone_with_its_listen_port_is_gone_from_the_map(clock: Clock) -> None:
     stack = Stack(forward(6380), forward(6381))
     natmap = LiveNatmap("sessions", stack, wait_s=LONG_S, clock=clock)

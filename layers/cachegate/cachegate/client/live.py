@@ -115,23 +115,23 @@ class LiveNatmap(Natmap):
 def _with_lost_names(old: dict[Place, Place], new: dict[Place, Place]) -> dict[Place, Place]:
     """Keep a name that is not told just now, as while its node is replaced.
 
-    A node keeps its name and its listen port for life. Addresses it does not keep.
+    A node keeps its name and its listen port for life. Addresses it does not keep. A port that has
+    a new name by now went to another node, as it may after its rest.
     """
-    listening = {port for _, port in new.values()}
+    named = {outer[1] for inner, outer in new.items() if inner not in old and _is_name(inner)}
+    listening = {port for _, port in new.values()} - named
     kept = {
-        inner: outer
-        for inner, outer in old.items()
-        if outer[1] in listening and not _is_address(inner[0])
+        inner: outer for inner, outer in old.items() if outer[1] in listening and _is_name(inner)
     }
     return {**kept, **new}
 
 
-def _is_address(host: str) -> bool:
+def _is_name(place: Place) -> bool:
     try:
-        ip_address(host)
+        ip_address(place[0])
     except ValueError:
-        return False
-    return True
+        return True
+    return False
 
 
 def _in_event_loop() -> bool:
