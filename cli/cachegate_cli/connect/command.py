@@ -12,6 +12,7 @@ from cachegate.client.connection import connection_of
 from cachegate.errors import CachegateError
 from cachegate_cli.asking import Asking, error_of, fail
 from cachegate_cli.connect.formats import DEFAULT, FORMATS, serving
+from cachegate_cli.connect.nft import clashes
 from cachegate_cli.connect.notes import notes_of
 from cachegate_cli.options import asks
 from cachegate_cli.plain import plain
@@ -102,9 +103,11 @@ def _text(form: Format, answer: Answer, cache: str, via: str | None, user: str |
         text = form.render(connection, user)
     except CachegateError as error:
         _refused(str(error))
-    if form.pure:
-        for note in notes_of(connection):
-            sys.stderr.write(f"cachegate: {plain(note)}\n")
+    beside = notes_of(connection) if form.pure else ()
+    if form.name == "nft":
+        beside = tuple(clashes(answer, connection))
+    for note in beside:
+        sys.stderr.write(f"cachegate: {plain(note)}\n")
     return text
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cachegate.client.connection import LEADING
+from cachegate.client.errors import NotForwardedError
 from cachegate_cli.connect.literals import comment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from cachegate.client.connection import Connection
+    from cachegate.client.connection import Connection, Place
 
 _FAMILY = "ip"
 
@@ -21,9 +22,15 @@ def nft(connection: Connection, _user: str | None) -> str:
 
     The table is replaced as a whole, so loading it again brings it up to date. Sources: the
     machine's own programs (output), and containers or guests that it routes for (prerouting).
+    Raises NotForwardedError where no inner address leads anywhere now.
     """
     name = table_name(connection.cache)
-    elements = ",\n      ".join(_elements(connection))
+    elements = ",\n      ".join(
+        f"{address} . {port} : {connection.public} . {listen}"
+        for (address, port), listen in _elements(connection)
+    )
+    if not elements:
+        raise NotForwardedError(f"no node of {connection.cache} is forwarded: run cachegate status")
     return f"""\
 # cachegate: the inner addresses of {comment(connection.cache)} lead to {connection.public}.
 # Linux, as root: cachegate connect {comment(connection.cache)} --format nft | nft -f -
@@ -57,12 +64,24 @@ def table_name(cache: str) -> str:
     return "cachegate_" + re.sub(r"[^a-z0-9]", "_", cache.lower())
 
 
-def _elements(connection: Connection) -> Iterator[str]:
+def clashes(description: Mapping[str, Any], connection: Connection) -> Iterator[str]:
+    """Say which caches of other VPCs have the same inner places, which no kernel can tell apart."""
+    own = {f"{address}:{port}" for (address, port), _ in _elements(connection)}
+    for vpc in description["vpcs"]:
+        for each in vpc["forwards"]:
+            shared = own.intersection(each["targets"])
+            if shared and connection.public not in each["public_addresses"]:
+                yield (
+                    f"{min(shared)} is also {each['key']} in {vpc['vpc']}: never load the tables "
+                    f"of {connection.cache} and {each['cache']} on one machine"
+                )
+
+
+def _elements(connection: Connection) -> Iterator[tuple[Place, int]]:
     """Yield each inner place once; the ports of roles lead to the same places as nodes'."""
     for forward in connection.forwards:
         if forward.state in LEADING and forward.kind in ("node", "endpoint"):
-            for address, port in forward.targets:
-                yield f"{address} . {port} : {connection.public} . {forward.listen}"
+            yield from ((target, forward.listen) for target in forward.targets)
 
 
 def _names(connection: Connection) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cachegate_cli.connect.formats import FORMATS
 from cachegate_cli.functions import SYNC, InvokeError
 from tests.unit.cli import asked as cli
-from tests.unit.cli.connect.samples import ANSWERS, PUBLIC, answer
+from tests.unit.cli.connect.samples import ANSWERS, DOMAIN, PUBLIC, answer, forward
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,6 +59,21 @@ def test_what_programs_read_has_its_notes_beside_it() -> None:
 
     assert ended.stdout == f"redis://{PUBLIC}:6390\n"
     assert "cachegate: No TLS" in ended.stderr
+
+
+def test_nft_warns_where_another_vpc_has_the_same_inner_addresses() -> None:
+    theirs = forward(6380, "node", f"cart.{DOMAIN}:6379", "10.0.1.10:6379")
+    other = answer([theirs | {"cache": "cart", "key": "cart/1", "public_addresses": ["192.0.2.1"]}])
+    vpcs = [*ANSWERS["group"]["vpcs"], other["vpcs"][0] | {"vpc": "vpc-2", "caches": []}]
+
+    ended = run("sessions", "-f", "nft", told=ANSWERS["group"] | {"vpcs": vpcs})
+
+    assert ended.exit_code == 0
+    assert ended.stderr == (
+        "cachegate: 10.0.1.10:6379 is also cart/1 in vpc-2: never load the tables of sessions and "
+        "cart on one machine\n"
+    )
+    assert run("sessions", "-f", "nft").stderr == ""
 
 
 def test_an_unknown_format_is_one_line_with_the_known_ones_and_nothing_is_asked() -> None:

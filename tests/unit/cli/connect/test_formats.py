@@ -184,6 +184,18 @@ def test_nft_loaded_again_replaces_what_was(nft: Callable[..., str]) -> None:
     assert listed.count("dnat ip to") == 2
 
 
+def test_nft_is_no_empty_table_while_no_node_leads_anywhere() -> None:
+    roles = [each for each in _forwards("group") if each["kind"] != "node"]
+    nodes = [
+        each | {"state": "waiting", "targets": []}
+        for each in _forwards("group")
+        if each["kind"] == "node"
+    ]
+
+    with pytest.raises(NotForwardedError, match="no node of sessions is forwarded"):
+        FORMATS["nft"].render(connection_of(answer(nodes + roles), "sessions"), None)
+
+
 def test_a_table_of_nft_has_a_name_that_nft_takes() -> None:
     assert table_name("my-cache-2") == "cachegate_my_cache_2"
     assert table_name('x{}; "\n') == "cachegate_x______"
