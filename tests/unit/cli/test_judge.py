@@ -6,11 +6,16 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from typer.testing import CliRunner
 
-COMMAND = Path(sys.executable).parent / "cachegate"
+from cachegate_cli.main import app
+
+if TYPE_CHECKING:
+    from typer.testing import Result
+
 WORLD = {
     "IpProtocol": "tcp",
     "FromPort": 6379,
@@ -32,17 +37,15 @@ MIXED = {
 }
 
 
-def run(*arguments: object, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [COMMAND, "judge", *map(str, arguments)], input=stdin, capture_output=True, check=False
-    )
+def run(*arguments: object, stdin: bytes = b"") -> Result:
+    return CliRunner().invoke(app, ["judge", *map(str, arguments)], input=stdin)
 
 
 def judged(document: object, *arguments: object) -> tuple[int, list[dict[str, Any]]]:
     """Judge a document on standard input."""
     done = run("-", *arguments, stdin=json.dumps(document).encode())
-    assert done.stderr == b""
-    return done.returncode, json.loads(done.stdout)
+    assert done.stderr == ""
+    return done.exit_code, json.loads(done.stdout)
 
 
 def group(*permissions: object, group_id: str = "sg-1") -> dict[str, object]:
@@ -111,7 +114,7 @@ def test_rules_are_judged_with_their_group_and_keep_their_ids(tmp_path: Path) ->
 
     done = run(file)
 
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert [
         (each["group"], each["rule"], each["class"], each["verdict"])
         for each in json.loads(done.stdout)
@@ -152,11 +155,20 @@ def test_nothing_to_judge_is_an_empty_list() -> None:
     assert judged({"SecurityGroups": [group()]}) == (0, [])
 
 
+def test_it_is_a_command_that_reads_a_pipe() -> None:
+    command = Path(sys.executable).parent / "cachegate"
+    rules = json.dumps({"IpPermissions": [WORLD]}).encode()
+
+    done = subprocess.run([command, "judge", "-"], input=rules, capture_output=True, check=False)
+
+    assert (done.returncode, len(json.loads(done.stdout)), done.stderr) == (1, 1, b"")
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_files_that_powershell_wrote_are_read(encoding: str) -> None:
     done = run("-", stdin=json.dumps({"IpPermissions": [OFFICE]}).encode(encoding))
 
-    assert (done.returncode, len(json.loads(done.stdout))) == (0, 1)
+    assert (done.exit_code, len(json.loads(done.stdout))) == (0, 1)
 
 
 def test_a_broken_file_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
@@ -168,15 +180,15 @@ def test_a_broken_file_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
     for name in ("broken.json", "deep.json", "no such\nname.json", "page.json", "missing.json", ""):
         done = run(tmp_path / name)
 
-        assert (done.returncode, done.stdout) == (2, b""), name
-        assert done.stderr.startswith(b"cachegate: "), name
-        assert done.stderr.count(b"\n") == 1, name
+        assert (done.exit_code, done.stdout) == (2, ""), name
+        assert done.stderr.startswith("cachegate: "), name
+        assert done.stderr.count("\n") == 1, name
 
 
 @pytest.mark.parametrize("ports", ["", "x", "6379,", "0", "65536", "-1", "6379-6380", "9" * 5000])
 def test_ports_that_are_none_are_one_line_and_exit_code_2(ports: str) -> None:
     done = run("-", f"--ports={ports}", stdin=b'{"IpPermissions": []}')
 
-    assert (done.returncode, done.stdout) == (2, b"")
-    assert done.stderr.startswith(b"cachegate: --ports ")
-    assert done.stderr.count(b"\n") == 1
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith("cachegate: --ports ")
+    assert done.stderr.count("\n") == 1

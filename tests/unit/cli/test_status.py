@@ -6,7 +6,7 @@ from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
@@ -84,6 +84,7 @@ def test_no_line_is_wider_than_the_terminal_and_nothing_is_cut_off(
 NAMES = st.text(min_size=1, max_size=90)
 
 
+@settings(max_examples=40)  # each draws a whole page
 @given(
     name=NAMES,
     node=NAMES,
