@@ -56,10 +56,7 @@ class Asking:
             try:
                 put(draw(answer))
             except KeyError as missing:
-                fail(
-                    f"the answer has no {missing}, so the stack is older than this command: update "
-                    "it (sam build && sam deploy), or read the answer with --json"
-                )
+                older(missing)
         if not answer.get("ok"):
             raise typer.Exit(1)
 
@@ -68,6 +65,14 @@ def error_of(answer: Answer) -> str:
     """Return what an answer says went wrong."""
     error = answer.get("error") or {}
     return f"{error.get('message', 'the function says no reason')} ({error.get('code', 'error')})"
+
+
+def older(missing: KeyError) -> NoReturn:
+    """End where an answer lacks what is drawn of it."""
+    fail(
+        f"the answer has no {missing}, so the stack is older than this command: update it "
+        "(sam build && sam deploy), or read the answer with --json"
+    )
 
 
 def fail(why: str) -> NoReturn:

@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from cachegate_cli.plain import plain
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -25,9 +27,10 @@ def waiting(doing: str) -> Progress:
     It writes to standard error, so that the answer can go elsewhere.
     """
     console = Console(stderr=True)
-    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+    said = TextColumn("{task.description}", markup=False)
+    columns = SpinnerColumn(), said, TimeElapsedColumn()
     progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-    progress.add_task(f"{doing} …", total=None)
+    progress.add_task(f"{plain(doing)} …", total=None)
     return progress
 
 

@@ -15,7 +15,7 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
-from cachegate_cli.asking import Asking, error_of
+from cachegate_cli.asking import Asking, error_of, older
 from cachegate_cli.differences import Difference, differences
 from cachegate_cli.drawing import BAD, GOOD, NOTE, hanging, moment, text
 from cachegate_cli.functions import InvokeError
@@ -91,11 +91,14 @@ def watch(asking: Asking, *, every: Every = 5) -> None:
     """
     watched = Watched()
     answer: Answer | InvokeError = asking.asked(LOOK, doing="looking")
-    with _showing(asking, watched, every) as show:
-        while True:
-            show(answer, watched.take(answer))
-            time.sleep(every)
-            answer = _look(asking)
+    try:
+        with _showing(asking, watched, every) as show:
+            while True:
+                show(answer, watched.take(answer))
+                time.sleep(every)
+                answer = _look(asking)
+    except KeyError as missing:
+        older(missing)
 
 
 def _look(asking: Asking) -> Answer | InvokeError:

@@ -11,11 +11,14 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from rich.console import Console
 
+from cachegate_cli.terminal import waiting
 from tests.unit.cli.told import described
 
 if TYPE_CHECKING:
@@ -113,6 +116,14 @@ def test_a_pipe_gets_neither_colour_nor_a_spinner(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert done.stderr == ""
     assert "\x1b" not in done.stdout
+
+
+def test_what_is_waited_for_is_no_markup_and_steers_nothing() -> None:
+    shown = StringIO()
+
+    Console(file=shown, width=80).print(waiting("asking [/x]\x1b[2J").get_renderable())
+
+    assert "asking [/x]\\x1b[2J" in shown.getvalue()
 
 
 def test_a_terminal_without_unicode_is_written_to_even_so(tmp_path: Path) -> None:

@@ -149,6 +149,13 @@ def test_json_is_each_answer_on_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ended.stderr == "cachegate: gone\n"
 
 
+def test_an_answer_of_an_older_stack_ends_with_2_and_says_so() -> None:
+    ended = run(answering({"ok": True, "at": 1.0, "vpcs": [{"vpc": "vpc-1"}]}), "watch")
+
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert "so the stack is older than this command" in ended.stderr
+
+
 def test_a_stack_that_can_not_be_asked_at_all_ends_with_2() -> None:
     ended = run(answering(InvokeError("there is no stack x")), "watch")
     assert (ended.exit_code, ended.stderr) == (2, "cachegate: there is no stack x\n")
