@@ -17,8 +17,6 @@ from cachegate.client.asked import AskedStack
 from cachegate.client.errors import NotAskedError
 from tests.unit.client.described import PUBLIC, description, forward
 
-INVOCATION = {"FunctionName": "cachegate-sync-1A2B", "Payload": '{"action": "describe"}'}
-
 
 class Session:
     """boto3's clients with answers that are put in, and how they were configured."""
@@ -49,12 +47,12 @@ class Session:
             "describe_stacks", {"Stacks": [stack | {"Outputs": shown}]}, {"StackName": "cachegate"}
         )
 
-    def answers(self, answer: Any, **facts: Any) -> None:
+    def answers(self, answer: Any, function: str = "cachegate-sync-1A2B", **facts: Any) -> None:
         body = json.dumps(answer).encode()
         self.stubs["lambda"].add_response(
             "invoke",
             {"StatusCode": 200, "Payload": StreamingBody(io.BytesIO(body), len(body)), **facts},
-            INVOCATION,
+            {"FunctionName": function, "Payload": '{"action": "describe"}'},
         )
 
 
@@ -117,6 +115,25 @@ def test_what_aws_refuses_is_told_in_one_line(session: Session) -> None:
 
     with pytest.raises(NotAskedError, match=r"^the stack cachegate cannot be asked: .*not auth"):
         AskedStack("cachegate", session)()
+
+
+@pytest.mark.parametrize("answer", [None, [], "text"])
+def test_an_answer_of_something_else_is_told(session: Session, answer: Any) -> None:
+    session.answers(answer)
+
+    with pytest.raises(NotAskedError, match="cachegate-sync-1A2B answered with what is no JSON ob"):
+        AskedStack("cachegate", session)()
+
+
+def test_the_function_of_a_stack_that_was_made_again_is_found(session: Session) -> None:
+    asked = AskedStack("cachegate", session)
+    session.stubs["lambda"].add_client_error("invoke", "ResourceNotFoundException")
+    with pytest.raises(NotAskedError):
+        asked()
+    session.has_stack(SyncFunctionName="cachegate-sync-9Z8Y")
+    session.answers({"vpcs": []}, function="cachegate-sync-9Z8Y")
+
+    assert asked() == {"vpcs": []}
 
 
 def test_another_stack_is_not_taken_for_ours() -> None:

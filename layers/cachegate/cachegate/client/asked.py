@@ -48,18 +48,26 @@ class AskedStack:
     def __call__(self) -> dict[str, Any]:
         """Return the answer to `describe`. Raises NotAskedError where there is none."""
         try:
-            self._function = self._function or self._found()
+            function = self._function = self._function or self._found()
             response = self._lambda.invoke(
-                FunctionName=self._function, Payload=json.dumps({"action": "describe"})
+                FunctionName=function, Payload=json.dumps({"action": "describe"})
             )
-            answer = json.loads(response["Payload"].read())
+            text = response["Payload"].read()
         except self._failures as error:
+            self._function = None  # a stack that was made again has another one
             raise NotAskedError(f"the stack {self._stack} cannot be asked: {error}") from error
+        try:
+            answer = json.loads(text)
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise NotAskedError(f"{function} answered with what is no JSON object")
         if "FunctionError" in response:
-            raise NotAskedError(f"{self._function} failed: {answer.get('errorMessage')}")
+            raise NotAskedError(f"{function} failed: {answer.get('errorMessage')}")
         if "vpcs" not in answer:
-            raise NotAskedError(f"{self._function} refused: {answer['error']['message']}")
-        return dict(answer)
+            told = answer.get("error") or {}
+            raise NotAskedError(f"{function} refused: {told.get('message')}")
+        return answer
 
     def _found(self) -> str:
         shown = self._cloudformation.describe_stacks(StackName=self._stack)["Stacks"][0]
