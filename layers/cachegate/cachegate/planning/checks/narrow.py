@@ -1,7 +1,7 @@
 """Whether only those reach the NAT instances who are trusted. Pure.
 
-Private networks are left aside: they are not the Internet's, and a NAT instance takes packets of
-its VPC in.
+Private networks are left aside, and those of the VPC whatever they are: they are not the
+Internet's, and a NAT instance takes packets of its VPC in.
 """
 
 from __future__ import annotations
@@ -72,6 +72,8 @@ def _wider(
     facts: Facts, check: str, at: Sequence[int], trusted: Sequence[IPv4Network], what: str
 ) -> Iterator[Check]:
     """Judge the rules of all groups of each NAT instance that let anybody in to some ports."""
+    ledger = facts.known_ledger
+    inside = () if isinstance(ledger, Unanswered) else ledger.targets_within
     for instance in facts.instances:
         subject, machine = instance.instance_id, facts.machine(instance)
         cards = () if isinstance(machine, Unanswered) else machine.cards
@@ -85,7 +87,7 @@ def _wider(
             yield facts.unknown(check, subject, found.why, fix)
             continue
         reaching = [r for r in found if any(covers(r.opening.traffic, port) for port in at)]
-        yield _judged(facts, check, instance, reaching, trusted, what)
+        yield _judged(facts, check, instance, reaching, (*trusted, *inside), what)
 
 
 def _judged(
