@@ -19,6 +19,26 @@ class FutureCluster:
         self.nodes_manager = FutureManager()
 
 
+class Manager:
+    """A manager of a known kind that knows no node."""
+
+    def move_slot(self, error: Any) -> None:
+        raise NotImplementedError
+
+    def get_node(self, host: str | None, port: int | None, node_name: str | None) -> None:
+        return None
+
+
+class Cluster:
+    def __init__(self) -> None:
+        self.nodes_manager = Manager()
+
+
+@pytest.mark.parametrize("name", ["", "nobody", "nobody:", ":6379", "host:port"])
+def test_no_node_is_made_for_what_names_no_place(name: str) -> None:
+    assert mended(Cluster)().nodes_manager.get_node(None, None, name) is None
+
+
 def test_what_is_no_client_of_a_cluster_is_refused() -> None:
     with pytest.raises(UnsupportedClientError, match="dict is no client of a cluster"):
         mended(dict)()

@@ -51,9 +51,9 @@ def _mended_manager(base: Any) -> type:
         self: Any, host: str | None = None, port: int | None = None, node_name: str | None = None
     ) -> Any:
         found = base.get_node(self, host, port, node_name)
-        if found is not None or not node_name or host:
+        inner, _, inner_port = (node_name or "").rpartition(":")
+        if found is not None or host or not inner or not inner_port.isdecimal():
             return found
-        inner, _, inner_port = node_name.rpartition(":")
         place = self.remap_host_port(inner, int(inner_port))
         return base.get_node(self, *place) or _made(self, base, *place)
 
