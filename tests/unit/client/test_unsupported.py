@@ -25,7 +25,7 @@ class Manager:
     def move_slot(self, error: Any) -> None:
         raise NotImplementedError
 
-    def get_node(self, host: str | None, port: int | None, node_name: str | None) -> None:
+    def get_node(self, host: str | None, port: int | None, node_name: str | None) -> Any:
         return None
 
 
