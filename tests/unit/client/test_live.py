@@ -164,6 +164,23 @@ def test_an_answer_without_a_map_for_the_cache_keeps_the_last_good_one(
     assert "not refreshed" in caplog.text
 
 
+def test_an_answer_that_comes_late_does_not_replace_a_newer_one(
+    natmap: LiveNatmap, stack: Stack, clock: Clock
+) -> None:
+    def overtaken() -> dict[str, Any]:
+        earlier = stack.answer
+        clock.now += 1
+        natmap._describe = lambda: description(forward(6381))
+        natmap.refresh()
+        return earlier
+
+    natmap._describe = overtaken
+
+    natmap.refresh()
+
+    assert natmap.seeds == ((PUBLIC, 6381),)
+
+
 def test_the_first_look_fails_aloud(stack: Stack) -> None:
     with pytest.raises(UnknownCacheError):
         LiveNatmap("other", stack)

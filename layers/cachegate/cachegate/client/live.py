@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
 import threading
 import time
@@ -49,7 +50,8 @@ class LiveNatmap(Natmap):
         """
         self._cache, self._describe, self._public = cache, describe, public
         self._most_stale_s, self._wait_s, self._clock = most_stale_s, wait_s, clock
-        self._starting = threading.Lock()
+        self._starting, self._taking = threading.Lock(), threading.Lock()
+        self._asked_at = -math.inf
         self._asking: threading.Thread | None = None
         self._pause = LEAST_BETWEEN_S
         super().__init__({})
@@ -63,8 +65,10 @@ class LiveNatmap(Natmap):
         """
         began = self._clock()
         mapping = connection_of(self._describe(), self._cache, self._public).natmap
-        self._outer = _with_lost_names(self._outer, Natmap(mapping)._outer)  # noqa: SLF001
-        self._asked_at = began
+        with self._taking:
+            if began >= self._asked_at:  # else a later question was answered sooner
+                self._outer = _with_lost_names(self._outer, Natmap(mapping)._outer)  # noqa: SLF001
+                self._asked_at = began
 
     def __call__(self, place: Place) -> Place:
         """Return the outer place for an inner one; one that stays unknown comes back."""
