@@ -34,7 +34,10 @@ if TYPE_CHECKING:
 REMEMBERED = 8  # changes that stay on the screen
 LOOK = {"action": "describe"}
 Every = Annotated[
-    float, typer.Option("--every", min=1, metavar="SECONDS", help="How long to wait between looks.")
+    float,
+    typer.Option(
+        "--every", min=1, max=86_400, metavar="SECONDS", help="How long to wait between looks."
+    ),
 ]
 
 

@@ -10,7 +10,7 @@ import typer
 
 from cachegate.client.connection import connection_of
 from cachegate.errors import CachegateError
-from cachegate_cli.asking import Asking, error_of, fail
+from cachegate_cli.asking import Asking, error_of, fail, older
 from cachegate_cli.connect.formats import DEFAULT, FORMATS, serving
 from cachegate_cli.connect.nft import clashes
 from cachegate_cli.connect.notes import notes_of
@@ -103,6 +103,8 @@ def _text(form: Format, answer: Answer, cache: str, via: str | None, user: str |
         text = form.render(connection, user)
     except CachegateError as error:
         _refused(str(error))
+    except KeyError as missing:
+        older(missing)
     beside = notes_of(connection) if form.pure else ()
     if form.name == "nft":
         beside = tuple(clashes(answer, connection))

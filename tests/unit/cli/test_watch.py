@@ -161,9 +161,10 @@ def test_a_stack_that_can_not_be_asked_at_all_ends_with_2() -> None:
     assert (ended.exit_code, ended.stderr) == (2, "cachegate: there is no stack x\n")
 
 
-def test_it_does_not_ask_more_often_than_each_second() -> None:
+@pytest.mark.parametrize("every", ["0.2", "inf", "nan", "86401"])
+def test_it_asks_at_most_each_second_and_at_least_each_day(every: str) -> None:
     asked = Asked()
-    assert run(asked, "watch", "--every", "0.2").exit_code == 2
+    assert run(asked, "watch", "--every", every).exit_code == 2
     assert asked.events == []
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from cachegate_cli.connect.formats import FORMATS
 from cachegate_cli.functions import SYNC, InvokeError
 from tests.unit.cli import asked as cli
@@ -59,6 +61,17 @@ def test_what_programs_read_has_its_notes_beside_it() -> None:
 
     assert ended.stdout == f"redis://{PUBLIC}:6390\n"
     assert "cachegate: No TLS" in ended.stderr
+
+
+@pytest.mark.parametrize("field", ["vpcs", "not_forwarded"])
+def test_an_answer_of_an_older_stack_is_told_as_such(field: str) -> None:
+    told = {"ok": True, "stack": "s", "vpcs": [], "not_forwarded": []}
+    del told[field]
+
+    ended = run("sessions", told=told)
+
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert f"the answer has no '{field}', so the stack is older" in ended.stderr
 
 
 def test_nft_warns_where_another_vpc_has_the_same_inner_addresses() -> None:
