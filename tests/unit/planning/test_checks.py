@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cachegate.domain.check import Check, CheckState, Unanswered
 from cachegate.domain.ledger import Withheld
@@ -15,7 +17,7 @@ from cachegate.planning.checks import life, on_instance, place, ways
 from cachegate.planning.checks.every import EVERY, check
 from tests.unit.planning.check_cases import CASES, FAIL, PASS, UNKNOWN
 from tests.unit.planning.command_line import read
-from tests.unit.planning.sound import LEASE, LEDGER, SOUND, but, says, told
+from tests.unit.planning.sound import LEASE, LEDGER, REPORT, SOUND, but, says, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -146,6 +148,26 @@ def test_what_aws_says_in_several_lines_becomes_one() -> None:
     line = Check(check="x", subject="y", state=CheckState.FAIL, says="a\n b", fix="c\nd")
 
     assert (line.says, line.fix) == ("a b", "c d")
+
+
+RUBBISH = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=9),
+    lambda parts: (
+        st.lists(parts, max_size=2) | st.dictionaries(st.text(max_size=5), parts, max_size=2)
+    ),
+    max_leaves=4,
+)
+
+
+@given(field=st.sampled_from(sorted(REPORT)), value=RUBBISH)
+def test_whatever_an_agent_reports_every_check_of_every_instance_is_made(
+    field: str, value: object
+) -> None:
+    sound = {(line.check, line.subject) for line in check(SOUND, probe=False)}
+
+    assert {
+        (line.check, line.subject) for line in check(told(**{field: value}), probe=False)
+    } == sound
 
 
 @pytest.mark.parametrize("senders", [["rubbish"], "10.0.0.10", [], None])

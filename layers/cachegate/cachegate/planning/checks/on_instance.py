@@ -249,4 +249,5 @@ def _reports(facts: Facts, check: str) -> Iterator[tuple[NatInstance, Report | C
 
 
 def _holds_nothing(report: Report) -> bool:
-    return report.said.get("generation") in {0, None}
+    generation = report.said.get("generation")
+    return generation is None or generation == 0
