@@ -135,4 +135,4 @@ def _of_port(action: str, port: int, vpc: str | None) -> dict[str, Any]:
 
 def _unless_sure(question: str, *, yes: bool) -> None:
     if not sure(question, yes=yes):
-        fail("nothing was done")
+        fail("nothing was done (--yes does it unasked)")

@@ -71,10 +71,20 @@ def put(drawing: RenderableType) -> None:
 
 
 def sure(question: str, *, yes: bool) -> bool:
-    """Ask a person; where none is at a terminal, nobody is asked and the answer is yes."""
-    return yes or not a_person_is_there() or typer.confirm(question, err=True)
+    """Ask a person; where none is at a terminal, nobody is asked and the answer is yes.
+
+    A person who could not read the question, for standard error goes elsewhere, was not asked: no.
+    """
+    if yes or not a_person_is_there():
+        return True
+    return a_question_can_be_read() and typer.confirm(question, err=True)
 
 
 def a_person_is_there() -> bool:
-    """Tell whether somebody could read a question, and answer it."""
-    return sys.stdin.isatty() and sys.stderr.isatty()
+    """Tell whether somebody could answer a question."""
+    return sys.stdin.isatty()
+
+
+def a_question_can_be_read() -> bool:
+    """Tell whether standard error, where questions go, is on a terminal."""
+    return sys.stderr.isatty()

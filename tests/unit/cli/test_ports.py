@@ -87,15 +87,17 @@ def test_a_detachment_says_what_is_free_and_what_is_still_there() -> None:
     assert "no NAT instance has anything" in nothing
 
 
+UNDONE = "cachegate: nothing was done (--yes does it unasked)\n"
 DESTRUCTIVE = ["detach", "release 6380", "move i-0123"]
 
 
 class Person:
     """Stands for a terminal on which somebody types."""
 
-    def __init__(self, patch: pytest.MonkeyPatch, *, agrees: bool) -> None:
+    def __init__(self, patch: pytest.MonkeyPatch, *, agrees: bool, reads: bool = True) -> None:
         self.questions: list[str] = []
         patch.setattr(terminal, "a_person_is_there", lambda: True)
+        patch.setattr(terminal, "a_question_can_be_read", lambda: reads)
         patch.setattr(typer, "confirm", self.confirm)
         self.agrees = agrees
 
@@ -111,9 +113,18 @@ def test_a_person_is_asked_before_connections_end(
 ) -> None:
     person, asked = Person(monkeypatch, agrees=False), Asked()
     ended = run(asked, *command.split(), "--json")
-    assert (ended.exit_code, ended.stderr) == (2, "cachegate: nothing was done\n")
+    assert (ended.exit_code, ended.stderr) == (2, UNDONE)
     assert len(person.questions) == 1
     assert asked.events == []
+
+
+def test_a_person_who_cannot_read_the_question_has_not_agreed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    person, asked = Person(monkeypatch, agrees=True, reads=False), Asked()
+    ended = run(asked, "detach", "--json")
+    assert (ended.exit_code, ended.stderr) == (2, UNDONE)
+    assert person.questions == asked.events == []
 
 
 @pytest.mark.parametrize("command", DESTRUCTIVE)
