@@ -215,12 +215,15 @@ class Replay:
 
     def _instance(self, step: steps.Instance) -> bool:
         nat, verb = self.world.nat, step.verb
+        # In the model a command has run to its end, or not at all; here one that came twice, or
+        # whose rules are seen before they are saved, may still be at work.
+        if nat.managed.online:
+            nat.managed.finish()
         if verb in ("flush", "meddle", "reboot", "reboot without disk"):
             nat.host.run("nft", "flush", "ruleset")
         if verb == "reboot":
             nat.host.run(sys.executable, str(AGENT), "restore", env=nat.managed.environment)
         elif verb == "reboot without disk":
-            nat.managed.finish()  # else a command that came twice may write while this goes
             folder = nat.managed.environment["CACHEGATE_STATE_DIR"]
             subprocess.run(["rm", "-rf", folder], check=True)
         elif verb == "timer":

@@ -38,7 +38,7 @@ class Asked:
 
 def run(asked: Asked, *words: str, given: str | None = None, **environment: str) -> Result:
     """Run `cachegate WORDS`; `given` is typed into standard input."""
-    clean = dict.fromkeys(("AWS_REGION", "CACHEGATE_STACK")) | environment
+    clean = dict.fromkeys(("AWS_REGION", "CACHEGATE_STACK", "CACHEGATE_LOCAL", "COLUMNS")) | environment
     return CliRunner().invoke(app, words, obj=asked.reach, input=given, env=clean)
 
 
