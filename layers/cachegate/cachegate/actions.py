@@ -23,6 +23,7 @@ from cachegate.describe_nat import (
 from cachegate.detach import detach
 from cachegate.errors import CachegateError, InvocationError
 from cachegate.planning.explain import explain, explain_address
+from cachegate.planning.holder import nobody
 from cachegate.planning.release import release
 from cachegate.sync import sync
 from cachegate.view import Lookout
@@ -193,14 +194,16 @@ class Actions:
 
     def _holding(self, listen: int, vpc: str | None) -> dict[str, Record]:
         """Return the ledgers in which a key has the listen port; raise where none has it."""
-        found = {}
+        found: dict[str, Record] = {}
+        used: set[int] = set()
         for vpc_id in sorted(self.adapters.ledgers.vpc_ids()):
             record = self.adapters.ledgers.load(vpc_id) if vpc in (None, vpc_id) else None
             leases = record.ledger.leases.values() if record else ()
+            used |= {lease.listen for lease in leases}
             if record and any(lease.listen == listen for lease in leases):
                 found[vpc_id] = record
         if not found:
-            raise InvocationError(f"no key has the listen port {listen}")
+            raise nobody(listen, used)
         return found
 
 

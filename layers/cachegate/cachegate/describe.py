@@ -36,6 +36,7 @@ def describe_vpc(
     caches = {cache.name: cache for cache in seen.caches}
     held = {c.key: c.reason for c in plan.changes if c.kind is ChangeKind.HOLD and c.key}
     public = _public_addresses(instances, outlook)
+    unreachable = set(outlook.heartbeat.unreachable)
     leases = sorted(plan.ledger.leases.values(), key=lambda lease: lease.listen)
     return {
         "vpc": seen.vpc.vpc_id,
@@ -44,6 +45,7 @@ def describe_vpc(
         "sources": [str(source) for source in plan.ledger.sources],
         "verified_at": outlook.heartbeat.verified_at or None,
         "detached": plan.ledger.detached,
+        "unreachable": [lease.listen for lease in leases if lease.listen in unreachable],
         "address": describe_address_outlook(outlook.address),
         "nat_instances": describe_instances(instances, outlook),
         "groups": describe_groups(outlook.rules),

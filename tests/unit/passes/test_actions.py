@@ -47,8 +47,14 @@ def _refused(answer: dict[str, Any]) -> bool:
         ({"action": "explain", "listen": "6379"}, "listen is a port"),
         ({"action": "explain", "listen": True}, "listen is a port"),
         ({"action": "release", "listen": 70000}, "listen is a port"),
-        ({"action": "explain", "listen": 6379}, "no key has the listen port 6379"),
-        ({"action": "release", "listen": 6379}, "no key has the listen port 6379"),
+        (
+            {"action": "explain", "listen": 6379},
+            "no forward has the listen port 6379; none is in use",
+        ),
+        (
+            {"action": "release", "listen": 6379},
+            "no forward has the listen port 6379; none is in use",
+        ),
     ],
 )
 def test_a_wrong_invocation_is_told_what_is_wrong(

@@ -597,3 +597,22 @@ def test_a_move_to_an_instance_that_is_not_verified_is_refused_with_the_state(
 
     assert answer["error"]["code"] == "not_moved"
     assert (vpc(answer)["address"]["holder"], world.addresses.moves) == (NAT, [])
+
+
+def test_a_port_whose_target_did_not_answer_the_last_pass_is_told(world: FakeWorld) -> None:
+    add_guarded_cluster(world, "cart", "10.0.1.5")
+    ask(world, "sync")
+    assert vpc(looked(world))["unreachable"] == []
+
+    world.gateways.report = {"unreachable": [6379, 7000]}  # 7000 is nobody's
+    ask(world, "sync")
+    assert vpc(looked(world))["unreachable"] == [6379]
+
+
+def test_a_listen_port_that_no_forward_has_is_answered_with_those_that_are_used(
+    world: FakeWorld,
+) -> None:
+    add_guarded_cluster(world, "cart", "10.0.1.5")
+    ask(world, "sync")
+    error = ask(world, "explain", listen=9999)["error"]
+    assert error["message"] == "no forward has the listen port 9999; those in use are 6379"

@@ -62,7 +62,10 @@ def test_a_port_that_nobody_has_is_said_to_be_so() -> None:
     passes = at_rest()
 
     for ask in (release, explain):
-        with pytest.raises(InvocationError, match="no key of vpc-1 has the listen port 7000"):
+        with pytest.raises(
+            InvocationError,
+            match="no forward of vpc-1 has the listen port 7000; those in use are 6379",
+        ):
             ask(passes.ledger, 7000, START)
 
 

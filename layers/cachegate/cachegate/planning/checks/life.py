@@ -40,16 +40,16 @@ def notifications(facts: Facts) -> Iterator[Check]:
             says = "EventBridge tells of serverless caches by itself"
             yield facts.passed("notifications", cache.name, says)
         elif notices is Notices.ENROLLED:
-            says = "they come to the stack's topic, and it is active"
+            says = "notifications come to the stack's topic, which is active"
             yield facts.passed("notifications", cache.name, says)
         elif notices is Notices.UNKNOWN:
             says = "AWS does not show all its clusters now"
             yield facts.unknown("notifications", cache.name, says, "cachegate doctor, in a minute")
         else:
             says = {
-                Notices.INACTIVE: "they come to the stack's topic, and AWS has it inactive",
-                Notices.OTHER_TOPIC: f"they go to {listing(topics_of(cache))}",
-            }.get(notices, "a cluster of it has no topic")
+                Notices.INACTIVE: "notifications come to the stack's topic, which AWS has inactive",
+                Notices.OTHER_TOPIC: f"notifications go to {listing(topics_of(cache))}",
+            }.get(notices, "a cluster has no topic")
             says = f"{says}: a replaced node is noticed by the schedule alone"
             yield facts.failed("notifications", cache.name, says, _enrol(cache, facts.terms.topic))
 

@@ -55,7 +55,7 @@ def platform(facts: Facts) -> Iterator[Check]:
             says = f"AWS did not answer for {cache.name}, so its VPC is not known"
             yield facts.unknown("platform", cache.name, says, "cachegate doctor, in a minute")
         else:
-            yield facts.passed("platform", cache.name, f"it is in {cache.vpc_id}")
+            yield facts.passed("platform", cache.name, f"in {cache.vpc_id}")
 
 
 def nat_instance(facts: Facts) -> Iterator[Check]:
@@ -100,16 +100,16 @@ def running(facts: Facts) -> Iterator[Check]:
         elif instance.state != "running":
             yield facts.failed("running", subject, f"it is {instance.state}", start(instance))
         elif instance.health is Health.IMPAIRED:
-            says = "it runs, and EC2's status checks of it fail"
+            says = "running, and EC2's status checks fail"
             fix = f"aws ec2 reboot-instances --instance-ids {subject}"
             yield facts.failed("running", subject, says, fix)
         elif instance.health is Health.OK:
-            yield facts.passed("running", subject, "it runs, and EC2's status checks of it pass")
+            yield facts.passed("running", subject, "running, and EC2's status checks pass")
         elif facts.terms.allocation is None:
-            says = "it runs; without an Elastic IP of the stack EC2's status checks are not asked"
+            says = "running; without an Elastic IP of the stack EC2's status checks are not asked"
             yield facts.passed("running", subject, says)
         else:
-            says = "it runs, and EC2's status checks of it have not ended, or are not shown"
+            says = "running, and EC2's status checks have not ended, or are not shown"
             fix = f"aws ec2 describe-instance-status --instance-ids {subject}"
             yield facts.unknown("running", subject, says, fix)
 

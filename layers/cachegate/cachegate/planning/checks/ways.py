@@ -63,12 +63,12 @@ def nat_ingress(facts: Facts) -> Iterator[Check]:
         unread = [n for found in lacking.values() for each in found for n in opened[each].unread]
         subject = instance.instance_id
         if not lacking:
-            says = f"{listing(card.groups)} let{_s(card)} clients in to tcp {ports(listens)}"
+            says = f"rules of {listing(card.groups)} admit clients to tcp {ports(listens)}"
             yield facts.passed("nat-ingress", subject, says)
             continue
         source, closed = next(iter(lacking.items()))
         says = (
-            f"{listing(card.groups)} let{_s(card)} {few(list(lacking), NAMED)} not in to tcp "
+            f"no rule of {listing(card.groups)} admits {few(list(lacking), NAMED)} to tcp "
             f"{ports(closed)}{maybe(unread)}"
         )
         fix = _open(facts, card.groups, "ingress", ports(closed).split(", ")[0], source)
@@ -113,10 +113,11 @@ def _egress(
                 # Of a cache that AWS does not show now it is not known which groups it has.
                 unread += () if cache and cache.groups else opened.groups
     if not shut:
-        return facts.passed("nat-egress", subject, f"{listing(groups)} let it send to all targets")
+        says = f"rules of {listing(groups)} allow connections to all targets"
+        return facts.passed("nat-egress", subject, says)
     target, cache = min(shut, key=lambda each: (each[0].address, each[0].port))
     named = few(sorted({str(each) for each, _ in shut}), NAMED)
-    says = f"{listing(groups)} do not let it send to {named}{maybe(unread)}"
+    says = f"no rule of {listing(groups)} allows connections to {named}{maybe(unread)}"
     fix = _open(facts, groups, "egress", str(target.port), _peer(facts, target, cache))
     return (facts.unknown if unread else facts.failed)("nat-egress", subject, says, fix)
 
@@ -166,7 +167,7 @@ def _cache(facts: Facts, cache: Cache, wanted: list[int], rules: list[GroupRule]
             # Which of several interfaces sends to this cache, nobody tells.
             which = f"{shut[0].interface_id} of " if len(shut) < len(cards) else ""
             says = (
-                f"{groups} do not let {which}{instance.instance_id} in to tcp "
+                f"no rule of {groups} admits {which}{instance.instance_id} to tcp "
                 f"{port}{maybe(opened.unread)}"
             )
             here = _own_group(facts, shut[0].groups) if cache.vpc_id == facts.vpc else None
@@ -178,7 +179,7 @@ def _cache(facts: Facts, cache: Cache, wanted: list[int], rules: list[GroupRule]
             )
             state = facts.unknown if opened.unread or which else facts.failed
             return state("cache-ingress", cache.name, says, _fix(facts, command(path)))
-    says = f"{groups} let the NAT instances in to tcp {ports(wanted)}"
+    says = f"rules of {groups} admit the NAT instances to tcp {ports(wanted)}"
     return doubt or facts.passed("cache-ingress", cache.name, says)
 
 
@@ -213,18 +214,22 @@ def https_out(facts: Facts) -> Iterator[Check]:
         opened = open_at(rules, HTTPS)
         reply = facts.replies.get(subject)
         if opened.to(EVERYWHERE):
-            yield facts.passed("ssm-egress", subject, f"{listing(card.groups)} let it out to 443")
+            says = f"rules of {listing(card.groups)} allow connections to tcp 443"
+            yield facts.passed("ssm-egress", subject, says)
             continue
         fix = _open(facts, card.groups, "egress", str(HTTPS), EVERYWHERE)
         if not (opened.networks or opened.groups or opened.unread):
-            says = f"{listing(card.groups)} do not let it out to 443: no new connection to SSM"
+            says = (
+                f"no rule of {listing(card.groups)} allows connections to tcp 443: no new "
+                "connection to SSM"
+            )
             yield facts.failed("ssm-egress", subject, says, fix)
         elif reply is not None and reply.report is not None:
             # As where Systems Manager has endpoints in the VPC.
-            says = "it is let out to 443 of some networks only, and Systems Manager reaches it"
+            says = "tcp 443 is allowed to some networks only, and Systems Manager reaches it"
             yield facts.passed("ssm-egress", subject, says)
         else:
-            says = "it is let out to 443 of some networks only, maybe not to Systems Manager"
+            says = "tcp 443 is allowed to some networks only, maybe not to Systems Manager"
             yield facts.unknown("ssm-egress", subject, says, fix)
 
 
@@ -351,7 +356,3 @@ def _fix(facts: Facts, by_hand: str) -> str:
 
 def _groups(cards: Iterable[Card]) -> list[str]:
     return sorted({group for card in cards for group in card.groups})
-
-
-def _s(card: Card) -> str:
-    return "s" if len(card.groups) == 1 else ""
