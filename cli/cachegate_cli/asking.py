@@ -54,7 +54,8 @@ class Asking:
                 sys.stderr.write(f"cachegate: {plain(error_of(answer))}\n")
                 sys.stderr.flush()
             try:
-                put(draw(answer))
+                if answer.keys() - {"ok", "error"}:
+                    put(draw(answer))
             except KeyError as missing:
                 older(missing)
         if not answer.get("ok"):
@@ -73,6 +74,12 @@ def older(missing: KeyError) -> NoReturn:
         f"the answer has no {missing}, so the stack is older than this command: update it "
         "(sam build && sam deploy), or read the answer with --json"
     )
+
+
+def refuse(why: str) -> NoReturn:
+    """End with one line on standard error and exit code 1: the answer says that it is not so."""
+    sys.stderr.write(f"cachegate: {plain(why)}\n")
+    raise typer.Exit(1)
 
 
 def fail(why: str) -> NoReturn:

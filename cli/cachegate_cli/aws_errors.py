@@ -84,7 +84,8 @@ def _of_any(error: Exception) -> str:
             return f"AWS does not take these credentials ({_code(error)}): {SIGN_IN}"
         case aws.EndpointConnectionError() | aws.ConnectTimeoutError() | aws.ProxyConnectionError():
             return (
-                f"AWS cannot be reached: {error} Check the network, --region and AWS_ENDPOINT_URL"
+                f"AWS cannot be reached: {str(error).rstrip('.')}; check the network, --region and "
+                "AWS_ENDPOINT_URL"
             )
     return f"AWS: {error}"
 

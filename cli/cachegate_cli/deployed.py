@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +13,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from cachegate_cli.aws_errors import after_sending, before_sending, of_function
 from cachegate_cli.functions import PATIENCE_S, SYNC, InvokeError
+from cachegate_cli.local import runs, socket_path
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
+RUNS = "an embedded world runs on this machine: --local asks that"
 # An action may change something, and botocore would by itself invoke again after a time-out, while
 # the first pass still runs. The connection is silent as long as the function runs: keep-alive
 # packets hold it open in the firewalls on the way.
@@ -44,7 +47,8 @@ class Deployed:
             function = self._output(session, function_output)
             client = session.client("lambda", config=ONCE)
         except (BotoCoreError, ClientError) as error:
-            raise InvokeError(before_sending(error, self.stack)) from error
+            world = f"; {RUNS}" if runs(socket_path(os.environ)) else ""
+            raise InvokeError(before_sending(error, self.stack) + world) from error
         return _answer(client, function, event)
 
     def _output(self, session: boto3.Session, name: str) -> str:

@@ -47,7 +47,7 @@ def _in_vpc(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> Itera
     held = (after.get("address") or {}).get("holder")
     if held != was_held:
         says = f"the address {(after.get('address') or {}).get('address')}: "
-        says += f"{was_held or 'nobody'} -> {held or 'nobody'}"
+        says += f"{was_held or 'nobody'} → {held or 'nobody'}"
         yield Difference(says, WARN if held else BAD)
 
 
@@ -67,11 +67,11 @@ def _forwards(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> Iterator[D
 
 def _changed(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
     if was["targets"] != now["targets"]:
-        yield f"{commas(was['targets'])} -> {commas(now['targets'])}"
+        yield f"{commas(was['targets'])} → {commas(now['targets'])}"
     if was["role"] != now["role"]:
-        yield f"{was['role'] or 'no role'} -> {now['role'] or 'no role'}"
+        yield f"{was['role'] or 'no role'} → {now['role'] or 'no role'}"
     if was["state"] != now["state"]:
-        yield f"{_state(was)} -> {_state(now)}"
+        yield f"{_state(was)} → {_state(now)}"
     if bool(was["held"]) != bool(now["held"]):  # the reason names times, which go on
         yield f"held: {now['held']}" if now["held"] else "held no more"
 
@@ -81,7 +81,7 @@ def _instances(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> Iterator[
         was = before.get(name)
         now = _condition(each)
         if was is None or _condition(was) != now:
-            came = f"{_condition(was)} -> " if was else ""
+            came = f"{_condition(was)} → " if was else ""
             yield Difference(
                 f"NAT instance {name}: {came}{now}", GOOD if each["verified"] else WARN
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ import typer
 from cachegate_cli.asking import Asking, fail
 from cachegate_cli.checks import Check, checks_of_guard, checks_of_sync, told
 from cachegate_cli.functions import GUARD, SYNC, InvokeError
+from cachegate_cli.local import Local
 from cachegate_cli.options import asks
 from cachegate_cli.probe import probe_all, source_towards
 from cachegate_cli.show_checks import draw_checks
@@ -26,7 +28,6 @@ Probe = Annotated[
     bool,
     typer.Option(
         "--probe",
-        metavar="",
         help="Also connect: from here to every listen port, and from NAT instances to every node.",
     ),
 ]
@@ -86,6 +87,11 @@ def _context(ca_file: Path | None) -> ssl.SSLContext:
 
 def _probed(asking: Asking, context: ssl.SSLContext, checks: list[Check]) -> Iterator[Check]:
     """Connect to every listen port, and judge what came of it."""
+    if isinstance(asking.functions, Local) and not os.environ.get("CACHEGATE_LOCAL"):
+        says = "this machine is not the client, so nothing was connected to from here"
+        fix = "run it in the shell of `make local`"
+        yield Check(check=CHECK, subject=asking.name, state="unknown", says=says, fix=fix)
+        return
     described = _asked(asking, {"action": "describe"}, SYNC)
     if isinstance(described, InvokeError) or not described.get("ok"):
         says = "which listen ports there are is not known"

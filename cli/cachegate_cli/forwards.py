@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 import typer
 
-from cachegate_cli.asking import Asking, fail
+from cachegate_cli.asking import Asking, fail, older, refuse
+from cachegate_cli.narrowing import narrowed, unknown
 from cachegate_cli.options import asks
+from cachegate_cli.plain import plain
 from cachegate_cli.show_changes import planned, synced
 from cachegate_cli.show_port import detached, explained, released
 from cachegate_cli.show_proposals import proposed
@@ -18,18 +21,39 @@ Force = Annotated[
     bool,
     typer.Option(
         "--force",
-        metavar="",
         help="Let a mass change go ahead; without a ledger, do without what cannot be asked.",
     ),
 ]
-Yes = Annotated[bool, typer.Option("--yes", "-y", metavar="", help="Do not ask whether to do it.")]
-Port = Annotated[int, typer.Argument(min=1, max=65535, help="A listen port.", metavar="PORT")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask whether to do it.")]
+
+
+def _port(word: str) -> int:
+    if word.isascii() and word.isdigit() and len(word) <= 5 and 1 <= int(word) <= 65535:
+        return int(word)
+    raise typer.BadParameter(
+        f"{plain(word)} is no listen port, such as 6380: cachegate status shows them"
+    )
+
+
+def _instance(word: str) -> str:
+    if re.fullmatch("i-[0-9a-f]+", word):
+        return word
+    raise typer.BadParameter(
+        f"{plain(word)} is no instance id, such as i-0123456789abcdef0: cachegate status shows them"
+    )
+
+
+Port = Annotated[int, typer.Argument(parser=_port, help="A listen port.", metavar="PORT")]
+Cache = Annotated[
+    str | None, typer.Argument(metavar="[CACHE]", help="Show what concerns this cache alone.")
+]
 Vpc = Annotated[
     str | None, typer.Option("--vpc", metavar="VPC_ID", help="Where several VPCs use that port.")
 ]
 Instance = Annotated[
     str,
     typer.Argument(
+        parser=_instance,
         help="Of a NAT instance in the address's VPC, such as i-0123456789abcdef0.",
         metavar="INSTANCE_ID",
     ),
@@ -38,21 +62,23 @@ Proposals = Annotated[
     bool,
     typer.Option(
         "--proposals",
-        metavar="",
         help="Show instead, as lines for a shell, how caches get security groups of their own.",
     ),
 ]
 
 
 @asks
-def status(asking: Asking) -> None:
+def status(asking: Asking, cache: Cache = None) -> None:
     """Show every cache with its listen ports, and first what is wrong.
 
     Of each port it shows the node, its role, where it leads and the state. More
     columns come with a wider terminal: from 96 columns on since when, from 130
     on why.
     """
-    asking.show(asking.asked({"action": "describe"}, doing="looking"), drawn_status)
+    answer = asking.asked({"action": "describe"}, doing="looking")
+    if not asking.as_json:
+        known(answer, cache)
+    asking.show(answer, lambda it: drawn_status(narrowed(it, cache)))
 
 
 @asks
@@ -127,6 +153,18 @@ def detach(asking: Asking, *, yes: Yes = False) -> None:
     """
     _unless_sure(f"All forwards of {asking.name} will end. Detach?", yes=yes)
     asking.show(asking.asked({"action": "detach"}, doing="detaching"), detached)
+
+
+def known(answer: dict[str, Any], cache: str | None) -> None:
+    """End with one line and exit code 1 where a whole answer has no such cache."""
+    if cache is None or not answer.get("ok"):
+        return
+    try:
+        why = unknown(answer, cache)
+    except KeyError as missing:
+        older(missing)
+    if why:
+        refuse(why)
 
 
 def _of_port(action: str, port: int, vpc: str | None) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import typer
 
 from cachegate_cli.asking import Asking
 from cachegate_cli.functions import GUARD
+from cachegate_cli.help_pages import Command, Group
 from cachegate_cli.options import asks
 from cachegate_cli.show_guard import exempted, found, looked, restored
 from cachegate_cli.teaching import epilog
@@ -16,17 +17,19 @@ Rule = Annotated[str, typer.Argument(help="Id of a security-group rule.", metava
 Gone = Annotated[str, typer.Argument(help="The id that the rule had.", metavar="RULE_ID")]
 OWNER, EXPIRES, REASON = "Who answers for it.", "Last day, as 2027-01-31 (UTC).", "Why it stays."
 
-guard = typer.Typer(help="Look now, or run a pass of the guard now.", no_args_is_help=True)
+guard = typer.Typer(
+    cls=Group, help="Look now, or run a pass of the guard now.", no_args_is_help=True
+)
 
 
-@guard.command(epilog=epilog("guard plan"))
+@guard.command(cls=Command, epilog=epilog("guard plan"))
 @asks
 def plan(asking: Asking) -> None:
     """Show which rules are too wide, and what the mode enforce does about each; changes nothing."""
     asking.show(asking.asked({"action": "plan"}, GUARD, doing="looking"), looked)
 
 
-@guard.command(epilog=epilog("guard sweep"))
+@guard.command(cls=Command, epilog=epilog("guard sweep"))
 @asks
 def sweep(asking: Asking) -> None:
     """Run a pass of the guard now: in the mode enforce it revokes, in observe it only looks."""
@@ -55,7 +58,7 @@ def restore(
     expires: Annotated[str | None, typer.Option(help=f"Exempt it. {EXPIRES}")] = None,
     reason: Annotated[str | None, typer.Option(help=f"Exempt it. {REASON}")] = None,
     force: Annotated[
-        bool, typer.Option("--force", metavar="", help="Although the next pass revokes it again.")
+        bool, typer.Option("--force", help="Although the next pass revokes it again.")
     ] = False,
 ) -> None:
     """Give back a rule that the guard revoked.

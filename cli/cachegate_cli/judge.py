@@ -31,16 +31,13 @@ File = Annotated[
 Ports = Annotated[
     str, typer.Option("--ports", help="The protected TCP ports.", metavar="PORT,PORT...")
 ]
-Json = Annotated[
-    bool, typer.Option("--json", metavar="", help="What it prints anyway, as for all commands.")
-]
+Json = Annotated[bool, typer.Option("--json", help="What it prints anyway, as for all commands.")]
 
 
 def judge(file: File, *, ports: Ports = DEFAULT_PORTS, _json: Json = False) -> None:
     """Judge security groups offline, as if caches shared them.
 
-    Prints a JSON list, one entry a source. Exit codes: 0 nothing to revoke, 1 a
-    rule should be revoked, 2 the file holds no such JSON.
+    Prints a JSON list, one entry a source.
     """
     policy = _policy(ports)
     content = _content(file)

@@ -24,6 +24,16 @@ def socket_path(environment: Mapping[str, str]) -> Path:
     return Path(cache) / "cachegate" / "local.sock"
 
 
+def runs(path: Path) -> bool:
+    """Tell whether an embedded world listens there."""
+    with socket.socket(socket.AF_UNIX) as wire:
+        try:
+            wire.connect(str(path))
+        except OSError:
+            return False
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Local:
     """An embedded world on this machine."""

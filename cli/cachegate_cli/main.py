@@ -11,6 +11,7 @@ from cachegate_cli import forwards
 from cachegate_cli.connect.command import connect
 from cachegate_cli.doctor import doctor
 from cachegate_cli.guard import exempt, findings, guard, restore
+from cachegate_cli.help_pages import Command, Group
 from cachegate_cli.judge import judge
 from cachegate_cli.teaching import epilog
 from cachegate_cli.terminal import write_anywhere
@@ -23,6 +24,7 @@ GUARD = "Ingress that is too wide"
 CHANGE = "Change something"
 LOOK = "Look"
 app = typer.Typer(
+    cls=Group,
     help="Where is my cache? Ask a cachegate stack what it forwards and what its guard finds.",
     epilog=epilog(),
     no_args_is_help=True,
@@ -44,7 +46,6 @@ def main(
         bool,
         typer.Option(
             "--version",
-            metavar="",
             callback=_print_version,
             is_eager=True,
             help="Print it and end.",
@@ -57,7 +58,7 @@ def main(
 
 def _add(panel: str, *commands: Callable[..., None]) -> None:
     for command in commands:
-        app.command(rich_help_panel=panel, epilog=epilog(command.__name__))(command)
+        app.command(cls=Command, rich_help_panel=panel, epilog=epilog(command.__name__))(command)
 
 
 _add(
@@ -71,5 +72,5 @@ _add(
     doctor,
 )
 _add(CHANGE, forwards.sync, forwards.move, forwards.release, forwards.detach)
-app.add_typer(guard, name="guard", rich_help_panel=GUARD)
+app.add_typer(guard, name="guard", rich_help_panel=GUARD, epilog=epilog("guard"))
 _add(GUARD, findings, exempt, restore, judge)

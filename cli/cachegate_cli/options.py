@@ -55,16 +55,13 @@ UseLocal = Annotated[
     bool,
     typer.Option(
         "--local",
-        metavar="",
         help="Ask the embedded world of `make local`; so does a socket in CACHEGATE_LOCAL.",
         rich_help_panel=WHOM,
     ),
 ]
 Json = Annotated[
     bool,
-    typer.Option(
-        "--json", metavar="", help="Print the answer as the function gave it.", rich_help_panel=WHOM
-    ),
+    typer.Option("--json", help="Print the answer as the function gave it.", rich_help_panel=WHOM),
 ]
 
 

@@ -1,6 +1,6 @@
 """How `doctor` draws its checks: what fails first, each with its fix, and a line that sums up.
 
-What passes takes a line for each kind of check: `--json` has each of them.
+Of what passes, a few lines stand for each kind of check: `--json` has each of them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from cachegate_cli.checks import Check, State
 
-NAMED = 3  # subjects that are named where the same is said of several
+NAMED = 3  # subjects where the same is said of several, and statements where several pass
 _STYLES: dict[State, str] = {"fail": "bold red", "unknown": "yellow", "pass": "green"}
 _MARKS: dict[State, str] = {"fail": "✗", "unknown": "?", "pass": "✓"}
 
@@ -58,7 +58,6 @@ def _said(checks: list[Check]) -> Iterator[tuple[str, RenderableType]]:
     """Yield each kind of check and what to tell of it; what is said of several is said once."""
     alike: dict[tuple[str, ...], list[Check]] = {}
     for check in checks:
-        # Of what passes, one line for each kind of check is enough.
         told = (check.says, check.fix or "") if check.state != "pass" else ()
         alike.setdefault((check.check, *told), []).append(check)
     for (name, *_), same in alike.items():
@@ -75,10 +74,15 @@ def _trouble(alike: list[Check]) -> RenderableType:
 
 
 def _passes(alike: list[Check]) -> Text:
-    words = {plain(check.says) for check in alike}
-    if len(words) > 1:
-        return Text(_listed(alike))
-    return Text.assemble(words.pop(), (f" ({len(alike)})" if len(alike) > 1 else "", "dim"))
+    """Tell who passes and why, as far as a few lines have room for it."""
+    by_words: dict[str, list[Check]] = {}
+    for check in alike:
+        by_words.setdefault(plain(check.says), []).append(check)
+    lines = [f"{_listed(same)}: {says}" for says, same in by_words.items()]
+    more = len(lines) - NAMED
+    if more > 0:
+        lines = [*lines[:NAMED], f"and {more} more, which --json has"]
+    return Text("\n".join(lines))
 
 
 def _listed(checks: list[Check]) -> str:

@@ -35,14 +35,10 @@ def _leads(each: Mapping[str, Any]) -> Text:
 
 
 def _facts(each: Mapping[str, Any]) -> Iterator[tuple[str, str | Text]]:
-    kind = {"node": "a node", "primary": "the primary", "readers": "the replicas, by turns"}
-    yield (
-        "for",
-        row(
-            text(each["key"]),
-            text(f"{kind.get(each['kind'], 'the endpoint')} of {each['cache']}", NOTE),
-        ),
-    )
+    kinds = {"node": "a node", "primary": "the primary", "readers": "the replicas"}
+    turns = ", by turns" if each["kind"] == "readers" else ""
+    what = f"{kinds.get(each['kind'], 'the endpoint')} of {each['cache']}{turns}"
+    yield "for", row(text(each["key"]), text(what, NOTE))
     yield "because", text(each["why"])
     yield "since", _since(each["since"], each["seconds"])
     yield "port", text(f"belongs to this key since {moment(each['leased_at'])}")

@@ -26,7 +26,7 @@ from cachegate_cli.drawing import (
     row,
     text,
 )
-from cachegate_cli.troubles import OVERDUE_S, troubles_of
+from cachegate_cli.troubles import OVERDUE_S, troubles_of, unanswered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -41,6 +41,7 @@ STATES = {
     "detached": BAD,
     "at_rest": NOTE,
 }
+SILENT = "no_answer"  # it leads there, and what is there did not answer the last pass
 WITH_AGE, WITH_REASON = 96, 130  # columns of the terminal from which on there is room for them
 GAP, INDENT = 2, 2
 
@@ -113,7 +114,7 @@ def _instances(vpc: Mapping[str, Any], width: int) -> Iterator[RenderableType]:
         told += [f"status checks {each['health']}"] if each["health"] != "ok" else []
         told += ["has the address"] if each["instance"] == holder else []
         table = (each.get("capacity") or {}).get("conntrack")
-        told += [plural(table["used"], "connection")] if table and width >= WITH_AGE else []
+        told += [f"{table['used']} tracked"] if table and width >= WITH_AGE else []
         said = row("NAT instance", text(each["instance"]), text(", ".join(told), NOTE))
         yield marked(GOOD if good else WARN, said)
 
@@ -136,7 +137,10 @@ def _caches(vpc: Mapping[str, Any], now: float, width: int) -> Iterator[Renderab
 def _as_it_is(vpc: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the forwards; the answer has them as the ledger does, which a detachment overrides."""
     forwards: list[Mapping[str, Any]] = vpc["forwards"]
-    return [{**each, "state": "detached"} for each in forwards] if vpc["detached"] else forwards
+    if vpc["detached"]:
+        return [{**each, "state": "detached"} for each in forwards]
+    silent = unanswered(vpc)
+    return [{**each, "state": SILENT} if each["listen"] in silent else each for each in forwards]
 
 
 def _cache(forward: Mapping[str, Any]) -> str:

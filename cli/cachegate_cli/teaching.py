@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 EXIT_CODES = (
-    "Exit codes: 0 done; 1 the answer is an error, or a check fails; 2 wrong usage, or nothing "
-    "could be asked; 130 Ctrl-C."
+    "Exit codes: 0 done; 1 the answer is an error, or a check fails or is unknown; 2 wrong usage, "
+    "or nothing could be asked; 130 Ctrl-C."
+)
+EXIT_CODES_OF_JUDGE = (
+    "Exit codes: 0 nothing to revoke; 1 a rule should be revoked; 2 wrong usage, or the file holds "
+    "no such JSON; 130 Ctrl-C."
 )
 EXAMPLES = {
     "": (
@@ -16,7 +20,8 @@ EXAMPLES = {
     ),
     "status": (
         "cachegate status --profile dev --region eu-west-1",
-        "cachegate status | grep sessions",
+        "cachegate status sessions",
+        "cachegate status | grep forwarding",
         "CACHEGATE_STACK=cachegate-test cachegate status",
     ),
     "connect": (
@@ -28,6 +33,7 @@ EXAMPLES = {
     ),
     "watch": (
         "cachegate watch --every 2",
+        "cachegate watch sessions      one cache, which a small terminal has room for",
         "cachegate watch | tee changes.log",
     ),
     "explain": (
@@ -50,6 +56,10 @@ EXAMPLES = {
     "move": ("cachegate move i-0123456789abcdef0",),
     "release": ("cachegate release 6382",),
     "detach": ("cachegate detach --yes && sam delete",),
+    "guard": (
+        "cachegate guard plan       which ingress is too wide, now? changes nothing",
+        "cachegate guard sweep      run a pass of the guard",
+    ),
     "guard plan": ("cachegate guard plan",),
     "guard sweep": ("cachegate guard sweep",),
     "findings": (
@@ -76,4 +86,9 @@ def epilog(command: str = "") -> str | None:
     if examples is None:
         return None
     title = "Examples:" if len(examples) > 1 else "Example:"
-    return "\n".join((title, *(f"  {each}" for each in examples), "", EXIT_CODES))
+    return "\n".join((title, *(f"  {each}" for each in examples), "", exit_codes(command)))
+
+
+def exit_codes(command: str = "") -> str:
+    """Return what the exit codes of a command mean."""
+    return EXIT_CODES_OF_JUDGE if command == "judge" else EXIT_CODES

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import select
+import stat
 import sys
+import time
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +52,12 @@ def output() -> Console:
     return console
 
 
+def columns() -> int | None:
+    """Return how wide standard output is; None where lines may be as long as they are."""
+    width = output().width
+    return None if width == UNBOUNDED else width
+
+
 def print_json(value: Any) -> None:
     """Print JSON and nothing else; what could steer a terminal is escaped."""
     sys.stdout.write(json.dumps(value, indent=2) + "\n")
@@ -68,6 +77,29 @@ def put(drawing: RenderableType) -> None:
         console.print(drawing, soft_wrap=soft)
     lines = (line.rstrip() for line in captured.get().split("\n"))
     sys.stdout.write("\n".join(lines))
+
+
+def pause(seconds: float) -> bool:
+    """Wait, and tell whether somebody may still read standard output; a pipe may lose its reader.
+
+    Then this ends at once: without it, only the next line that is written would notice.
+    """
+    pipe = _pipe()
+    if pipe is None:
+        time.sleep(seconds)
+        return True
+    reader = select.poll()
+    reader.register(pipe, 0)  # nothing but its end
+    return not reader.poll(seconds * 1000)
+
+
+def _pipe() -> int | None:
+    """Return the pipe that standard output is, where it is one."""
+    try:
+        number = sys.stdout.fileno()
+    except OSError:  # it is kept in memory
+        return None
+    return number if stat.S_ISFIFO(os.fstat(number).st_mode) else None
 
 
 def sure(question: str, *, yes: bool) -> bool:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 OVERDUE_S = 900  # the schedule makes a pass every five minutes, retries take two
+UNDER_WAY_S = 60  # after a verified pass; what is new since then is being pushed
 FULL = 0.8  # of the table of connections
 UPDATE = "update the stack: sam build && sam deploy"
 _GRAVITY = {BAD: 0, WARN: 1, NOTE: 2}
@@ -55,7 +56,8 @@ def _of_vpcs(described: Mapping[str, Any]) -> Iterator[Trouble]:
         yield Trouble(gravity=NOTE, says=says, todo=UPDATE)
     for vpc in vpcs:
         yield from _of_pass(vpc, described["at"])
-        yield from _of_instances(vpc)
+        yield from _of_instances(vpc, described["at"])
+        yield from _of_successor(vpc)
         yield from _of_address(vpc.get("address"))
         yield from _of_forwards(vpc)
         yield from _of_groups(vpc)
@@ -74,7 +76,7 @@ def _of_pass(vpc: Mapping[str, Any], now: float) -> Iterator[Trouble]:
         yield Trouble(gravity=BAD, says=says, todo="cachegate sync")
 
 
-def _of_instances(vpc: Mapping[str, Any]) -> Iterator[Trouble]:
+def _of_instances(vpc: Mapping[str, Any], now: float) -> Iterator[Trouble]:
     if not vpc["nat_instances"]:
         says = f"{vpc['vpc']} has no NAT instance"
         yield Trouble(gravity=BAD, says=says, todo="deploy with NatInstances=create, or tag one")
@@ -83,14 +85,36 @@ def _of_instances(vpc: Mapping[str, Any]) -> Iterator[Trouble]:
         if each["state"] != "running":
             yield Trouble(gravity=WARN, says=f"{name} is {each['state']}")
         elif not each["verified"] and not vpc["detached"]:
-            says = f"{name} has not proved the rule set"
-            yield Trouble(gravity=WARN, says=says, todo="cachegate sync")
+            yield _unproved(name, under_way=now - (vpc["verified_at"] or 0) < UNDER_WAY_S)
         if each["health"] == "impaired":
             yield Trouble(gravity=BAD, says=f"{name} fails EC2's status checks")
         table = (each.get("capacity") or {}).get("conntrack")
         if table and table["used"] > FULL * table["limit"]:
             says = f"{name} has {table['used']} of {table['limit']} connections"
             yield Trouble(gravity=WARN, says=says, todo="a larger instance, or idle clients closed")
+
+
+def _unproved(name: str, *, under_way: bool) -> Trouble:
+    if under_way:
+        return Trouble(gravity=NOTE, says=f"{name} has not proved the newest rule set yet")
+    says = f"{name} has not proved the rule set"
+    return Trouble(gravity=WARN, says=says, todo="cachegate sync")
+
+
+def _of_successor(vpc: Mapping[str, Any]) -> Iterator[Trouble]:
+    """Tell that the address would have nowhere to go."""
+    address = vpc.get("address")
+    able = [each for each in vpc["nat_instances"] if each["state"] == "running"]
+    if address and len(able) == 1 and able[0]["verified"] and not vpc["detached"]:
+        says = f"no other NAT instance can take over from {able[0]['instance']}"
+        yield Trouble(gravity=NOTE, says=says)
+
+
+def unanswered(vpc: Mapping[str, Any]) -> frozenset[int]:
+    """Return the listen ports that lead somewhere, from where the last pass had no answer."""
+    silent = vpc.get("unreachable", [])  # which older functions do not tell
+    leads = (each for each in vpc["forwards"] if each["state"] == "forwarding")
+    return frozenset(each["listen"] for each in leads if each["listen"] in silent)
 
 
 def _of_address(address: Mapping[str, Any] | None) -> Iterator[Trouble]:
@@ -107,6 +131,10 @@ def _of_forwards(vpc: Mapping[str, Any]) -> Iterator[Trouble]:
             yield Trouble(gravity=WARN, says=f"{name} is held: {each['held']}")
         if each["state"] == "waiting":
             yield Trouble(gravity=WARN, says=f"{name} waits: {each['reason']}")
+    silent = unanswered(vpc)
+    if silent and not vpc["detached"]:
+        says = f"the last pass had no answer from what is behind {commas(sorted(silent))}"
+        yield Trouble(gravity=WARN, says=says, todo="cachegate doctor --probe")
 
 
 def _of_groups(vpc: Mapping[str, Any]) -> Iterator[Trouble]:

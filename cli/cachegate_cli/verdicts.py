@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 from itertools import groupby
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from cachegate_cli.checks import Check, State
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from cachegate_cli.probe import Probed
 
 CHECK = "listen-port"
+LONGEST = 160  # characters that are shown of what was said
 _LIVING = frozenset({"forwarding", "leaving"})  # states in which a listen port leads somewhere
 _GOOD = frozenset({Outcome.ANSWERED, Outcome.PASSWORD})
 # Where nothing but these came back from an address, we did not get past it.
@@ -49,6 +51,13 @@ _TROUBLES: Mapping[Outcome, tuple[str, str]] = {
     Outcome.COMPLAINED: ("the node answers with an error: {said}", _EVENTS),
     Outcome.STRANGE: ("it answers, but not as {engine} does: {said}", "{explain}"),
 }
+
+# So OpenSSL begins where a certificate is good, and for other names.
+_OTHER_NAME = "Hostname mismatch"
+_OTHER = (
+    "it answers with a certificate that is not for {name}",
+    "does the port lead elsewhere? {explain}; clients need: cachegate connect {cache} -f hosts",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,9 +186,13 @@ def _trouble(each: Probed, known: Known) -> tuple[str, str]:
     if each.outcome in {Outcome.SILENT, Outcome.NO_WAY}:
         return _silence(each, known)
     port = each.port
-    said = {"said": each.said[:80], "name": port.server_name, "engine": port.engine}
+    told = shorten(each.said, LONGEST, placeholder=" ...")
+    said = {"said": told, "name": port.server_name, "engine": port.engine}
     says, fix = _TROUBLES[each.outcome]
-    return says.format(**said), fix.format(explain=f"cachegate explain {port.listen}")
+    if each.outcome is Outcome.UNTRUSTED and each.said.startswith(_OTHER_NAME):
+        says, fix = _OTHER
+    do = {"explain": f"cachegate explain {port.listen}", "cache": port.key.partition("/")[0]}
+    return says.format(**said), fix.format(**do)
 
 
 def _silence(each: Probed, known: Known) -> tuple[str, str]:

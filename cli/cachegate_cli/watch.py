@@ -18,11 +18,13 @@ from rich.text import Text
 from cachegate_cli.asking import Asking, error_of, older
 from cachegate_cli.differences import Difference, differences
 from cachegate_cli.drawing import BAD, GOOD, NOTE, hanging, moment, text
+from cachegate_cli.forwards import Cache, known
 from cachegate_cli.functions import InvokeError
+from cachegate_cli.narrowing import narrowed
 from cachegate_cli.options import asks
 from cachegate_cli.plain import plain
 from cachegate_cli.show_status import status, summary
-from cachegate_cli.terminal import output
+from cachegate_cli.terminal import output, pause
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -47,10 +49,13 @@ class Watched:
 
     seen: dict[str, Any] = field(default_factory=dict)  # the last answer of each VPC, put together
     failing: str | None = None  # why the last look had no whole answer
+    cache: str | None = None  # the one that is watched; None: all of them
 
     def take(self, answer: Answer | InvokeError) -> list[Difference]:
         """Note an answer, or why there is none, and return what is new about it."""
         failing = None
+        if not isinstance(answer, InvokeError):
+            answer = narrowed(answer, self.cache)
         if isinstance(answer, InvokeError):
             failing = str(answer)
         elif not answer.get("ok"):
@@ -84,22 +89,25 @@ class Show(Protocol):
 
 
 @asks
-def watch(asking: Asking, *, every: Every = 5) -> None:
+def watch(asking: Asking, cache: Cache = None, *, every: Every = 5) -> None:
     """Show each change as it happens, until Ctrl-C.
 
     On a terminal it shows what `cachegate status` does, and the last changes
     above. Into a pipe or a file it writes one line for each change; with --json
     every answer, one a line. A look that fails is told and tried again; only
-    where the first one cannot be made, it ends with 2.
+    where the first one cannot be made, it ends with 2. It also ends when nobody
+    reads the pipe any more.
     """
-    watched = Watched()
-    answer: Answer | InvokeError = asking.asked(LOOK, doing="looking")
+    watched = Watched(cache=cache)
+    first = asking.asked(LOOK, doing="looking")
+    known(first, cache)
+    answer: Answer | InvokeError = first
     try:
         with _showing(asking, watched, every) as show:
-            while True:
-                show(answer, watched.take(answer))
-                time.sleep(every)
+            show(answer, watched.take(answer))
+            while pause(every):
                 answer = _look(asking)
+                show(answer, watched.take(answer))
     except KeyError as missing:
         older(missing)
 

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cachegate.client.connection import connection_of
+from cachegate.client.errors import UnknownCacheError
 from cachegate.errors import CachegateError
-from cachegate_cli.asking import Asking, error_of, fail, older
+from cachegate_cli.asking import Asking, error_of, fail, older, refuse
 from cachegate_cli.connect.formats import DEFAULT, FORMATS, serving
 from cachegate_cli.connect.nft import clashes
 from cachegate_cli.connect.notes import notes_of
+from cachegate_cli.connect.table import table
+from cachegate_cli.narrowing import meaning
 from cachegate_cli.options import asks
 from cachegate_cli.plain import plain
+from cachegate_cli.terminal import columns
 
 if TYPE_CHECKING:
     from cachegate_cli.asking import Answer
@@ -35,7 +41,13 @@ Cache = Annotated[
 ]
 Chosen = Annotated[
     str,
-    typer.Option("--format", "-f", metavar="FORMAT", help="What to print; --list shows all."),
+    typer.Option(
+        "--format",
+        "-f",
+        metavar="FORMAT",
+        help="What to print; --list shows all.",
+        autocompletion=lambda incomplete: [each for each in FORMATS if each.startswith(incomplete)],
+    ),
 ]
 Out = Annotated[
     Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write it there instead.")
@@ -52,9 +64,7 @@ User = Annotated[
 ]
 List = Annotated[
     bool,
-    typer.Option(
-        "--list", metavar="", is_eager=True, callback=_list, help="Show the formats and end."
-    ),
+    typer.Option("--list", is_eager=True, callback=_list, help="Show the formats and end."),
 ]
 
 
@@ -73,17 +83,17 @@ def connect(
 
     Without a format it shows the listen ports. With the name of a client library it
     prints a whole program, with time-outs and retries that outlast a failover.
-    Exit code 1: the cache is not known, or nothing leads to it now.
+    --json is --format json: this cache alone. Exit code 1: the cache is not known,
+    or nothing leads to it now.
     """
-    form = FORMATS.get(chosen)
+    form = FORMATS.get("json" if asking.as_json else chosen)
     if form is None:
         fail(f"there is no format {chosen}; there are {', '.join(FORMATS)}")
     answer = asking.asked({"action": "describe"}, doing="looking")
-    if asking.as_json:
-        asking.show(answer)
-        return
     if not answer.get("ok"):
-        _refused(error_of(answer))
+        refuse(error_of(answer))
+    if form.name == DEFAULT and out is None:
+        form = replace(form, render=partial(table, width=columns()))
     text = _text(form, answer, cache, via, user)
     if out is None:
         sys.stdout.write(text)
@@ -101,8 +111,11 @@ def _text(form: Format, answer: Answer, cache: str, via: str | None, user: str |
             known = ", ".join(serving(connection.engine))
             fail(f"{cache} is {connection.engine}: {form.name} is not for it, but {known}")
         text = form.render(connection, user)
+    except UnknownCacheError as error:
+        meant = meaning(answer, cache)
+        refuse(f"there is no cache {cache}: {meant}" if meant else str(error))
     except CachegateError as error:
-        _refused(str(error))
+        refuse(str(error))
     except KeyError as missing:
         older(missing)
     beside = notes_of(connection) if form.pure else ()
@@ -111,9 +124,3 @@ def _text(form: Format, answer: Answer, cache: str, via: str | None, user: str |
     for note in beside:
         sys.stderr.write(f"cachegate: {plain(note)}\n")
     return text
-
-
-def _refused(why: str) -> NoReturn:
-    """End with one line and exit code 1: the answer says that there is no such way."""
-    sys.stderr.write(f"cachegate: {plain(why)}\n")
-    raise typer.Exit(1)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from cachegate_cli.connect import plain
 from cachegate_cli.connect.nft import nft
 from cachegate_cli.connect.snippet import snippet
+from cachegate_cli.connect.table import table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +50,7 @@ def _snippet(name: str, says: str, template: str, file: str) -> Format:
 FORMATS = {
     each.name: each
     for each in (
-        Format(name="table", says="every listen port, for people", render=plain.table),
+        Format(name="table", says="every listen port, for people", render=table),
         Format(name="json", says="all of it, for programs", render=plain.as_json),
         Format(name="env", says="variables, for a shell or an .env file", render=plain.env),
         Format(name="url", says="redis:// or rediss://", render=plain.url, pure=True),

@@ -1,4 +1,4 @@
-"""The formats that are data: table, json, env, url, natmap and hosts."""
+"""The formats that are data: json, env, url, natmap and hosts."""
 
 from __future__ import annotations
 
@@ -9,26 +9,12 @@ from urllib.parse import quote
 
 from cachegate_cli.connect.entrance import entrance_of
 from cachegate_cli.connect.literals import comment
-from cachegate_cli.connect.notes import kind_of, notes_of
+from cachegate_cli.connect.notes import notes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from cachegate.client.connection import ClientForward, Connection, Place
-
-_COLUMNS = ("CONNECT TO", "KIND", "NODE", "SHARD", "ROLE", "INSIDE THE VPC", "STATE")
-
-
-def table(connection: Connection, _user: str | None) -> str:
-    """Return what a person reads: every forward, and what has to be known."""
-    rows = [_COLUMNS, *(_row(connection, forward) for forward in connection.forwards)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(map(str.ljust, row, widths)).rstrip()  # no trailing blanks
-        for row in rows
-    ]
-    head = f"{connection.cache}: {kind_of(connection)}; NAT instance {connection.public}"
-    return _lines((head, "", *lines, "", *notes_of(connection)))
 
 
 def as_json(connection: Connection, _user: str | None) -> str:
@@ -94,12 +80,6 @@ def hosts(connection: Connection, _user: str | None) -> str:
             f"# cachegate {name} ends",
         )
     )
-
-
-def _row(connection: Connection, forward: ClientForward) -> tuple[str, ...]:
-    inside = _text(forward.endpoint) or ", ".join(filter(None, map(_text, forward.targets)))
-    told = (forward.kind, forward.node, forward.shard, forward.role, inside, forward.state)
-    return (_text(connection.outer(forward)) or "", *(cell or "-" for cell in told))
 
 
 def _forward(connection: Connection, forward: ClientForward) -> dict[str, Any]:

@@ -8,9 +8,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from typer.testing import CliRunner
 
 from cachegate_cli.checks import checks_of_guard, checks_of_sync, counts_of
 from cachegate_cli.functions import GUARD, SYNC, InvokeError
+from cachegate_cli.local import Local
+from cachegate_cli.main import app
 from tests.unit.cli import asked
 
 if TYPE_CHECKING:
@@ -154,7 +157,7 @@ def test_what_is_said_of_several_is_said_once() -> None:
 
     printed = doctor(guarded(), WELL | {"checks": [RUNNING, SHUT, *other, apart]}).stdout
 
-    assert printed.count("it runs (2)") == 1
+    assert printed.count("i-1, i-2: it runs") == 1
     assert printed.count("i-1, i-2: sg-1 lets nobody in") == 1
     assert printed.count("i-3: sg-1 lets nobody in") == 1
     assert printed.splitlines()[-1] == "5 pass, 3 fail, 0 unknown"
@@ -242,3 +245,28 @@ def test_a_ca_file_without_certificates_is_refused_before_anything_is_asked(tmp_
 
         assert (ended.exit_code, functions.events) == (2, [])
         assert "holds no CA certificates" in ended.stderr
+
+
+def test_a_probe_of_a_world_from_outside_of_its_client_connects_to_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers = [guarded(), WELL | {"probe": True}]
+    monkeypatch.setattr(Local, "invoke", lambda *_: answers.pop(0))
+    monkeypatch.delenv("CACHEGATE_LOCAL", raising=False)
+
+    ended = CliRunner().invoke(app, ["doctor", "--probe", "--local"])
+
+    assert (ended.exit_code, answers) == (1, [])
+    assert "this machine is not the client" in ended.stdout
+    assert "fix: run it in the shell of `make local`" in ended.stdout
+    assert ended.stdout.splitlines()[-1] == "4 pass, 0 fail, 1 unknown"
+
+
+def test_passes_name_whom_they_are_about_and_what_is_so() -> None:
+    checks = [RUNNING | {"subject": f"i-{n}", "says": f"says {n}"} for n in range(5)]
+
+    printed = doctor(guarded(), WELL | {"checks": checks}).stdout
+
+    assert "i-2: says 2\n" in printed
+    assert "says 3" not in printed
+    assert "and 2 more, which --json has" in printed

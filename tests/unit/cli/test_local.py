@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from cachegate_cli.deployed import Deployed
 from cachegate_cli.functions import GUARD, InvokeError
 from cachegate_cli.local import Local, socket_path
 from cachegate_cli.options import functions_of
@@ -89,3 +90,21 @@ def test_local_is_chosen_by_the_option_or_the_environment(monkeypatch: pytest.Mo
     assert functions_of("x", None, None, local=False) == Local(
         socket_path({"CACHEGATE_LOCAL": "/run/w"})
     )
+
+
+def test_who_has_no_region_is_told_of_a_world_that_runs_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    path = tmp_path / "door"
+    monkeypatch.setenv("CACHEGATE_LOCAL", str(path))
+    with pytest.raises(InvokeError, match=r"AWS_REGION$"):
+        Deployed("cachegate").invoke({})
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        listening.listen(1)
+        with pytest.raises(InvokeError, match=r"an embedded world runs .*: --local asks that"):
+            Deployed("cachegate").invoke({})

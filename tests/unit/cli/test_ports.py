@@ -124,7 +124,7 @@ def test_a_person_who_cannot_read_the_question_has_not_agreed(
     person, asked = Person(monkeypatch, agrees=True, reads=False), Asked()
     ended = run(asked, "detach", "--json")
     assert (ended.exit_code, ended.stderr) == (2, UNDONE)
-    assert person.questions == asked.events == []
+    assert (person.questions, asked.events) == ([], [])
 
 
 @pytest.mark.parametrize("command", DESTRUCTIVE)
@@ -142,3 +142,33 @@ def test_a_script_is_asked_nothing(command: str) -> None:
     asked = Asked()
     assert run(asked, *command.split(), "--json").exit_code == 0
     assert len(asked.events) == 1
+
+
+def test_a_word_for_a_port_is_told_where_ports_are_shown() -> None:
+    ended = run(Asked(), "explain", "sessions-002", COLUMNS="200")
+    assert ended.exit_code == 2
+    assert "sessions-002 is no listen port, such as 6380: cachegate status" in ended.output
+
+
+@pytest.mark.parametrize("word", ["nope", "i-xyz", "i-", "sessions"])
+def test_what_is_no_instance_is_refused_before_a_person_is_asked(
+    monkeypatch: pytest.MonkeyPatch, word: str
+) -> None:
+    person, asked = Person(monkeypatch, agrees=True), Asked()
+    ended = run(asked, "move", word, COLUMNS="200")
+    assert ended.exit_code == 2
+    assert f"{word} is no instance id" in ended.output
+    assert (person.questions, asked.events) == ([], [])
+
+
+def test_the_port_of_the_replicas_is_told_in_order() -> None:
+    told = run(answering(port(kind="readers", key="sessions/readers")), "explain", "6380").stdout
+    assert "sessions/readers the replicas of sessions, by turns" in told
+
+
+@pytest.mark.parametrize("command", ["release 6380", "explain 1", "findings", "restore sgr-1"])
+def test_an_error_is_followed_by_no_empty_line(command: str) -> None:
+    error = {"ok": False, "error": {"code": "bad_request", "message": "no"}}
+    ended = run(answering(error), *command.split())
+    assert (ended.exit_code, ended.stdout) == (1, "")
+    assert ended.stderr == "cachegate: no (bad_request)\n"

@@ -19,6 +19,7 @@ from tests.unit.cli.told import (
     FORWARDS,
     HOSTILE,
     ONE,
+    TWO,
     address,
     cache,
     described,
@@ -127,10 +128,34 @@ def test_colour_is_no_part_of_what_is_said(monkeypatch: pytest.MonkeyPatch) -> N
         ({"verified_at": AT - 3000}, "was 50 min ago", "cachegate sync"),
         ({"nat_instances": []}, "has no NAT instance", "NatInstances=create"),
         ({"nat_instances": [instance(ONE, state="stopped")]}, "is stopped", None),
-        ({"nat_instances": [instance(ONE, verified=False)]}, "has not proved", "cachegate sync"),
-        ({"nat_instances": [instance(ONE, health="impaired")]}, "status checks", None),
         (
-            {"nat_instances": [instance(ONE, capacity={"conntrack": {"used": 9, "limit": 10}})]},
+            {"nat_instances": [instance(ONE, verified=False)], "verified_at": AT - 60},
+            "has not proved the rule set",
+            "cachegate sync",
+        ),
+        ({"nat_instances": [instance(ONE, verified=False)]}, "the newest rule set yet", None),
+        (
+            {"nat_instances": [instance(ONE)]},
+            f"no other NAT instance can take over from {ONE}",
+            None,
+        ),
+        (
+            {"unreachable": [6380, 7000]},
+            "had no answer from what is behind 6380",
+            "cachegate doctor --probe",
+        ),
+        (
+            {"nat_instances": [instance(ONE, health="impaired"), instance(TWO)]},
+            "status checks",
+            None,
+        ),
+        (
+            {
+                "nat_instances": [
+                    instance(ONE, capacity={"conntrack": {"used": 9, "limit": 10}}),
+                    instance(TWO),
+                ]
+            },
             "9 of 10 connections",
             "a larger instance",
         ),
@@ -249,3 +274,38 @@ def test_an_error_alone_is_one_line() -> None:
         answering({"ok": False, "error": {"code": "bad_request", "message": "no"}}), "status"
     )
     assert (ended.exit_code, ended.stderr) == (1, "cachegate: no (bad_request)\n")
+
+
+def test_without_an_address_to_keep_one_nat_instance_needs_no_other() -> None:
+    assert troubles_of(described(vpc(nat_instances=[instance(ONE)], address=None))) == []
+
+
+def test_a_port_from_which_nothing_came_is_not_shown_as_forwarding() -> None:
+    text = drawn(described(vpc(unreachable=[6380])), 80)
+    assert "3 of 4 listen ports forwarding" in text
+    (line,) = (line for line in text.splitlines() if line.startswith("  6380"))
+    assert "! no answer" in line
+
+
+def test_one_cache_can_be_shown_alone() -> None:
+    carts = forward(6390, "carts/carts-001/0001", "10.0.1.9:6379")
+    both = described(vpc(forwards=[*FORWARDS, carts], caches=[cache("sessions"), cache("carts")]))
+    ended = run(answering(both), "status", "carts")
+    assert ended.exit_code == 0
+    assert "6390" in ended.stdout
+    assert "sessions" not in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("6380", "that is a listen port of sessions"),
+        ("sessions-002", "that is a node of sessions"),
+        ("sesions", "did you mean sessions?"),
+        ("x", "there are sessions"),
+    ],
+)
+def test_what_is_no_cache_is_one_line_and_the_code_is_1(word: str, meant: str) -> None:
+    ended = run(answering(described()), "status", word)
+    assert (ended.exit_code, ended.stdout) == (1, "")
+    assert ended.stderr == f"cachegate: there is no cache {word}: {meant}\n"

@@ -12,7 +12,7 @@ import pytest
 import typer
 
 from cachegate_cli.main import app
-from cachegate_cli.teaching import EXAMPLES, EXIT_CODES
+from cachegate_cli.teaching import EXAMPLES, EXIT_CODES, exit_codes
 from tests.unit.cli.asked import Asked, run
 
 COMMANDS = [name for name in EXAMPLES if name]
@@ -26,7 +26,9 @@ def words(text: str) -> str:
 def test_help_has_an_example_and_the_exit_codes(command: str) -> None:
     ended = run(Asked(), *command.split(), "--help", COLUMNS="100", TERM="dumb")
     assert ended.exit_code == 0
-    assert words(EXIT_CODES) in words(ended.output)
+    assert words(exit_codes(command)) in words(ended.output)
+    assert ended.output.count("Exit codes") == 1
+    assert "<bool>" not in ended.output
     assert EXAMPLES[command][0].split("  ")[0] in words(ended.output)
 
 
@@ -39,7 +41,8 @@ def test_every_example_is_a_command_that_there_is(example: str) -> None:
     parts = [part for part in shlex.split(line) if "=" not in part]
     assert parts[0] == "cachegate"
     asked = Asked([{"ok": True}])
-    if {"judge", "watch", "doctor"} & {*parts}:  # which need a file, an end, or a whole answer
+    # These need a file, an end, or a whole answer.
+    if {"judge", "watch", "doctor", "connect"} & {*parts}:
         parts = [*parts, "--help"]
     ended = run(asked, *parts[1:], *(["--json"] if "--help" not in parts else []))
     assert ended.exit_code == 0, ended.output
@@ -47,6 +50,7 @@ def test_every_example_is_a_command_that_there_is(example: str) -> None:
 
 def test_the_first_help_groups_the_commands_and_names_the_exit_codes() -> None:
     text = words(run(Asked(), "--help", COLUMNS="100").output)
+    assert "<bool>" not in text
     for told in ("status", "Change something", "Ingress that is too wide", words(EXIT_CODES)):
         assert told in text
 
@@ -69,13 +73,25 @@ def test_a_command_that_is_misspelt_is_guessed_and_ends_with_2() -> None:
     assert "status" in ended.output
 
 
+def test_an_option_before_the_command_is_told_where_it_belongs() -> None:
+    ended = run(Asked(), "--local", "status")
+    assert ended.exit_code == 2
+    assert "--local stands behind the command" in words(ended.output)
+
+
+@pytest.mark.parametrize(
+    ("typed", "number", "completed"),
+    [("cachegate st", 1, "status"), ("cachegate connect x --format red", 4, "redis-py")],
+)
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_names_the_commands_without_asking_aws(shell: str) -> None:
+def test_completion_names_commands_and_formats_without_asking_aws(
+    shell: str, typed: str, number: int, completed: str
+) -> None:
     command = Path(sys.executable).with_name("cachegate")
     done = subprocess.run(
         [command], capture_output=True, text=True, check=False,
-        env={"_CACHEGATE_COMPLETE": f"complete_{shell}", "COMP_WORDS": "cachegate st",
-             "COMP_CWORD": "1", "_TYPER_COMPLETE_ARGS": "cachegate st",
+        env={"_CACHEGATE_COMPLETE": f"complete_{shell}", "COMP_WORDS": typed,
+             "COMP_CWORD": str(number), "_TYPER_COMPLETE_ARGS": typed,
              "_TYPER_COMPLETE_FISH_ACTION": "get-args", "PATH": "/usr/bin:/bin"},
     )  # fmt: skip
-    assert "status" in done.stdout, done.stderr
+    assert completed in done.stdout, done.stderr

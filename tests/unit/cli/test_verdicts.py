@@ -64,6 +64,11 @@ def test_who_answers_passes_also_where_it_wants_a_password(seen: Probed, says: s
         (probed(Outcome.MUTE), "says nothing in time", "TLS"),
         (probed(Outcome.CLOSED), "closes it", "maxclients"),
         (probed(Outcome.UNTRUSTED, "expired"), "as that of s2.example: expired", "--ca-file"),
+        (
+            probed(Outcome.UNTRUSTED, "Hostname mismatch, certificate is not valid for 's2'."),
+            "a certificate that is not for s2.example",
+            "connect sessions -f hosts",
+        ),
         (probed(Outcome.NO_TLS, "WRONG_VERSION"), "none is spoken there: WRONG", "explain 6380"),
         (probed(Outcome.COMPLAINED, "-LOADING {0}"), "an error: -LOADING {0}", "describe-events"),
         (probed(Outcome.STRANGE, "HTTP/1.1 400"), "not as redis does: HTTP", "explain 6380"),
@@ -195,3 +200,9 @@ def test_a_detached_vpc_is_no_fault_of_the_network() -> None:
     for verdict in verdicts_of(seen, KNOWN):
         assert "is detached" in verdict.says
         assert (verdict.state, verdict.fix) == ("fail", "cachegate sync")
+
+
+def test_what_was_said_is_shortened_between_words() -> None:
+    says = beside_another(probed(Outcome.COMPLAINED, "-ERR " + "certainly " * 40)).says
+    assert says.endswith("certainly ...")
+    assert len(says) < 250

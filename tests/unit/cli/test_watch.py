@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from io import StringIO
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rich.console import Console
 
-from cachegate_cli import watch
+from cachegate_cli import terminal, watch
 from cachegate_cli.differences import differences
 from cachegate_cli.functions import InvokeError
 from cachegate_cli.watch import Watched
@@ -54,17 +55,17 @@ def told(before: Answer, after: Answer) -> list[str]:
 @pytest.mark.parametrize(
     ("after", "says"),
     [
-        (one(targets=["10.0.1.2:6379"]), "6379 a/a/1: 10.0.1.1:6379 -> 10.0.1.2:6379"),
-        (one(role="replica"), "6379 a/a/1: primary -> replica"),
-        (one(state="at_rest", targets=[]), "10.0.1.1:6379 -> nothing; forwarding -> at rest"),
+        (one(targets=["10.0.1.2:6379"]), "6379 a/a/1: 10.0.1.1:6379 → 10.0.1.2:6379"),
+        (one(role="replica"), "6379 a/a/1: primary → replica"),
+        (one(state="at_rest", targets=[]), "10.0.1.1:6379 → nothing; forwarding → at rest"),
         (one(held="the brake"), "6379 a/a/1: held: the brake"),
         (one(key="b/b/1"), "6379 b/b/1: new, 10.0.1.1:6379 (forwarding)"),
         (described(vpc(forwards=[])), "6379 a/a/1: gone, the port is free"),
         (described(beside(detached=True)), "vpc-0a1b2c3d is detached"),
-        (described(beside(address=address(holder=TWO))), f"203.0.113.73: {ONE} -> {TWO}"),
+        (described(beside(address=address(holder=TWO))), f"203.0.113.73: {ONE} → {TWO}"),
         (
             described(beside(nat_instances=[instance(ONE), STOPPED])),
-            f"NAT instance {TWO}: running, verified -> stopped, not verified",
+            f"NAT instance {TWO}: running, verified → stopped, not verified",
         ),
         (described(beside(nat_instances=[instance(ONE)])), f"instance {TWO}: gone"),
         (described(beside(), EMPTY), "vpc-2 is new"),
@@ -131,7 +132,7 @@ def test_a_pipe_gets_how_things_are_then_one_line_for_each_change(
     assert ended.exit_code == 130
     first, second = ended.stdout.splitlines()
     assert "cachegate 1 cache, 1 of 1 listen port forwarding, verified 12 s ago" in first
-    assert second.endswith(" UTC  6379 a/a/1: primary -> replica")
+    assert second.endswith(" UTC  6379 a/a/1: primary → replica")
 
 
 def test_a_look_that_fails_is_told_and_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,7 +141,7 @@ def test_a_look_that_fails_is_told_and_made_again(monkeypatch: pytest.MonkeyPatc
     _, failed, again, changed = ended.stdout.splitlines()
     assert "the network is gone" in failed
     assert "answered again" in again
-    assert "primary -> replica" in changed
+    assert "primary → replica" in changed
 
 
 def test_json_is_each_answer_on_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,3 +189,30 @@ def test_the_screen_shows_the_last_changes_above_the_status(
     assert last.index("new, ") < last.index("sessions-001/0001")
     assert "\x1b]0;" not in text
     assert "\x07" not in text
+
+
+def test_only_the_cache_that_is_named_is_watched() -> None:
+    other = forward(6400, "b/b/1", "10.0.1.9:6379")
+    before = described(vpc(forwards=[FIRST, other]))
+    moved = [FIRST | {"role": "replica"}, other | {"role": "replica"}]
+    watched = Watched(cache="a")
+    watched.take(before)
+    says = [each.says for each in watched.take(described(vpc(forwards=moved)))]
+    assert says == ["6379 a/a/1: primary → replica"]
+
+
+def test_a_cache_that_nobody_knows_is_not_watched() -> None:
+    ended = run(answering(described()), "watch", "carts")
+    assert (ended.exit_code, ended.stdout) == (1, "")
+    assert ended.stderr == "cachegate: there is no cache carts: there are sessions\n"
+
+
+def test_it_ends_quietly_when_nobody_reads_the_pipe_any_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "w") as pipe:
+        monkeypatch.setattr("sys.stdout", pipe)
+        assert terminal.pause(0)
+        os.close(reader)
+        assert not terminal.pause(3600)

@@ -23,6 +23,16 @@ def run(*words: str, told: dict[str, Any] = ANSWERS["group"]) -> Result:
     return cli.run(cli.answering(told), "connect", *words)
 
 
+def test_a_terminal_is_fitted_and_a_file_is_not(tmp_path: Path) -> None:
+    out = tmp_path / "table"
+
+    narrow = cli.run(cli.answering(ANSWERS["group"]), "connect", "sessions", COLUMNS="80").stdout
+    cli.run(cli.answering(ANSWERS["group"]), "connect", "sessions", "-o", str(out), COLUMNS="80")
+
+    assert max(map(len, narrow.splitlines())) <= 80
+    assert "INSIDE THE VPC" in out.read_text()
+
+
 def test_it_asks_once_and_prints_the_table() -> None:
     asked = cli.answering(ANSWERS["group"])
 
@@ -34,10 +44,34 @@ def test_it_asks_once_and_prints_the_table() -> None:
     assert asked.stacks == [("other", None, None, False)]
 
 
-def test_json_is_the_raw_answer() -> None:
+def test_json_is_this_cache_alone_as_the_format_json_is() -> None:
     ended = run("sessions", "--json")
 
-    assert json.loads(ended.stdout) == ANSWERS["group"]
+    assert json.loads(ended.stdout)["cache"] == "sessions"
+    assert ended.stdout == run("sessions", "--format", "json").stdout
+
+
+def test_json_of_an_unknown_cache_is_an_error_as_any() -> None:
+    ended = run("nope", "--json")
+
+    assert (ended.exit_code, ended.stdout) == (1, "")
+    assert "knows no cache nope" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("6380", "that is a listen port of sessions"),
+        ("sessions-002", "that is a node of sessions"),
+        ("sessions-002/0001", "that is a node of sessions"),
+        ("sesions", "did you mean sessions?"),
+    ],
+)
+def test_a_word_that_is_no_cache_is_told_what_it_may_be(word: str, meant: str) -> None:
+    ended = run(word)
+
+    assert ended.exit_code == 1
+    assert ended.stderr == f"cachegate: there is no cache {word}: {meant}\n"
 
 
 def test_a_format_goes_into_a_file(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from dataclasses import replace
@@ -16,6 +17,7 @@ from cachegate.client.errors import NotForwardedError
 from cachegate_cli.connect.entrance import entrance_of
 from cachegate_cli.connect.formats import FORMATS, serving
 from cachegate_cli.connect.nft import table_name
+from cachegate_cli.connect.table import table
 from local import sandbox
 from tests.unit.cli.connect.samples import (
     ANSWERS,
@@ -248,3 +250,31 @@ def test_a_forward_that_leads_nowhere_is_in_the_table_alone() -> None:
     assert f"{PUBLIC}:6399" in FORMATS["table"].render(connection, None)
     for form in ("natmap", "hosts", "nft", "env", "url"):
         assert f"old.{DOMAIN}" not in FORMATS[form].render(connection, None)
+
+
+@pytest.mark.parametrize("width", [80, 100, 120, 200])
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_a_terminal_breaks_no_word_and_no_command_of_the_table(sample: str, width: int) -> None:
+    whole = table(SAMPLES[sample], None)
+
+    narrow = table(SAMPLES[sample], None, width)
+
+    places = [
+        f"{host}:{port}" for host, port in map(SAMPLES[sample].outer, SAMPLES[sample].forwards)
+    ]
+    words = {*whole.split(), *(f"{word}," for word in whole.split())}
+    assert {*narrow.split()} <= words
+    assert all(place in narrow for place in places)
+    for command in re.findall(r"(?:cachegate connect \S+ )?--format [a-z-]+", whole):
+        assert command in narrow
+    assert all(
+        len(line) <= width or line in places or " " not in line.strip()
+        for line in narrow.splitlines()
+    )
+
+
+def test_a_wider_terminal_has_more_columns() -> None:
+    heads = [table(SAMPLES["group"], None, width).splitlines()[2] for width in (80, 120, 140)]
+
+    assert ["INSIDE" in head for head in heads] == [False, True, True]
+    assert ["SHARD" in head for head in heads] == [False, False, True]
