@@ -45,7 +45,7 @@ def _instance(word: str) -> str:
 
 Port = Annotated[int, typer.Argument(parser=_port, help="A listen port.", metavar="PORT")]
 Cache = Annotated[
-    str | None, typer.Argument(metavar="[CACHE]", help="Show what concerns this cache alone.")
+    str | None, typer.Argument(metavar="CACHE", help="Show what concerns this cache alone.")
 ]
 Vpc = Annotated[
     str | None, typer.Option("--vpc", metavar="VPC_ID", help="Where several VPCs use that port.")
