@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cachegate_cli.drawing import BAD, GOOD, NOTE, WARN, commas
+from cachegate_cli.troubles import unanswered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -41,6 +42,7 @@ def _in_vpc(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> Itera
         state = "detached" if after["detached"] else "attached again"
         yield Difference(f"{after['vpc']} is {state}", BAD if after["detached"] else GOOD)
     yield from _forwards(_by(before["forwards"], "listen"), _by(after["forwards"], "listen"))
+    yield from _answers(before, after)
     was, now = _by(before["nat_instances"], "instance"), _by(after["nat_instances"], "instance")
     yield from _instances(was, now)
     was_held = (before.get("address") or {}).get("holder")
@@ -63,6 +65,15 @@ def _forwards(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> Iterator[D
             yield Difference(f"{name}: {'; '.join(changed)}", _style(forward))
     for listen in sorted(before.keys() - after.keys()):
         yield Difference(f"{listen} {before[listen]['key']}: gone, the port is free", NOTE)
+
+
+def _answers(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Difference]:
+    was, now = unanswered(before), unanswered(after)
+    for listen, forward in sorted(_by(after["forwards"], "listen").items()):
+        if listen in now - was:
+            yield Difference(f"{listen} {forward['key']}: no answer", WARN)
+        elif listen in was - now and forward["state"] == "forwarding":
+            yield Difference(f"{listen} {forward['key']}: answers again", GOOD)
 
 
 def _changed(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:

@@ -68,6 +68,7 @@ def told(before: Answer, after: Answer) -> list[str]:
             f"NAT instance {TWO}: running, verified → stopped, not verified",
         ),
         (described(beside(nat_instances=[instance(ONE)])), f"instance {TWO}: gone"),
+        (described(beside(unreachable=[6379])), "6379 a/a/1: no answer"),
         (described(beside(), EMPTY), "vpc-2 is new"),
         (described(beside(), not_forwarded=[problem("x", "no_vpc", "x: no")]), "x: no"),
         (described() | {"vpcs": []}, "vpc-0a1b2c3d has no cache and no NAT instance any more"),
@@ -216,3 +217,7 @@ def test_it_ends_quietly_when_nobody_reads_the_pipe_any_more(
         assert terminal.pause(0)
         os.close(reader)
         assert not terminal.pause(3600)
+
+
+def test_a_port_that_answers_again_is_told() -> None:
+    assert told(described(beside(unreachable=[6379])), one()) == ["6379 a/a/1: answers again"]
