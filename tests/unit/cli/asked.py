@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typer.testing import Result
 
 Answer = dict[str, Any]
+NOT_HERE = ("AWS_REGION", "CACHEGATE_STACK", "CACHEGATE_LOCAL", "COLUMNS")
 
 
 @dataclass(slots=True)
@@ -38,7 +39,7 @@ class Asked:
 
 def run(asked: Asked, *words: str, given: str | None = None, **environment: str) -> Result:
     """Run `cachegate WORDS`; `given` is typed into standard input."""
-    clean = dict.fromkeys(("AWS_REGION", "CACHEGATE_STACK", "CACHEGATE_LOCAL", "COLUMNS")) | environment
+    clean = dict.fromkeys(NOT_HERE) | environment
     return CliRunner().invoke(app, words, obj=asked.reach, input=given, env=clean)
 
 
