@@ -15,7 +15,8 @@ settings.load_profile("untimed")
 
 # One worker runs all that measures time in the kernel, and the system tests, whose use of
 # permissions is judged together. It takes longest, so it comes first.
-REPLAY = "tests/system/test_fault_replay.py"
+# Two long ones need nothing of the others: the other worker begins with them.
+APART = ("tests/system/test_fault_replay.py", "tests/system/test_newcomer.py")
 TOGETHER = (
     "tests/system/",
     "tests/clients/test_clients.py",
@@ -23,7 +24,7 @@ TOGETHER = (
     "tests/integration/gateway/test_stale_flows.py",
     "tests/integration/gateway/test_swaps.py",
 )
-NEXT = (REPLAY, "tests/integration/")
+NEXT = (*APART, "tests/integration/")
 POLITE = 10  # the niceness of all others, so that they take no time from what is measured
 
 
@@ -54,6 +55,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def _turn(nodeid: str) -> int:
-    if nodeid.startswith(TOGETHER) and not nodeid.startswith(REPLAY):
+    if nodeid.startswith(TOGETHER) and not nodeid.startswith(APART):
         return 0
     return 1 if nodeid.startswith(NEXT) else 2
