@@ -31,12 +31,12 @@ def draw_checks(checks: Sequence[Check], name: str) -> RenderableType:
     width = max((len(check.check) for check in checks), default=0)
     parts: list[RenderableType] = []
     for vpc in sorted({check.vpc or "" for check in checks}):
-        grid = _grid(width)
+        grid, heading = _grid(width), vpc or name
         for state in ("fail", "unknown", "pass"):
             theirs = [each for each in checks if (each.vpc or "", each.state) == (vpc, state)]
-            for check, said in _said(theirs):
+            for check, said in _said(theirs, heading):
                 _add(grid, state, check, said)
-        parts += [Text(plain(vpc or name), "bold"), grid, Text()]
+        parts += [Text(plain(heading), "bold"), grid, Text()]
     return Group(*parts, _sum(checks))
 
 
@@ -54,35 +54,40 @@ def _add(grid: Table, state: State, check: str, said: RenderableType) -> None:
     grid.add_row(Text(f"{_MARKS[state]} {state}", style), name, said)
 
 
-def _said(checks: list[Check]) -> Iterator[tuple[str, RenderableType]]:
+def _said(checks: list[Check], heading: str) -> Iterator[tuple[str, RenderableType]]:
     """Yield each kind of check and what to tell of it; what is said of several is said once."""
     alike: dict[tuple[str, ...], list[Check]] = {}
     for check in checks:
         told = (check.says, check.fix or "") if check.state != "pass" else ()
         alike.setdefault((check.check, *told), []).append(check)
     for (name, *_), same in alike.items():
-        yield name, _passes(same) if same[0].state == "pass" else _trouble(same)
+        yield name, _passes(same, heading) if same[0].state == "pass" else _trouble(same, heading)
 
 
-def _trouble(alike: list[Check]) -> RenderableType:
+def _trouble(alike: list[Check], heading: str) -> RenderableType:
     """Tell what is wrong, and what to do about it."""
     check = alike[0]
-    said = Text.assemble((_listed(alike), "bold"), f": {plain(check.says)}")
+    said = Text.assemble((_whom(alike, heading), "bold"), plain(check.says))
     if check.fix is None:
         return said
     return Group(said, Text.assemble(("fix: ", "dim"), (plain(check.fix), "cyan")))
 
 
-def _passes(alike: list[Check]) -> Text:
+def _passes(alike: list[Check], heading: str) -> Text:
     """Tell who passes and why, as far as a few lines have room for it."""
     by_words: dict[str, list[Check]] = {}
     for check in alike:
         by_words.setdefault(plain(check.says), []).append(check)
-    lines = [f"{_listed(same)}: {says}" for says, same in by_words.items()]
+    lines = [f"{_whom(same, heading)}{says}" for says, same in by_words.items()]
     more = len(lines) - NAMED
     if more > 0:
         lines = [*lines[:NAMED], f"and {more} more, which --json has"]
     return Text("\n".join(lines))
+
+
+def _whom(checks: list[Check], heading: str) -> str:
+    """Say whom checks are about, where that does not stand above them."""
+    return "" if {each.subject for each in checks} == {heading} else f"{_listed(checks)}: "
 
 
 def _listed(checks: list[Check]) -> str:

@@ -270,3 +270,12 @@ def test_passes_name_whom_they_are_about_and_what_is_so() -> None:
     assert "i-2: says 2\n" in printed
     assert "says 3" not in printed
     assert "and 2 more, which --json has" in printed
+
+
+def test_whom_the_heading_names_is_not_named_again() -> None:
+    last = RUNNING | {"check": "last-pass", "subject": "vpc-1", "says": "at noon"}
+
+    printed = doctor(guarded(), WELL | {"checks": [last, RUNNING]}).stdout
+
+    assert "last-pass     at noon\n" in printed
+    assert "i-1: it runs\n" in printed

@@ -278,3 +278,10 @@ def test_a_wider_terminal_has_more_columns() -> None:
 
     assert ["INSIDE" in head for head in heads] == [False, True, True]
     assert ["SHARD" in head for head in heads] == [False, False, True]
+
+
+def test_where_kinds_have_no_column_what_is_no_node_goes_by_its_kind() -> None:
+    widths = (table(SAMPLES["group-tls"], None, width).splitlines()[2:] for width in range(60, 120))
+    lines = next(each for each in widths if each[0].startswith("CONNECT") and "KIND" not in each[0])
+
+    assert [line.split()[1] for line in lines[3:5]] == ["primary", "readers"]
