@@ -44,7 +44,7 @@ demo: setup packages build ## See it work: our own template, a real kernel, real
 	@$(PY) -m local.demo
 
 # $(value ...): what is typed after RUN= is the shell's, to the last dollar.
-local: setup packages ## Play: our template, a real kernel and real caches; a shell outside. RUN='redis-cli ...' runs that alone
+local: setup packages ## Play: our template, a real kernel and real caches; a shell outside. RUN='redis-cli ...' runs that alone (where it fails, make ends with 2)
 	@$(PY) -m local.shell $(if $(value RUN),-c '$(subst ','\'',$(value RUN))')
 
 test: setup packages node-clients build .venv-checkov/ready ## Everything, as CI runs it

@@ -64,7 +64,7 @@ def play(world: World, story: Story) -> None:
     """Play the story in a new world."""
     scene.create_caches(world)
     story.tell(f"three caches run in a VPC: {scene.CACHES}")
-    demo_guard.prepare(world)
+    scene.add_web_server(world)
     stack = scene.deploy(world, GuardMode="enforce")
     public = stack.outputs["Address"]
     forwards = world.wait_until(lambda: scene.forwarded(world), what="a verified pass")

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import time
-from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Any
+
+from local import scene
 
 if TYPE_CHECKING:
     from local.demo import Story
     from local.world import World
 
 Rule = dict[str, Any]
-WEB, PUBLIC = IPv4Address("10.0.0.80"), IPv4Address("203.0.113.80")
-ANYONE, PORT = "0.0.0.0/0", 6379
 SAYS = "for the new office, just for today"
 EXCUSE = {"owner": "alice", "expires": "2999-12-31", "reason": "the demo wants it"}
-
-
-def prepare(world: World) -> None:
-    """Let a web server have the caches' group."""
-    network = world.network
-    network.run_instance(WEB, PUBLIC, {}, groups=[network.cache_group])
 
 
 def play(world: World, story: Story) -> None:
@@ -28,10 +21,10 @@ def play(world: World, story: Story) -> None:
     world.start_trail()
     before = _rules(world)
     told = len(world.published())
-    opened = _admit(world, PORT, {"IpRanges": [{"CidrIp": ANYONE, "Description": SAYS}]})
+    opened = scene.open_to_anyone(world, SAYS)
     began = time.monotonic()
-    story.tell(f"alice admits {ANYONE} to port {PORT} on the caches' security group, which a web "
-               f"server at {PUBLIC} has, too")  # fmt: skip
+    story.tell(f"alice admits {scene.ANYONE} to port {scene.PORT} on the caches' security group, "
+               f"which a web server at {scene.WEB} has, too")  # fmt: skip
     rule = _rules(world)[opened]
     world.wait_until(lambda: opened not in _rules(world), what=f"{opened} is revoked")
     seconds = time.monotonic() - began
@@ -54,15 +47,6 @@ def play(world: World, story: Story) -> None:
         and (back, "exempt") in steps
         and left.get("revoked") == [],
     )
-
-
-def _admit(world: World, port: int, source: dict[str, Any]) -> str:
-    """Add a rule as a person does; return its id."""
-    answer = world.aws.client("ec2", "alice").authorize_security_group_ingress(
-        GroupId=world.network.cache_group,
-        IpPermissions=[{"IpProtocol": "tcp", "FromPort": port, "ToPort": port} | source],
-    )
-    return str(answer["SecurityGroupRules"][0]["SecurityGroupRuleId"])
 
 
 def _rules(world: World) -> dict[str, Rule]:

@@ -131,6 +131,19 @@ class NatWorld(CacheWorld):
                 for state in ("pending", "running"):
                     self._say(nat, state, told=True)
 
+    def launch_missing(self) -> list[NatInstance]:
+        """Let Auto Scaling groups notice what has ended, as they do within minutes on AWS.
+
+        Returns the NAT instances that they launch in its place.
+        https://docs.aws.amazon.com/autoscaling/ec2/userguide/health-checks-overview.html
+        """
+        groups, before = backend("autoscaling"), list(self.nats)
+        members = [each.instance for group in groups.autoscaling_groups.values()
+                   for each in group.instance_states]  # fmt: skip
+        groups.notify_terminate_instances([each.id for each in members if not each.is_running()])
+        self.boot_new()
+        return [each for each in self.nats if each not in before]
+
     def _machine(self, private: IPv4Address) -> Host:
         self.machines += 1
         return self.vpc.add_nat_instance(f"nat{self.machines}", private)

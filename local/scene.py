@@ -5,8 +5,10 @@ The NAT instances are made by the template (NatInstances=create), as for a newco
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Any
 
+from local.cache_world import EXPOSED, PERSON
 from local.network import PUBLIC_SUBNET, SECOND_PUBLIC_SUBNET
 
 if TYPE_CHECKING:
@@ -14,14 +16,24 @@ if TYPE_CHECKING:
     from local.world import World
 
 NODES = 6
+WEB = IPv4Address("203.0.113.80")
+ANYONE, PORT = "0.0.0.0/0", 6379
+# That it speaks in the clear is meant to be so.
+_PLAIN = EXPOSED | {"cachegate:plaintext": "accepted"}
 CACHES = "sessions (Redis, 3 nodes), cart (Valkey, played by Redis, 1), pages (Memcached, 2)"
 
 
 def create_caches(world: World) -> None:
     """Run the caches of CACHES, with the tag that exposes them."""
-    world.create_replication_group("sessions", replicas=2)
-    world.create_cluster("cart", engine="valkey")
-    world.create_memcached("pages", nodes=2)
+    world.create_replication_group("sessions", replicas=2, tags=_PLAIN)
+    world.create_cluster("cart", engine="valkey", tags=_PLAIN)
+    world.create_memcached("pages", nodes=2, tags=_PLAIN)
+
+
+def add_web_server(world: World) -> None:
+    """Let a web server have the caches' group: so its rules are more than the caches' affair."""
+    network = world.network
+    network.run_instance(IPv4Address("10.0.0.80"), WEB, {}, groups=[network.cache_group])
 
 
 def deploy(world: World, **parameters: str) -> Stack:
@@ -33,6 +45,16 @@ def deploy(world: World, **parameters: str) -> Stack:
         "NatSubnet": network.subnets[PUBLIC_SUBNET],
         "SecondNatSubnet": network.subnets[SECOND_PUBLIC_SUBNET],
     } | parameters)  # fmt: skip
+
+
+def open_to_anyone(world: World, says: str) -> str:
+    """Let a person admit the whole Internet to the caches' group; return the rule's id."""
+    source = {"IpRanges": [{"CidrIp": ANYONE, "Description": says}]}
+    answer = world.aws.client("ec2", PERSON).authorize_security_group_ingress(
+        GroupId=world.network.cache_group,
+        IpPermissions=[{"IpProtocol": "tcp", "FromPort": PORT, "ToPort": PORT} | source],
+    )
+    return str(answer["SecurityGroupRules"][0]["SecurityGroupRuleId"])
 
 
 def forwarded(world: World) -> list[dict[str, Any]]:

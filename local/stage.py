@@ -48,8 +48,7 @@ exec '{python}' '{program}' "$@"
 def play(listening: socket.socket, folder: Path, command: str | None) -> int:
     """Start the world, let a shell run on the client's machine, and end the world with it."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    # Ignored by what started us, which only waits.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGINT, _interrupt)
     try:
         with ExitStack() as running:
             opened = running.enter_context(Door(listening))
@@ -67,6 +66,12 @@ def play(listening: socket.socket, folder: Path, command: str | None) -> int:
         console.print(f"The embedded world failed: {error}", style="red", markup=False)
         return 2
     return code
+
+
+def _interrupt(*_: object) -> None:
+    """End, and let nobody who is impatient disturb the tidying up."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _start(world: World, console: Console) -> Stack:
@@ -89,13 +94,15 @@ def _steps(world: World) -> Iterator[str]:
     """Begin one step after the other, and say first which."""
     yield f"starting three caches in a VPC: {scene.CACHES}"
     scene.create_caches(world)
+    scene.add_web_server(world)
     yield f"starting {ORDERS}, a cluster of 3 shards with a replica each, with TLS and AUTH"
     world.create_replication_group(
         ORDERS, shards=3, replicas=1, cluster_mode=True, tls=True, auth=PASSWORD
     )
     yield "deploying template.yaml, which makes two NAT instances"
     world.start_trail()
-    scene.deploy(world, EnrolNotifications="true")  # so that changes are noticed within seconds
+    # Changes are noticed within seconds, and the guard takes away what `world open` adds.
+    scene.deploy(world, EnrolNotifications="true", GuardMode="enforce")
     yield "waiting until a pass is verified on both NAT instances"
     world.wait_until(lambda: scene.forwarded(world), within_s=90, what="a verified pass")
     world.tick()  # and with it the guard's first pass
@@ -171,8 +178,10 @@ def _welcome(stack: Stack, forwards: list[dict[str, Any]], *, typed: bool) -> st
     public = stack.outputs["Address"]
     port = forwards[0]["listen"]
     lines = [
-        f"You are on {CLIENT}, a client outside AWS. {public} is the NAT instances' address:",
+        f"You are on {CLIENT}, a client outside AWS.",
+        f"{public} is the NAT instances' address:",
         *(f"  {cache:10}{ports}" for cache, ports in _ports(forwards)),
+        f"For {ORDERS}, CACHE_PASSWORD, CACHE_CA_FILE and lines of /etc/hosts are set here.",
     ]
     if not typed:
         return "\n".join(lines)
@@ -180,11 +189,12 @@ def _welcome(stack: Stack, forwards: list[dict[str, Any]], *, typed: bool) -> st
         (f"redis-cli -h {public} -p {port} ping", ""),
         ("cachegate status", "what is forwarded"),
         (f"cachegate connect {ORDERS} --format redis-py | python", "a program that connects"),
-        ("cachegate doctor --probe", "what is in order, and who answers"),
-        ("world replace sessions-002", "AWS replaces a node: see who answers at its port"),
+        ("cachegate doctor --probe", "what is in order"),
+        ("world replace sessions-002", "AWS replaces a node"),
         ("world", "what else may happen"),
     )
-    lines += ["Try:", *(f"  {command:50}{about}".rstrip() for command, about in tries)]
+    width = max(len(command) for command, _ in tries)
+    lines += ["Try:", *(f"  {command:{width}}  {about}".rstrip() for command, about in tries)]
     return "\n".join(
         [*lines, "exit or Ctrl-D ends it. From another terminal: cachegate status --local"]
     )

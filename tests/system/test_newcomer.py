@@ -21,9 +21,14 @@ from local.artefacts import ROOT
 from tests.system.terminal import END, INTERRUPT, Terminal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+GONE = "Interrupted; the embedded world is gone again."
 PROMPT = "client outside AWS"
+AS_INSIDE = (
+    "cachegate connect orders --format nft | nft -f -; "
+    "cachegate connect orders --format nft | sed -n 's/^#   //p' >/etc/hosts"
+)
 ADDRESS = "https://HOST/OWNER/cachegate"
 # The newcomer's `make setup` would fetch all packages again: the clone gets ours instead.
 HOOK = """#!/bin/sh
@@ -122,6 +127,10 @@ def test_two_commands_lead_from_an_empty_directory_to_a_ping_through_the_nat(
         newcomer.type("cachegate connect orders --format redis-py | python\r")
         newcomer.wait_for("hello")
 
+        # A client that knows no map: the kernel has one, and names lead to inner addresses for it.
+        newcomer.type(f"{AS_INSIDE}; cachegate connect orders --format redis-cli | sh\r")
+        newcomer.wait_for("hello")
+
         # Another terminal.
         cachegate = [str(ROOT / ".venv/bin/cachegate"), "status", "--local", "--json"]
         status = subprocess.run(cachegate, env=environment, capture_output=True, check=True)
@@ -151,9 +160,40 @@ def test_two_commands_lead_from_an_empty_directory_to_a_ping_through_the_nat(
     assert nothing_left(place)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize("seconds", [0.3, 0.8, 1.3, 2.0])
+def test_an_interrupt_before_the_first_word_ends_it_without_one(
+    place: Path, environment: dict[str, str], seconds: float
+) -> None:
+    """Whenever it comes, while programs and modules are loaded or after it."""
+    started = subprocess.Popen(
+        [sys.executable, "-m", "local.shell"], cwd=ROOT, env=environment, start_new_session=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    time.sleep(seconds)
+    os.killpg(started.pid, signal.SIGINT)
+
+    said, _ = started.communicate(timeout=60)
+
+    assert started.returncode == 130
+    assert said in {"", f"{GONE}\n"} or said.splitlines()[-1] == GONE
+    assert "Traceback" not in said
+    assert nothing_left(place)
+
+
+@pytest.mark.parametrize(
+    ("end", "number", "code"),
+    [
+        pytest.param(os.killpg, signal.SIGINT, 130, id="Ctrl-C"),
+        pytest.param(os.killpg, signal.SIGHUP, 129, id="the terminal closes"),
+        pytest.param(os.kill, signal.SIGTERM, 143, id="only who waits for the world is told"),
+    ],
+)
 def test_who_ends_it_while_it_starts_leaves_nothing_behind(
-    place: Path, environment: dict[str, str], number: int, code: int
+    place: Path,
+    environment: dict[str, str],
+    end: Callable[[int, int], None],
+    number: int,
+    code: int,
 ) -> None:
     started = subprocess.Popen(
         [sys.executable, "-m", "local.shell"], cwd=ROOT, env=environment, start_new_session=True,
@@ -162,7 +202,7 @@ def test_who_ends_it_while_it_starts_leaves_nothing_behind(
     assert started.stderr is not None
     with started.stderr:
         assert "starting three caches" in started.stderr.readline()
-        os.killpg(started.pid, number)
+        end(started.pid, number)
         started.stderr.read()
 
     assert started.wait(60) == code

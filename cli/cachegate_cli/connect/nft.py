@@ -35,8 +35,9 @@ def nft(connection: Connection, _user: str | None) -> str:
 # cachegate: the inner addresses of {comment(connection.cache)} lead to {connection.public}.
 # Linux, as root: cachegate connect {comment(connection.cache)} --format nft | nft -f -
 # Load it again when nodes were added or replaced. Take it away: nft delete table {_FAMILY} {name}
-# Clients then connect as inside the VPC, to inner addresses or to names that lead there
-# (no hosts entries of --format hosts, which name the NAT instance). Names and addresses now:
+# Clients then connect as inside the VPC, to inner addresses or to names that lead there. Lines of
+# --format hosts lead to the NAT instance, so they go. Where no resolver tells the names, the next
+# lines are for /etc/hosts (cachegate connect ... --format nft | sed -n 's/^#   //p'):
 {_names(connection)}
 table {_FAMILY} {name}
 delete table {_FAMILY} {name}
@@ -91,4 +92,4 @@ def _names(connection: Connection) -> str:
         if forward.state in LEADING and forward.kind != "readers" and forward.endpoint
         for target in forward.targets
     ]
-    return "\n".join(dict.fromkeys(lines)) or "#   (AWS told no names)"
+    return "\n".join(dict.fromkeys(lines)) or "# (AWS told no names)"

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -87,3 +88,19 @@ def test_our_commands_are_on_the_path_and_nothing_says_that_this_is_a_sandbox(
 def test_a_socket_where_the_sandbox_covers_the_folder_is_refused(tmp_path: Path) -> None:
     hidden = tmp_path.parents[-1] / "run" / "netns" / "local.sock"
     assert "let CACHEGATE_LOCAL name another path" in (_why_not(hidden) or "redis-server")
+
+
+def test_the_welcome_fits_80_columns_and_leaves_a_gap_after_each_command() -> None:
+    stack: Any = SimpleNamespace(outputs={"Address": "203.0.113.130"})
+    forwards = [{"cache": "orders", "listen": 6380}, {"cache": "orders", "listen": 6381}]
+
+    lines = stage._welcome(stack, forwards, typed=True).splitlines()
+
+    assert max(map(len, lines)) <= 80
+    assert "  orders    6380-6381" in lines
+    command = "  cachegate connect orders --format redis-py | python  "
+    assert [line for line in lines if line.startswith(command)]
+    assert "CACHE_PASSWORD" in "".join(lines)
+    piped = stage._welcome(stack, forwards, typed=False)
+    assert "CACHE_PASSWORD" in piped
+    assert "Try:" not in piped

@@ -147,6 +147,18 @@ def test_nft_maps_each_inner_address_once_and_no_port_of_a_role() -> None:
     ]
 
 
+def test_nft_has_lines_for_the_hosts_file_and_nothing_else_that_its_sed_would_print() -> None:
+    text = _printed("nft", "cluster-tls")
+    assert "sed -n 's/^#   //p'" in text
+
+    ended = subprocess.run(
+        ["sed", "-n", "s/^#   //p"], input=text, capture_output=True, text=True, check=True
+    )
+
+    assert f"10.0.1.10 sessions-001.{DOMAIN}" in ended.stdout.splitlines()
+    assert all(len(line.split()) == 2 for line in ended.stdout.splitlines())
+
+
 @pytest.fixture
 def nft() -> Callable[..., str]:
     """Return what runs nft in this network namespace, or skip where that is the machine's own."""

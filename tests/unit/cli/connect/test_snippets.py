@@ -113,6 +113,28 @@ def test_a_snippet_begins_where_something_leads(each: Format, connection: Connec
         assert "6380" in text
 
 
+@pytest.mark.parametrize(("status", "told"), [(124, True), (1, False), (0, False)])
+def test_redis_cli_in_a_cluster_says_what_to_look_at_where_nobody_answers(
+    tmp_path: Path,
+    status: int,
+    told: bool,  # noqa: FBT001
+) -> None:
+    program = FORMATS["redis-cli"].render(SAMPLES["cluster-tls"], None)
+    assert "--format hosts" in program  # which send a cluster's clients elsewhere
+    timeout = tmp_path / "timeout"
+    timeout.write_text(f"#!/bin/sh\nexit {status}\n")
+    timeout.chmod(0o755)
+    path = f"{tmp_path}:/usr/bin:/bin"
+
+    ended = subprocess.run(
+        ["sh"], input=program, env={"PATH": path, "CACHE_PASSWORD": "x"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert ended.returncode == status
+    assert ("no answer in 10 s" in ended.stderr) == told
+
+
 NEEDS_NFT = {"redis-cli", "phpredis"}
 
 
