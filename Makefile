@@ -52,7 +52,7 @@ test: setup packages node-clients build .venv-checkov/ready ## Everything, as CI
 	@sam validate --lint >/dev/null
 	@$(PY) -m pytest --dist loadscope --no-loadscope-reorder --tx "$(WORKERS)*popen//python=$(IN_SANDBOX)"
 
-test-clients: setup packages build ## Every client library in every case, through the kernel; writes docs/clients.md: a quarter of an hour
+test-clients: setup packages build ## Every client library in every case, through the kernel; writes docs/clients.md: ten minutes
 	@scripts/install-packages $(CLIENT_PACKAGES)
 	@scripts/install-node-clients
 	@$(PY) -m local.sandbox $(PY) -m tests.clients
