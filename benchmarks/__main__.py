@@ -97,7 +97,7 @@ def main(arguments: list[str]) -> int:
     judged = judging.measure(JUDGE_SIZES, 1 if quick else 5)
     print("events ...", flush=True)
     noticed = events.measure(5 if quick else EVENTS)
-    print("fail-overs ...", flush=True)
+    print("failovers ...", flush=True)
     failed_over = failovers.measure(2 if quick else FAIL_OVERS)
     for rows in (planned, updated, judged, noticed, failed_over):
         rows.save(ROOT / "build" / "benchmarks")
@@ -115,7 +115,7 @@ def report(
     lived: tuple[Rows, Rows],
     counted: tuple[Mapping[int, Mapping[str, int]], Mapping[int, Mapping[str, int]]],
 ) -> str:
-    """Return the page; `lived` are events and fail-overs, `counted` calls and those of sweeps."""
+    """Return the page; `lived` are events and failovers, `counted` calls and those of sweeps."""
     (noticed, failed_over), (called, swept) = lived, counted
     swap = "agent, nftables: of that, the kernel's transaction"
     one = "agent, nftables: apply with one target changed"

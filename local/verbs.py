@@ -165,7 +165,7 @@ VERBS = {
         "NODE", "AWS replaces a node: a new machine under the same name", _replace, _nodes
     ),
     "kill": Verb("NODE", "a node's machine dies, and AWS has not noticed", _kill, _nodes),
-    "fail-over": Verb("GROUP", "a replica becomes the primary", _fail_over, _groups),
+    "failover": Verb("GROUP", "a replica becomes the primary", _fail_over, _groups),
     "add": Verb("CACHE", "a replica or a Memcached node more", _add, _growing),
     "end-nat": Verb("", "the NAT instance that has the address dies", _end_nat),
     "launch-nat": Verb("", "its Auto Scaling group launches another one", _launch_nat),

@@ -134,7 +134,7 @@ def release(asking: Asking, port: Port, *, vpc: Vpc = None, yes: Yes = False) ->
 def move(asking: Asking, instance: Instance, *, yes: Yes = False) -> None:
     """Move the Elastic IP to another NAT instance.
 
-    It moves once that has proved the rule set. A fail-over does this by itself,
+    It moves once that has proved the rule set. A failover does this by itself,
     and never goes back by itself: that is what this is for. It also takes the
     address from something that is no NAT instance of the stack. Clients connect
     anew, so a person at a terminal is asked first. Exit code 1 and `not_moved`

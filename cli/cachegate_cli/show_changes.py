@@ -100,7 +100,7 @@ def _synced_in(vpc: Mapping[str, Any]) -> Iterator[RenderableType]:
     yield from _address_after(vpc["address"])
     yield from _notifications(vpc["notifications"])
     for each in vpc["nat_instances"]:
-        yield _instance(each)
+        yield _instance(each, opened=bool(groups["added"]))
     if vpc["recheck_after"] is not None:
         yield marked(NOTE, text(f"looked at again in {age(vpc['recheck_after'])}", NOTE))
 
@@ -190,7 +190,7 @@ def _notifications(enrolments: Iterable[Mapping[str, Any]]) -> Iterator[Renderab
             yield hanging(sign, text(told), text(each["error"] or each["reason"], NOTE))
 
 
-def _instance(each: Mapping[str, Any]) -> RenderableType:
+def _instance(each: Mapping[str, Any], *, opened: bool) -> RenderableType:
     verified = each["state"] == "verified"
     told = [each["backend"]] if each["backend"] else []
     told += [f"{plural(each['flows_told'], 'connection')} told"] if each["flows_told"] else []
@@ -202,7 +202,8 @@ def _instance(each: Mapping[str, Any]) -> RenderableType:
     said += [text(each["reason"], NOTE)] if each["reason"] else []
     if each["unreachable"]:
         ports = commas(each["unreachable"])
-        said.append(text(f"no answer from what is behind {ports}: looked at again", WARN))
+        early = ", for it was asked before the rules above were there" if opened else ""
+        said.append(text(f"no answer from what is behind {ports}{early}: looked at again", WARN))
     said += [text(warning, WARN) for warning in each["warnings"]]
     failed = each["state"] == "failed"
     return marked(GOOD if verified else BAD if failed else WARN, *said)

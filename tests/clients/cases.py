@@ -147,7 +147,7 @@ def _asks(stage: Stage, cache: Cache) -> int:
 
 
 STEADY = Case(name="steady use", happen=_nothing, lossless=True, memcached=True)
-FAIL_OVER = Case(name="planned fail-over", happen=_fail_over, lossless=True)
+FAIL_OVER = Case(name="planned failover", happen=_fail_over, lossless=True)
 KILLED = Case(name="killed primary", happen=_kill, restore=_replace_killed, memcached=True)
 REPLACED = Case(name="replaced primary", happen=_replace, memcached=True)
 RETURNED = Case(

@@ -87,7 +87,7 @@ def test_the_primarys_port_leads_to_the_new_primary_and_clients_come_back(
 
     assert tried.complaints() == []
     assert tried.report.longest_ms < MOST_MS
-    assert tried.report.longest_at > began - 1  # it is this fail-over that was waited for
+    assert tried.report.longest_at > began - 1  # it is this failover that was waited for
 
 
 @pytest.mark.parametrize(("cache", "program"), CLUSTERS)

@@ -60,10 +60,10 @@ def test_it_tells_from_here_who_is_to_blame(world: World, tmp_path: Path) -> Non
 
         code, said = world_says(world.client, path, "replace", "pages/0002")
         assert (code, "leads to a new machine" in said) == (0, True)
-        for words in (("replace", "pages/7"), ("fail-over", "cart"), ("nonsense",)):
+        for words in (("replace", "pages/7"), ("failover", "cart"), ("nonsense",)):
             code, said = world_says(world.client, path, *words)
             assert (code, said.startswith("world: ")) == (1, True), said
-        assert world_says(world.client, path, "fail-over", "sessions") == (
+        assert world_says(world.client, path, "failover", "sessions") == (
             0, "sessions-002 is the primary of sessions now\n",
         )  # fmt: skip
         assert world_says(world.client, path, "add", "pages")[0] == 0

@@ -96,6 +96,13 @@ def test_an_address_that_no_pass_can_move_says_why() -> None:
     assert f"= {PUBLIC} is stranded\n  none is well\n" in text
 
 
+def test_who_was_asked_before_rules_were_added_need_not_have_answered() -> None:
+    groups = {"added": [rule()], "removed": [], "in_place": 5, "errors": []}
+    silent = proof(ONE, unreachable=[6380])
+    text = run(answering(synced(nat_instances=[silent], groups=groups)), "sync").stdout
+    assert "behind 6380, for it was asked before the rules above were there: looked at" in text
+
+
 def test_a_pass_says_who_proved_it_and_what_did_not_answer() -> None:
     instances = [
         proof(ONE, flows_told=3),
@@ -105,7 +112,7 @@ def test_a_pass_says_who_proved_it_and_what_did_not_answer() -> None:
     text = run(answering(synced(nat_instances=instances, recheck_after=30)), "sync").stdout
     assert f"✓ NAT instance {ONE} verified nftables, 3 connections told\n" in text
     assert f"! NAT instance {TWO} offline\n  SSM does not reach it\n" in text
-    assert "no answer from what is behind 6380, 6381" in text
+    assert "no answer from what is behind 6380, 6381: looked at again" in text
     assert "forwarding was off" in text
     assert "looked at again in 30 s" in text
 

@@ -29,7 +29,7 @@ def happen() -> Happenings:
     [
         ("replace", "", "usage: world replace NODE, where NODE is one of cart/0001"),
         ("kill", "", "usage: world kill NODE, where NODE is one of cart/0001"),
-        ("fail-over", "", "usage: world fail-over GROUP, where GROUP is one of sessions"),
+        ("failover", "", "usage: world failover GROUP, where GROUP is one of sessions"),
         ("add", "", "usage: world add CACHE, where CACHE is one of sessions"),
         ("replace", "cart/0002", "'cart/0002' is no node; there are cart/0001"),
         ("end-nat", "i-1", "usage: world end-nat, and nothing after it"),
