@@ -15,11 +15,13 @@ import socket
 import socketserver
 import threading
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from cachegate_cli.local import socket_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
     from local.deploy import Stack
 
@@ -39,11 +41,8 @@ class RefusedError(Exception):
 
 
 def where(environment: Mapping[str, str]) -> Path:
-    """Return where the socket is, for the world and for who asks it."""
-    if chosen := environment.get("CACHEGATE_LOCAL"):
-        return Path(chosen).absolute()
-    cache = environment.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache).absolute() / "cachegate" / "local.sock"
+    """Return where the socket is, whatever folder the shell of the world goes to."""
+    return socket_path(environment).absolute()
 
 
 def listen(path: Path) -> socket.socket:
