@@ -7,6 +7,9 @@ WORKERS := 2
 SYSTEM_PACKAGES := iproute2 iptables memcached nftables redis-server util-linux
 # Debian's npm is large and conflicts with others' Node.js: only where there is none.
 CLIENT_PACKAGES := php-cli php-redis $(if $(shell command -v npm),,nodejs npm)
+# What others would use instead of us; unpacked, not installed, for they bring services.
+PEER_PACKAGES := conntrack haproxy libnginx-mod-stream nginx-core openssh-client openssh-server \
+	socat stunnel4
 # sam would report to AWS and look for a newer version: neither belongs into a build.
 export SAM_CLI_TELEMETRY := 0
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -14,7 +17,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 BUILD_INPUTS := template.yaml gateway/document.yaml $(shell find layers functions -type f \
 	! -name '*.pyc' ! -path '*/__pycache__/*')
 
-.PHONY: help setup packages node-clients build demo local test test-clients test-faults bench bench-quick check format document lock clean
+.PHONY: help setup packages node-clients build demo local test test-clients test-faults bench bench-quick peers check format document lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -60,11 +63,14 @@ test-clients: setup packages build ## Every client library in every case, throug
 test-faults: setup ## Ten thousand random sequences of faults over the whole pass, counted
 	@PYTHONPATH=gateway $(PY) -m tests.faults --sequences 10000
 
-bench: setup packages ## Measure everything side by side and write docs/benchmarks.md: half an hour
+bench: setup packages peers build ## Measure everything side by side; writes docs/benchmarks.md: half an hour
 	@$(PY) -m local.sandbox $(PY) -m benchmarks
 
-bench-quick: setup packages ## The same in five minutes, without writing the page
+bench-quick: setup packages peers build ## The same in two minutes, without writing the page
 	@$(PY) -m local.sandbox $(PY) -m benchmarks --quick
+
+peers: # The programs that the benchmarks compare us with
+	@scripts/unpack-packages build/peers $(PEER_PACKAGES)
 
 check: setup build .venv-checkov/ready ## Format, lint, types, unit tests, template with cfn-lint and checkov: a minute once set up, no root
 	@ruff format --check --quiet . && ruff check --quiet . && mypy

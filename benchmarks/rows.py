@@ -1,4 +1,4 @@
-"""Measurements as rows: kept raw as CSV, shown as medians."""
+"""Measurements as rows: kept raw as CSV, read again to make tables, ratios and pictures."""
 
 from __future__ import annotations
 
@@ -6,67 +6,111 @@ import csv
 import statistics
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+from benchmarks.estimate import Estimate, estimate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
     from pathlib import Path
+
+
+class Row(NamedTuple):
+    """One measurement: of which way, in which column, the how manieth, and what came out.
+
+    The unit is the section's own, and stands in the way's or the column's name.
+    """
+
+    way: str
+    column: str
+    repetition: int
+    value: float
 
 
 @dataclass(slots=True)
 class Rows:
-    """One measurement a row: what was measured, at which size, and how many milliseconds."""
+    """All measurements of one section, in the order in which they were made."""
 
     name: str
-    raw: list[tuple[str, int, int, float]] = field(default_factory=list)
+    raw: list[Row] = field(default_factory=list)
 
-    def add(self, way: str, size: int, repetition: int, milliseconds: float) -> None:
-        """Keep one measurement."""
-        self.raw.append((way, size, repetition, milliseconds))
+    def add(self, way: str, column: object, repetition: int, value: float) -> None:
+        """Keep one measurement; a number as column is kept as its text."""
+        self.raw.append(Row(way, str(column), repetition, value))
 
-    def medians(self) -> dict[str, dict[int, float]]:
-        """Return the medians by way and size, in the order in which they were measured first."""
-        groups: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
-        for way, size, _, milliseconds in self.raw:
-            groups[way][size].append(milliseconds)
+    def ways(self) -> list[str]:
+        """Return the ways, as they were measured first."""
+        return list(dict.fromkeys(row.way for row in self.raw))
+
+    def columns(self) -> list[str]:
+        """Return the columns, as they were measured first."""
+        return list(dict.fromkeys(row.column for row in self.raw))
+
+    def taken(self, way: str, column: object) -> dict[int, float]:
+        """Return the values of one cell by repetition; empty where it was not measured."""
         return {
-            way: {size: statistics.median(taken) for size, taken in sizes.items()}
-            for way, sizes in groups.items()
+            row.repetition: row.value
+            for row in self.raw
+            if row.way == way and row.column == str(column)
         }
 
-    def quantiles(self, way: str) -> tuple[float, float]:
-        """Return the median and the 95th percentile of one way, whatever the size."""
-        taken = [ms for each, _, _, ms in self.raw if each == way]
-        cuts = statistics.quantiles(taken, n=20, method="inclusive")
-        return statistics.median(taken), cuts[-1]
+    def median(self, way: str, column: object) -> float:
+        """Return the median of one cell; raise KeyError where it was not measured."""
+        return self.estimate(way, column).median
 
-    def ratio(self, way: str, size: int, to_way: str, to_size: int) -> tuple[float, float, float]:
-        """Return the median, least and greatest ratio, each taken within one repetition."""
-        taken = {(w, s, r): ms for w, s, r, ms in self.raw}
-        ratios = [
-            ms / taken[to_way, to_size, r]
-            for (w, s, r), ms in taken.items()
-            if (w, s) == (way, size) and (to_way, to_size, r) in taken
-        ]
-        return statistics.median(ratios), min(ratios), max(ratios)
+    def medians(self) -> dict[str, dict[str, float]]:
+        """Return the medians by way and column."""
+        cells: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+        for row in self.raw:
+            cells[row.way][row.column].append(row.value)
+        return {
+            way: {column: statistics.median(values) for column, values in columns.items()}
+            for way, columns in cells.items()
+        }
+
+    def estimate(self, way: str, column: object) -> Estimate:
+        """Return the median of one cell and its interval; raise KeyError where there is none."""
+        taken = self.taken(way, column)
+        if not taken:
+            raise KeyError(f"{self.name}: {way}, {column} was not measured")
+        return estimate(taken.values())
+
+    def quantile(self, way: str, column: object, hundredth: int) -> float:
+        """Return a percentile of one cell, from 1 to 99; raise KeyError where there is none."""
+        values = list(self.taken(way, column).values())
+        if not values:
+            raise KeyError(f"{self.name}: {way}, {column} was not measured")
+        if len(values) == 1:
+            return values[0]
+        return statistics.quantiles(values, n=100, method="inclusive")[hundredth - 1]
+
+    def ratio(self, way: str, column: object, to_way: str, to_column: object) -> Estimate:
+        """Return the ratio of one cell to another, each pair taken within one repetition.
+
+        Raise KeyError where no repetition has both.
+        """
+        ours, theirs = self.taken(way, column), self.taken(to_way, to_column)
+        ratios = [ours[each] / theirs[each] for each in ours if each in theirs]
+        if not ratios:
+            raise KeyError(f"{self.name}: {way}, {column} and {to_way}, {to_column} never met")
+        return estimate(ratios)
 
     def save(self, folder: Path) -> None:
         """Write every row as CSV."""
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / f"{self.name}.csv").open("w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(["way", "size", "repetition", "milliseconds"])
-            writer.writerows(self.raw)
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(Row._fields)
+            # Six digits are more than any clock here gives, and keep the file readable.
+            writer.writerows((*row[:3], f"{row.value:.6g}") for row in self.raw)
 
-    def markdown(self, sizes: Sequence[int]) -> str:
-        """Return a table of medians in milliseconds."""
-        medians = self.medians()
-        lines = [_line(["median ms", *map(str, sizes)]), _line(["---"] * (len(sizes) + 1))]
-        for way, taken in medians.items():
-            cells = (f"{taken[size]:.1f}" if size in taken else "" for size in sizes)
-            lines.append(_line([way, *cells]))
-        return "\n".join(lines)
-
-
-def _line(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+    @classmethod
+    def load(cls, folder: Path, name: str) -> Self:
+        """Read what `save` wrote; raise FileNotFoundError where there is none."""
+        with (folder / f"{name}.csv").open(newline="") as file:
+            return cls(
+                name,
+                [
+                    Row(row["way"], row["column"], int(row["repetition"]), float(row["value"]))
+                    for row in csv.DictReader(file)
+                ],
+            )

@@ -1,0 +1,10 @@
+"""The parts of the run, in the order of the page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from benchmarks.report import Section
+
+SECTIONS: tuple[Section, ...] = ()
