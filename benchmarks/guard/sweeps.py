@@ -6,7 +6,7 @@ from collections import Counter
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING
 
-from benchmarks.calls import quiet
+from benchmarks.passes.calls import quiet
 from local import makers
 from local.aws_server import backend
 from local.caches import Options

@@ -1,4 +1,4 @@
-"""What clients see while the address moves: `python -m benchmarks.failover_clients`.
+"""What clients see while the address moves: `python -m benchmarks.end_to_end.failover_clients`.
 
 Run it in the sandbox; it prints the table of docs/failover.md: a move that a person asks for, and a
 holder that is terminated.
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import redis
 
-from benchmarks.failovers import PORT, Lab, set_up
+from benchmarks.end_to_end.failovers import PORT, Lab, set_up
 from local import sandbox
 from local.connections import CHANNEL, Connections
 from local.world import World

@@ -1,0 +1,10 @@
+"""Updates of the NAT instance, and what traffic notices of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from benchmarks.report import Section
+
+SECTIONS: tuple[Section, ...] = ()
