@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from benchmarks.repair.deaths import measure
+from benchmarks.repair.telling import tell
+from benchmarks.report import Section
 
-if TYPE_CHECKING:
-    from benchmarks.report import Section
-
-SECTIONS: tuple[Section, ...] = ()
+SECTIONS = (Section("repair", measure, tell),)

@@ -165,10 +165,27 @@ except OSError as error:
 """
 
 
+_DEAD = """
+table ip dead {
+    chain in { type filter hook prerouting priority raw; policy drop; }
+    chain out { type filter hook output priority raw; policy drop; }
+}"""
+
+
+def die(node: Host) -> None:
+    """Let a node vanish as a terminated instance does: packets are lost, nobody answers."""
+    node.run("nft", "-f", "-", text=_DEAD)
+
+
+def revive(node: Host) -> None:
+    """Let a node that died answer again, as if nothing had been."""
+    node.run("nft", "delete", "table", "ip", "dead")
+
+
 @contextlib.contextmanager
-def gateway(folder: Path, backend: str) -> Iterator[Gateway]:
-    """Build the lab, with both nodes serving."""
-    with Lab("gw") as lab:
+def gateway(folder: Path, backend: str, prefix: str = "gw") -> Iterator[Gateway]:
+    """Build the lab, with both nodes serving; labs side by side need a prefix each."""
+    with Lab(prefix) as lab:
         client, nat, a, b = (lab.host(name) for name in ("client", "nat", "a", "b"))
         lab.link(client, IPv4Interface(f"{CLIENT}/24"), nat, IPv4Interface(f"{NAT}/24"))
         lab.link(a, IPv4Interface(f"{A}/24"), nat, IPv4Interface("10.0.1.1/24"))

@@ -16,12 +16,12 @@ from tests.integration.gateway.lab import (
     A,
     B,
     Document,
+    die,
     forward,
     payload,
 )
 
 if TYPE_CHECKING:
-    from local.namespaces import Host
     from tests.integration.gateway.lab import Gateway
 
 WITHIN = 0.5  # seconds from the start of apply, which is more than from the swap
@@ -62,20 +62,6 @@ class Watcher:
     def _line(self) -> str:
         assert self._process.stdout is not None
         return self._process.stdout.readline().strip()
-
-
-def die(node: Host) -> None:
-    """Let a node vanish as a terminated instance does: packets are lost, nobody answers."""
-    node.run(
-        "nft",
-        "-f",
-        "-",
-        text="""
-table ip dead {
-    chain in { type filter hook prerouting priority raw; policy drop; }
-    chain out { type filter hook output priority raw; policy drop; }
-}""",
-    )
 
 
 def test_clients_of_a_dead_node_know_within_half_a_second(gateway: Gateway) -> None:
