@@ -36,6 +36,7 @@ def tell(rows: Rows) -> Report:
     parts = [
         _method(rows, whens),
         _table(rows, whens),
+        *filter(None, [_missing(rows)]),
         picture.markdown,
         _reading(rows, whens[-1]),
     ]
@@ -93,6 +94,16 @@ def _range(rows: Rows, when: str) -> str:
     return f"{min(taken):.1f} to {max(taken):.1f}"
 
 
+def _missing(rows: Rows) -> str:
+    """Return a line about each program that could not be found; "" where none lacked."""
+    ways = {"conntrack": CUT, "haproxy": ORDERED}
+    return "\n".join(
+        f"{way} could not be measured: {program} was not found."
+        for program, way in ways.items()
+        if way not in rows.ways()
+    )
+
+
 def _table(rows: Rows, whens: list[str]) -> str:
     ordered = [(client, when) for client in CLIENTS for when in whens]
     lines = []
@@ -137,7 +148,7 @@ def _picture(rows: Rows) -> Picture:
         for client, estimates in panels.items():
             for when in (LATE, SOON, DEATH):
                 if rows.taken(way, column(client, when)):
-                    estimates[way] = rows.estimate(way, column(client, when))
+                    estimates[way.replace("`", "")] = rows.estimate(way, column(client, when))
                     break
     return Picture(
         "repair",
