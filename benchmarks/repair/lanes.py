@@ -55,7 +55,7 @@ KINDS = {
         (DEATH,),
         program="haproxy",
         period=2.0,
-        most=6,
+        most=4,
     ),
     EAGER: Kind(
         lambda lab: Haproxy(lab, "check inter 500ms fall 2"),
@@ -76,8 +76,8 @@ class Lane:
     way: Way
 
     def waits_for(self, repetition: int, capped: int) -> tuple[str, ...]:
-        """Return the clients to wait for; nobody once it was shown that they are never told."""
-        return CLIENTS if repetition < capped else self.kind.tells
+        """Return the clients to wait for: in vain only as often as shows that they never know."""
+        return CLIENTS if repetition < capped and self.when != LATE else self.kind.tells
 
     def takes_part(self, repetition: int, capped: int) -> bool:
         """Tell whether anything is left to learn: ways that never tell the active one cost much."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from benchmarks.repair import lanes
-from benchmarks.repair.deaths import ALIVE, ALL_WAYS, CAP, DELAY, OF, START, column
+from benchmarks.repair.deaths import ALIVE, ALL_WAYS, CAP, DELAY, OF, START, column, in_turn
 from benchmarks.repair.lanes import (
     CUT,
     DEATH,
@@ -126,8 +128,21 @@ def test_who_was_shown_to_be_told_never_is_not_waited_for_again() -> None:
 
     assert set(cut.waits_for(0, 2)) == set(CLIENTS)
     assert set(cut.waits_for(2, 2)) == {ACTIVE, NEW}
+    assert set(dataclasses.replace(cut, when=LATE).waits_for(0, 2)) == {ACTIVE, NEW}
     assert swap.takes_part(1, 2)
     assert not swap.takes_part(2, 2)
+
+
+def test_who_waits_longest_begins_first_and_the_others_take_turns() -> None:
+    some = [
+        Lane(name, KINDS[name], SOON, Swap(Gateway.__new__(Gateway)))
+        for name in (NFTABLES, CUT, IPTABLES, ORDERED)
+    ]
+
+    orders = [[lane.name for lane in in_turn(some, repetition)] for repetition in range(4)]
+
+    assert {order[0] for order in orders} == {CUT}
+    assert {order[1] for order in orders} == {NFTABLES, IPTABLES, ORDERED}
 
 
 def test_every_way_has_a_kind_and_a_place_on_the_page() -> None:
