@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmarks import __main__ as run
-from benchmarks.machine import FILE
+from benchmarks.machine import FILE, Machine
 from local import sandbox
 from tests.unit.benchmarks.sections import MACHINE, broken, section
 
@@ -33,7 +33,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     monkeypatch.setattr(run, "SCRATCH", there.scratch)
     monkeypatch.setattr(run, "SECTIONS", (section("one"), section("two")))
     monkeypatch.setattr(sandbox, "inside", lambda: True)
-    monkeypatch.setattr(run.Machine, "here", lambda: MACHINE)
+    monkeypatch.setattr(Machine, "here", lambda: MACHINE)
     return there
 
 
@@ -97,7 +97,7 @@ def test_a_section_that_fails_loses_nothing_of_the_others(
 
 
 def test_the_page_is_written_again_from_kept_rows_alone(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run.main([])
     before = place.page.read_text()
@@ -105,6 +105,7 @@ def test_the_page_is_written_again_from_kept_rows_alone(
     (place.kept / "one.svg").unlink()
     # Nothing may be measured, nor the sandbox be needed, nor the machine looked at.
     monkeypatch.setattr(sandbox, "inside", lambda: False)
+    monkeypatch.setattr(Machine, "here", lambda: pytest.fail("looked at the machine"))
     monkeypatch.setattr(
         run, "SECTIONS", tuple(broken(each.name) for each in (section("one"), section("two")))
     )
@@ -112,6 +113,7 @@ def test_the_page_is_written_again_from_kept_rows_alone(
     assert run.main(["--page"]) == 0
 
     assert place.page.read_text() == before
+    assert capsys.readouterr().err == ""
     assert (place.kept / "one.svg").exists()
 
 
