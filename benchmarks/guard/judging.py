@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import time
 import tracemalloc
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from typing import TYPE_CHECKING
 
+from benchmarks.progress import rounds
 from benchmarks.rows import Rows
 from cachegate.domain.cache import NatInstance
 from cachegate.domain.finding import Sharing, Use
@@ -15,7 +17,7 @@ from cachegate.domain.groups import GuardedCache, Interface, SecurityGroup
 from cachegate.domain.guard_policy import GuardPolicy
 from cachegate.domain.guard_view import GuardView
 from cachegate.domain.ingress import GroupReference, IngressRule, PrefixList
-from cachegate.domain.judgement import IngressPolicy
+from cachegate.domain.judgement import IngressPolicy, Verdict
 from cachegate.domain.traffic import Traffic
 from cachegate.planning.findings import find
 from cachegate.planning.judge import judge
@@ -25,11 +27,15 @@ if TYPE_CHECKING:
 
     from cachegate.domain.ingress import Source
 
-RULES_A_GROUP = 60  # EC2's default quota; an account has 2,500 groups in a Region by default
+RULES_A_GROUP = 60  # EC2's default quota
+GROUPS_OF_AN_ACCOUNT = 2500  # EC2's default quota for a Region
 
-MIXED = "groups of mixed rules"
-UNION = "groups that are one union each"
-FINDING = "groups of mixed rules: judged, with what becomes of each"
+MIXED = "mixed rules, judged"
+UNION = "rules too wide only together, judged"
+FINDING = "mixed rules, judged and decided"
+HELD = "MB: the rules"
+JUDGING_ADDS = "MB: judging adds at most"
+FINDING_ADDS = "MB: all decisions add at most"
 
 GROUPS_A_CACHE = 5  # as many as EC2's default quota lets an interface have
 POLICY = GuardPolicy(stack="gate", account="123456789012")
@@ -43,24 +49,42 @@ _TRAFFIC = (
 )
 
 
-def measure(sizes: tuple[int, ...], repetitions: int) -> Rows:
+def measure(*, quick: bool) -> Rows:
     """Judge groups of mixed rules, and groups whose rules are too wide only all together.
 
-    Then decide about the mixed ones all that a pass of the guard decides.
+    Then decide about the mixed ones all that a pass of the guard decides. What each way finds is
+    compared with what it found before: time counts only for the same answer.
     """
-    rows = Rows("judging")
-    for repetition in range(repetitions):
-        for size in sizes:
-            for way, source in _WAYS.items():
-                rules = account(size, source)
-                started = time.process_time()
-                judge(rules, IngressPolicy())
-                rows.add(way, size, repetition, (time.process_time() - started) * 1000)
-            seen = view(account(size, _mixed))
+    sizes, repetitions = ((10, 100), 2) if quick else ((25, 250, GROUPS_OF_AN_ACCOUNT), 7)
+    turns = [(way, size, _WAYS[way](size)) for size in sizes for way in _WAYS]
+    rows, found = Rows("judging"), {}
+    for repetition in rounds(repetitions):
+        for way, size, run in turns[:: 1 if repetition % 2 else -1]:
+            gc.collect()  # what the way before left behind is not this one's
             started = time.process_time()
-            find(seen, POLICY)
-            rows.add(FINDING, size, repetition, (time.process_time() - started) * 1000)
+            decided = run()
+            rows.add(way, size, repetition, (time.process_time() - started) * 1000)
+            if found.setdefault((way, size), decided) != decided:
+                raise AssertionError(f"{way}: {decided} decided, {found[way, size]} before")
+    del turns, run
+    for what, megabytes in zip((HELD, JUDGING_ADDS, FINDING_ADDS), memory(sizes[-1]), strict=True):
+        rows.add(what, sizes[-1], 0, megabytes)
     return rows
+
+
+def _judging(source: Callable[[random.Random, int], Source]) -> Callable[[int], Callable[[], int]]:
+    def prepared(size: int) -> Callable[[], int]:
+        rules = account(size, source)
+        return lambda: sum(
+            each.verdict is not Verdict.ALLOW for each in judge(rules, IngressPolicy())
+        )
+
+    return prepared
+
+
+def _finding(size: int) -> Callable[[], int]:
+    seen = view(account(size, _mixed))
+    return lambda: len(find(seen, POLICY))
 
 
 def memory(size: int) -> tuple[float, float, float]:
@@ -162,7 +186,9 @@ def _ipv4(chance: random.Random, length: int) -> IPv4Network:
     return IPv4Network((chance.getrandbits(32), length), strict=False)
 
 
-_WAYS: dict[str, Callable[[random.Random, int], Source]] = {
-    MIXED: _mixed,
-    UNION: _union,
+# Each makes its rules for a number of groups, and returns what is to be timed.
+_WAYS: dict[str, Callable[[int], Callable[[], int]]] = {
+    MIXED: _judging(_mixed),
+    UNION: _judging(_union),
+    FINDING: _finding,
 }
