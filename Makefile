@@ -17,7 +17,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 BUILD_INPUTS := template.yaml gateway/document.yaml $(shell find layers functions -type f \
 	! -name '*.pyc' ! -path '*/__pycache__/*')
 
-.PHONY: help setup packages node-clients build demo local test test-clients test-faults bench bench-quick peers check format document lock clean
+.PHONY: help setup packages node-clients build demo local test test-clients test-faults bench bench-quick cost peers check format document lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -65,9 +65,13 @@ test-faults: setup ## Ten thousand random sequences of faults over the whole pas
 
 bench: setup packages peers build ## Measure everything side by side; writes docs/benchmarks.md: half an hour
 	@$(PY) -m local.sandbox $(PY) -m benchmarks
+	@$(PY) -m benchmarks.cost
 
 bench-quick: setup packages peers build ## The same in two minutes, without writing the page
 	@$(PY) -m local.sandbox $(PY) -m benchmarks --quick
+
+cost: setup ## Compute the monthly cost again from the template and list prices; writes docs/cost.md
+	@$(PY) -m benchmarks.cost
 
 peers: # The programs that the benchmarks compare us with
 	@scripts/unpack-packages build/peers $(PEER_PACKAGES)

@@ -1,0 +1,1 @@
+"""What it costs a month, at list prices, beside what one would take instead."""
