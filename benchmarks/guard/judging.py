@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import random
 import time
 import tracemalloc
@@ -55,12 +54,12 @@ def measure(*, quick: bool) -> Rows:
     Then decide about the mixed ones all that a pass of the guard decides. What each way finds is
     compared with what it found before: time counts only for the same answer.
     """
-    sizes, repetitions = ((10, 100), 2) if quick else ((25, 250, GROUPS_OF_AN_ACCOUNT), 7)
+    sizes, repetitions = ((10, 100), 2) if quick else ((25, 250, GROUPS_OF_AN_ACCOUNT), 6)
     turns = [(way, size, _WAYS[way](size)) for size in sizes for way in _WAYS]
-    rows, found = Rows("judging"), {}
+    rows = Rows("judging")
+    found: dict[tuple[str, int], int] = {}
     for repetition in rounds(repetitions):
         for way, size, run in turns[:: 1 if repetition % 2 else -1]:
-            gc.collect()  # what the way before left behind is not this one's
             started = time.process_time()
             decided = run()
             rows.add(way, size, repetition, (time.process_time() - started) * 1000)
