@@ -10,6 +10,7 @@ from benchmarks.cost.usage import (
     DATA_CALLS,
     DISK_GB,
     EVENTS_A_CHANGE,
+    FINDINGS_KB,
     GUARD_CALLS,
     GUARD_DATA_CALLS,
     IGNORED_SECONDS,
@@ -62,7 +63,7 @@ def cost(
         parts["functions and traces"] += runs(look, stack.memory, prices)
         parts["queues, tables, events, logs"] += (
             queue(look.scheduled + rates.calls, prices)
-            + prices.usd("table_read", look.all * ceil(nodes / 8))  # half a KB of findings a group
+            + prices.usd("table_read", look.all * ceil(nodes * FINDINGS_KB / 4))
             + prices.usd("table_write", look.all)
             + logs(look.all, LOG_KB[nodes], prices)
         )

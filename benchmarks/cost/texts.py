@@ -97,18 +97,19 @@ INPUTS = {
     "steady metrics: your own instances, one, two (template and code)": "{METRICS}",
     "alarms, likewise (template)": "{ALARMS}",
     "AWS calls of a quiet pass at 3, 30, 300 nodes ([measured](benchmarks.md))": "{CALLS}",
-    "and where an address is held; with a second instance (counted in the code)": (
+    "and where an address is held; with a second instance (assumed)": (
         "+ {CALLS_OF_ADDRESS}; + {CALLS_OF_SECOND}"
     ),
     "AWS calls of a quiet sweep at 3, 30, 300 groups (measured)": "{GUARD_CALLS}",
     "seconds of a quiet pass where AWS answers at once (measured)": "{PASS_SECONDS}",
     "KB of log of a pass at 3, 30, 300 nodes (measured, Lambda's lines estimated)": "{LOG_KB}",
+    "KB of log of a sweep (assumed)": "as many",
     "KB of ledger, likewise (measured)": "{LEDGER_KB}",
     "seconds that AWS takes for a call; of a run that ignores an event (assumed)": (
         "{CALL_SECONDS}; {IGNORED_SECONDS}"
     ),
-    "passes, events, metrics of a change (assumed)": (
-        "{PASSES_A_CHANGE}, {EVENTS_A_CHANGE}, {METRICS_A_CHANGE}"
+    "passes, events, metrics of a change; KB of findings of a group (assumed)": (
+        "{PASSES_A_CHANGE}, {EVENTS_A_CHANGE}, {METRICS_A_CHANGE}; {FINDINGS_KB}"
     ),
     "how often Lambda asks one queue: 5 at a time, 20 s each (assumed)": "{POLLS:,.0f}",
     "GB that clients read, all from another zone (assumed)": "{OUT_GB}",

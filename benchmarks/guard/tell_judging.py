@@ -42,9 +42,8 @@ In memory the rules of {largest:,} groups take {held:.0f} MB as Python values. J
 in one call would add {judging:.0f} MB; a pass judges group by group, and adds {finding:.0f} MB for
 all it decides.
 
-Judging takes {each:.0f} microseconds a rule. A profile shows no place that stands out: the sentence
-that says why, the class of the source and the search for crowds take about a quarter each, so
-nothing was changed.
+Judging takes {each:.0f} microseconds a rule. A profile shows no place that stands out, so nothing
+was changed.
 """
 
 
