@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from benchmarks.data_path.measuring import NAME, measure
+from benchmarks.data_path.telling import tell
+from benchmarks.report import Section
 
-if TYPE_CHECKING:
-    from benchmarks.report import Section
-
-SECTIONS: tuple[Section, ...] = ()
+SECTIONS: tuple[Section, ...] = (Section(NAME, measure, tell),)

@@ -1,0 +1,128 @@
+"""What the rows of the data path say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmarks import figures
+from benchmarks.data_path.load import LOADS, ONE, Load
+from benchmarks.data_path.measuring import CPU, SLOW, TYPICAL
+from benchmarks.data_path.peers import PEERS
+from benchmarks.data_path.text import TEXT
+from benchmarks.data_path.ways import KERNEL, LEAST, MANY, OURS, OURS_MANY, ROUTED, TLS, TRACKED
+from benchmarks.report import Goal, Picture, Report, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from benchmarks.estimate import Estimate
+    from benchmarks.rows import Rows
+
+BOUND = 0.95
+_ORDER = (*KERNEL, TLS, *PEERS)
+
+
+def tell(rows: Rows) -> Report:
+    """Return the section: what was measured, two tables, what they mean, goals and a picture."""
+    picture = _picture(rows)
+    text = TEXT.format(
+        shares=_shares(rows),
+        costs=_costs(rows),
+        picture=picture.markdown,
+        tracked=_each(rows, TRACKED, ROUTED),
+        least=_each(rows, LEAST, TRACKED),
+        nftables=_each(rows, OURS["nftables"], LEAST),
+        iptables=_each(rows, OURS["iptables"], LEAST),
+        many=f"{MANY:,}",
+        missing=_missing(rows),
+    )
+    return Report("Data path", text, tuple(_goals(rows)), (picture,))
+
+
+def _measured(rows: Rows) -> list[str]:
+    known = rows.ways()
+    return [way for way in _ORDER if way in known]
+
+
+def _missing(rows: Rows) -> str:
+    """Say which peers were left out; nothing where none was."""
+    absent = [name for name in PEERS if name not in rows.ways()]
+    if not absent:
+        return ""
+    return f"- Left out, as their programs were not found (`make peers`): {', '.join(absent)}.\n"
+
+
+def _shares(rows: Rows) -> str:
+    return table(
+        ["of what `routed, tracked` answers in a second", *(load.column for load in LOADS)],
+        [
+            [way, *(f"{_share(rows, way, load):.2f}" for load in LOADS)]
+            for way in _measured(rows)
+            if way != TRACKED
+        ],
+    )
+
+
+def _costs(rows: Rows) -> str:
+    def cost(way: str, load: Load) -> str:
+        column = f"{load.column}: {CPU}"
+        return f"{rows.ratio(way, column, TRACKED, column):.2f}"
+
+    def latency(way: str, what: str) -> str:
+        return f"{rows.median(way, f'{ONE.column}: {what}'):.2f}"
+
+    return table(
+        [
+            "CPU time for each request, times that of `routed, tracked`",
+            *(load.column for load in LOADS),
+            f"{TYPICAL} and {SLOW}, {ONE.column}",
+        ],
+        [
+            [
+                way,
+                *(cost(way, load) for load in LOADS),
+                f"{latency(way, TYPICAL)} and {latency(way, SLOW)}",
+            ]
+            for way in _measured(rows)
+        ],
+    )
+
+
+def _share(rows: Rows, way: str, load: Load, of: str = TRACKED) -> Estimate:
+    return rows.ratio(way, load.column, of, load.column)
+
+
+def _each(rows: Rows, way: str, of: str) -> str:
+    """Return the shares of one way of another in all loads, as words."""
+    return ", ".join(f"{_share(rows, way, load, of):.2f} ({load.column})" for load in LOADS)
+
+
+def _goals(rows: Rows) -> Iterator[Goal]:
+    for name in OURS.values():
+        for load in LOADS:
+            found = _share(rows, name, load)
+            yield Goal(f"{name}, to routed and tracked: {load.column}", found, BOUND, at_least=True)
+    peers = [name for name in PEERS if name in rows.ways()]
+    for name in OURS.values() if peers else ():
+        for load in LOADS:
+            best = max(peers, key=lambda peer: rows.median(peer, load.column))
+            found = _share(rows, name, load, best)
+            yield Goal(f"{name}, to the best peer ({best}): {load.column}", found, 1, at_least=True)
+    for backend, name in OURS_MANY.items():
+        for load in LOADS:
+            found = _share(rows, name, load, OURS[backend])
+            yield Goal(f"{name}, to 1 forward: {load.column}", found, BOUND, at_least=True)
+
+
+def _picture(rows: Rows) -> Picture:
+    panels = {
+        load.column: {way: _share(rows, way, load) for way in _measured(rows)} for load in LOADS
+    }
+    ours = dict.fromkeys((*OURS.values(), *OURS_MANY.values(), TLS), figures.OURS)
+    figure = figures.bars(
+        "Requests a second, as a share of routed and tracked",
+        panels,
+        colours=ours | {ROUTED: figures.LIMIT, TRACKED: figures.LIMIT},
+        limit=BOUND,
+    )
+    return Picture("data-path", "Requests a second of each way, as a share of routing", figure)
