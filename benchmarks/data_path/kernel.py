@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from benchmarks.data_path.site import PORT, TLS_PORT
@@ -26,6 +28,11 @@ table ip least {{
   chain post {{ type nat hook postrouting priority srcnat; ct status dnat masquerade; }}
 }}
 """
+
+
+FIRST = 10_000  # listen port
+# Where the forwards lead that nobody uses. There is no route, so the agent's probe ends at once.
+_ELSEWHERE = IPv4Network("10.128.0.0/16")
 
 
 def routed(site: Site, name: str) -> Way:
@@ -60,14 +67,9 @@ def ours(site: Site, name: str, backend: str, forwards: int, *, tls: bool = Fals
 def _apply(site: Site, machine: Machine, backend: str, forwards: int, port: int) -> None:
     folder = site.folder / machine.host.name
     folder.mkdir()
-    last = _listen(forwards)
-    rules = [
-        *(
-            forward(last - n, f"{machine.node}:{port + 1000 + n}")
-            for n in range(forwards - 1, 0, -1)
-        ),
-        forward(last, f"{machine.node}:{port}"),
-    ]
+    others = islice(_ELSEWHERE.hosts(), forwards - 1)
+    rules = [forward(FIRST + n, f"{address}:{port}") for n, address in enumerate(others)]
+    rules.append(forward(_listen(forwards), f"{machine.node}:{port}"))
     gateway = Gateway(site.client, machine.host, site.node, site.node, folder, backend)
     report = gateway.apply(payload(1, *rules, sources=[f"{machine.client}/32"]))
     if (report["backend"], report["forwards"]) != (backend, forwards):
@@ -75,4 +77,4 @@ def _apply(site: Site, machine: Machine, backend: str, forwards: int, port: int)
 
 
 def _listen(forwards: int) -> int:
-    return 10_000 + forwards - 1
+    return FIRST + forwards - 1

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from benchmarks.data_path.site import on_processor
+
 if TYPE_CHECKING:
     from benchmarks.data_path.site import Site
     from benchmarks.data_path.way import Way
@@ -47,8 +49,8 @@ def run(site: Site, way: Way, load: Load, requests: int) -> Run:
     connections, served = site.node_counts()
     before = _busy()
     done = site.client.run(
-        "redis-benchmark", *way.options(site), *load.options, "-t", "get", "--csv",
-        "-c", str(CONNECTIONS), "-n", str(requests),
+        *on_processor(0), "redis-benchmark", *way.options(site), *load.options,
+        "-t", "get", "--csv", "-c", str(CONNECTIONS), "-n", str(requests),
     )  # fmt: skip
     spent = _busy() - before
     more, then = site.node_counts()

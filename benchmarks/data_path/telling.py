@@ -29,10 +29,7 @@ def tell(rows: Rows) -> Report:
         shares=_shares(rows),
         costs=_costs(rows),
         picture=picture.markdown,
-        tracked=_each(rows, TRACKED, ROUTED),
-        least=_each(rows, LEAST, TRACKED),
-        nftables=_each(rows, OURS["nftables"], LEAST),
-        iptables=_each(rows, OURS["iptables"], LEAST),
+        steps=_steps(rows),
         many=f"{MANY:,}",
         missing=_missing(rows),
     )
@@ -66,7 +63,7 @@ def _shares(rows: Rows) -> str:
 def _costs(rows: Rows) -> str:
     def cost(way: str, load: Load) -> str:
         column = f"{load.column}: {CPU}"
-        return f"{rows.ratio(way, column, TRACKED, column):.2f}"
+        return "1" if way == TRACKED else f"{rows.ratio(way, column, TRACKED, column):.2f}"
 
     def latency(way: str, what: str) -> str:
         return f"{rows.median(way, f'{ONE.column}: {what}'):.2f}"
@@ -92,9 +89,20 @@ def _share(rows: Rows, way: str, load: Load, of: str = TRACKED) -> Estimate:
     return rows.ratio(way, load.column, of, load.column)
 
 
-def _each(rows: Rows, way: str, of: str) -> str:
-    """Return the shares of one way of another in all loads, as words."""
-    return ", ".join(f"{_share(rows, way, load, of):.2f} ({load.column})" for load in LOADS)
+def _steps(rows: Rows) -> str:
+    """Return what each thing that is added leaves of the way without it."""
+    return table(
+        ["what is added", "to", *(load.column for load in LOADS)],
+        [
+            [what, of, *(f"{_share(rows, way, load, of):.3f}" for load in LOADS)]
+            for what, way, of in (
+                ("tracking of connections", TRACKED, ROUTED),
+                ("translation, by one rule in each direction", LEAST, TRACKED),
+                ("all else that cachegate's rules do, nftables", OURS["nftables"], LEAST),
+                ("the same, iptables", OURS["iptables"], LEAST),
+            )
+        ],
+    )
 
 
 def _goals(rows: Rows) -> Iterator[Goal]:

@@ -16,19 +16,22 @@ connections kept open, 16 in one go, and a new connection for each request.
 
 {costs}
 
-- The client, the node and what stands between them share the processors of one machine. A program
-  in the middle has to take its time from them, so that in a network of separate machines its share
-  would be higher; the CPU time and the latency that it adds would not be lower.
-- Tracking connections, which every NAT needs, leaves this much of routing: {tracked}.
-- One DNAT rule and one to masquerade, which let everybody in and never end a connection, leave of
-  that: {least}. Every packet of a connection is rewritten, and a new one needs an entry of its own.
-- What we add to that is one look at each packet on its way to the node: is its connection still
-  what the rule set says, and its source still trusted? Of the two rules it leaves, by nftables:
-  {nftables}; by iptables: {iptables}.
+{steps}
+
+- The client and the node have a processor each, and what stands between them shares these. In the
+  kernel's ways that is the time of whoever sends the packet. A program in the middle has to wait
+  for its turn, so that on machines of their own its share would be higher; the CPU time that it
+  takes would not be lower.
+- The third table takes our rules apart. A NAT has to track connections and to rewrite every packet,
+  and each new connection needs an entry of its own: these first two steps are the limit of any NAT
+  in this kernel, ours or not.
+- What we add is one look at each packet on its way to the node: is its connection still what the
+  rule set says, and its source still trusted? Without it a connection would go on after its forward
+  has moved, or its client has lost our trust.
 - nftables finds a forward among {many} by one look into a hash table. iptables has no such table:
   it goes through a tree of short chains, with every packet towards the node.
 - `socat` starts a process for each connection, `ssh` carries all connections in one. `stunnel` and
   Redis with TLS begin each new connection by a TLS handshake, which is most of what it costs.
-- A flowtable would pass the packets of known connections by most of this. It is not used: this
-  kernel has none, so it could not be tested, and packets that it passes are not looked at.
+- A flowtable would lead the packets of known connections past most of this. It is not used: this
+  kernel has none, so it could not be tested, and the packets in it would meet no rule of ours.
 {missing}"""
