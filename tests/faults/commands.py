@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-
-from botocore.session import Session
-from botocore.waiter import NormalizedOperationMethod, Waiter, WaiterModel
 
 from cachegate.aws.invocation import LONGEST_OUTPUT
 from tests.faults.clients import Paginator
@@ -25,11 +21,6 @@ FOR_APPLY = frozenset(
     {"late", "very late", "doubled", "doubled late", "killed before swap", "killed before save"}
 )
 DELIVERY = 1.0  # seconds until a healthy instance has run a command
-
-
-@functools.cache
-def _waiter_model() -> WaiterModel:
-    return Session().get_waiter_model("ssm")
 
 
 @dataclass
@@ -63,7 +54,6 @@ class Commands:
     sent: dict[str, Command] = field(default_factory=dict)
     fates: dict[str, list[str]] = field(default_factory=dict)  # by instance, one a command
     under_way: int = 0  # commands and doubles that will still run
-    model: WaiterModel = field(default_factory=_waiter_model)
 
     # -- the client -------------------------------------------------------------------------------
 
@@ -77,11 +67,6 @@ class Commands:
             for m in asked
             if m.registered
         ]
-
-    def get_waiter(self, name: str) -> Waiter:
-        looked = NormalizedOperationMethod(self.get_command_invocation)
-        config: Any = self.model.get_waiter("CommandExecuted")
-        return Waiter(name, config, looked)
 
     def send_command(self, **request: Any) -> dict[str, Any]:
         self.faults.call("send_command")

@@ -9,7 +9,6 @@ from ipaddress import IPv4Address, IPv4Network
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import botocore.waiter
 from botocore.exceptions import ClientError
 
 import cachegate.aws.gateways
@@ -303,7 +302,7 @@ def prepare(patch: pytest.MonkeyPatch) -> None:
     agent_in_memory(patch)
     patch.setattr(cachegate.sync, "ThreadPoolExecutor", Parallel)
     patch.setattr(cachegate.aws.gateways, "ThreadPoolExecutor", Parallel)
-    patch.setattr(botocore.waiter, "time", SimpleNamespace(sleep=_sleep))
+    patch.setattr(cachegate.aws.gateways, "time", SimpleNamespace(sleep=_sleep))
     patch.setattr(cachegate.prepare, "make_plan", _plan)
 
 

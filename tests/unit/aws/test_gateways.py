@@ -29,6 +29,7 @@ class SystemsManager:
         self.together: threading.Barrier | None = None
         self.now = 0.0  # seconds; a look takes a moment, and the pause after it one second
         self.latency = 0.0
+        self.ended_at: float | None = None  # when commands have ended; None: at the second look
         self.answers: dict[str, Any] = {
             "DescribeInstanceInformation": self.describe,
             "SendCommand": self.send,
@@ -57,10 +58,10 @@ class SystemsManager:
     def get(self, *, CommandId: str, InstanceId: str) -> dict[str, Any]:  # noqa: N803
         self.looks[InstanceId] = self.looks.get(InstanceId, 0) + 1
         self.now += 1 + self.latency
-        if self.looks[InstanceId] == 1 and InstanceId not in self.never:
+        if self.ended_at is None and self.looks[InstanceId] == 1 and InstanceId not in self.never:
             raise client_error("InvocationDoesNotExist", operation="GetCommandInvocation")
         shape = {"CommandId": CommandId, "InstanceId": InstanceId}
-        if InstanceId in self.never:
+        if InstanceId in self.never or self.now < (self.ended_at or 0):
             return shape | {"Status": "InProgress", "StatusDetails": "InProgress"}
         return shape | {
             "Status": "Success",
@@ -76,7 +77,7 @@ class SystemsManager:
 
 @pytest.fixture(autouse=True)
 def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("botocore.waiter.time.sleep", lambda _: None)
+    monkeypatch.setattr("cachegate.aws.gateways.time.sleep", lambda _: None)
 
 
 def test_a_command_is_our_document_with_the_action_and_a_short_delivery_timeout() -> None:
@@ -190,11 +191,32 @@ def test_between_two_looks_there_is_always_a_pause(monkeypatch: pytest.MonkeyPat
     def pause(seconds: float) -> None:
         ssm.now += seconds
 
-    monkeypatch.setattr("botocore.waiter.time.sleep", pause)
+    monkeypatch.setattr("cachegate.aws.gateways.time.sleep", pause)
     ssm.gateways(remaining=900.0).run(["i-1"], "remove")
 
-    # 45 s at 1.1 s a look, with one look more where a few have ended and the next few begin.
-    assert ssm.looks["i-1"] <= 45 + 9 + 1
+    # 45 s at 1.1 s a look; the first four come in half the time.
+    assert ssm.looks["i-1"] <= 45 + 2
+
+
+@pytest.mark.parametrize(
+    ("ended", "noticed", "looks"),
+    [(0.0, 0.4, 1), (0.6, 0.7, 2), (0.9, 1.0, 3), (1.4, 1.5, 4), (2.3, 3.0, 6), (9.1, 10.0, 13)],
+)
+def test_an_ended_command_is_noticed_soon_by_hardly_more_looks_than_one_a_second(
+    monkeypatch: pytest.MonkeyPatch, ended: float, noticed: float, looks: int
+) -> None:
+    ssm = SystemsManager(i_1="Online")
+    ssm.latency, ssm.ended_at = -1.0, ended  # a look takes no time
+
+    def pause(seconds: float) -> None:
+        ssm.now += seconds
+
+    monkeypatch.setattr("cachegate.aws.gateways.time.sleep", pause)
+    reply = ssm.gateways().run(["i-1"], "remove")["i-1"]
+
+    assert (reply.failure, round(ssm.now, 6), ssm.looks["i-1"]) == (None, noticed, looks)
+    # One at once, then one a second, and one to read it: never but one more than that.
+    assert looks <= int(ended) + 3 + 1
 
 
 def test_without_time_nothing_is_sent() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError, WaiterError
+from botocore.exceptions import ClientError
 
 from cachegate.aws.batches import batches
 from cachegate.aws.failures import CallError, code, in_words
@@ -24,9 +26,10 @@ MOST_THREADS = 20
 DELIVERY_TIMEOUT = 30
 # An apply takes a few seconds; one that hangs must leave time for the other VPCs of the pass.
 LONGEST_WAIT = 45
-FEW_LOOKS = 5
-# What a look at a command shows before it has ended, the last where it is not known yet.
-_GOES_ON = {"Pending", "InProgress", "Delayed", "InvocationDoesNotExist"}
+# Seconds before each look at a command. None has ended at once, and most have within two seconds:
+# these looks come soon, and are hardly more than one at once and then each second would be.
+FIRST_PAUSES, PAUSE = (0.4, 0.3, 0.3, 0.5, 0.5), 1.0
+_GOES_ON = {"Pending", "InProgress", "Delayed"}
 # Kept back for the ledger and the answer when Lambda's time runs out.
 RESERVE = 5.0
 
@@ -38,7 +41,6 @@ class SsmGateways:
         self._ssm = ssm
         self._document = document
         self._remaining = remaining  # seconds that this invocation of the function has left
-        self._executed = ssm.get_waiter("command_executed")
 
     def run(
         self,
@@ -103,28 +105,21 @@ class SsmGateways:
             return Reply(instance_id=instance_id, failure=in_words(error))
 
     def _wait(self, instance_id: str, command_id: str, seconds: int) -> Reply:
-        """Ask once a second until the command has ended or the seconds are over.
-
-        A few looks at a time, for a waiter counts looks, not how long they take.
-        """
-        ends = self._remaining() - seconds
-        while (left := self._remaining() - ends) > 0:
+        """Look again and again until the command has ended or the seconds are over."""
+        ends, pauses = self._remaining() - seconds, chain(FIRST_PAUSES, repeat(PAUSE))
+        while True:
+            time.sleep(max(0.0, min(next(pauses), self._remaining() - ends)))
+            over = self._remaining() <= ends
             try:
-                self._executed.wait(
-                    CommandId=command_id,
-                    InstanceId=instance_id,
-                    WaiterConfig={"Delay": 1, "MaxAttempts": max(2, min(FEW_LOOKS, int(left)))},
+                seen = self._ssm.get_command_invocation(
+                    CommandId=command_id, InstanceId=instance_id
                 )
-                break
-            except WaiterError as error:
-                seen = error.last_response
-                if seen.get("Status", seen.get("Error", {}).get("Code")) not in _GOES_ON:
-                    if "Status" in seen:
-                        break
-                    return Reply(instance_id=instance_id, failure=f"the command is lost: {error}")
-        # Asked again, for a waiter returns nothing.
-        ended = self._ssm.get_command_invocation(CommandId=command_id, InstanceId=instance_id)
-        return read(instance_id, ended)
+            except ClientError as error:
+                if over or code(error) != "InvocationDoesNotExist":
+                    raise
+                continue
+            if over or seen["Status"] not in _GOES_ON:
+                return read(instance_id, seen)
 
 
 def _unreached(instance_id: str, reason: str) -> Reply:
