@@ -31,13 +31,14 @@ SECONDS = 60  # until SSM ends the script: an apply takes less than 5, and may w
 WIDTH = 160  # characters of base64 in a line
 
 # Read by sh, not bash. {{ }} is SSM's syntax and put in place as plain text: the patterns of the
-# parameters let nothing through that sh would read as more than a word.
+# parameters let nothing through that sh would read as more than a word. Python starts three times
+# and needs nothing that `site` would find (-S); 31 is zlib's word for a whole gzip file.
 SCRIPT = """\
 set -eu
 umask 077
 python=
 for name in python3 python3.14 python3.13 python3.12 python3.11 python3.10 python3.9; do
-  if "$name" -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null; then
+  if "$name" -I -S -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null; then
     python=$name
     break
   fi
@@ -48,9 +49,9 @@ if [ -z "$python" ]; then
 fi
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-unpack='import base64, gzip, sys; o = sys.stdout.buffer; i = sys.stdin.read()'
-unpack="$unpack; o.write(gzip.decompress(base64.b64decode(i)))"
-"$python" -c "$unpack" > "$folder/agent.pyz" <<'AGENT'
+unpack='import base64, sys, zlib; o = sys.stdout.buffer; i = sys.stdin.read()'
+unpack="$unpack; o.write(zlib.decompress(base64.b64decode(i), 31))"
+"$python" -I -S -c "$unpack" > "$folder/agent.pyz" <<'AGENT'
 @AGENT@
 AGENT
 cat > "$folder/payload" <<'PAYLOAD'
@@ -60,7 +61,7 @@ set --
 case '{{ Action }}' in
   apply|render|resolve) set -- --payload-file "$folder/payload" ;;
 esac
-"$python" -I "$folder/agent.pyz" '{{ Action }}' --compact --from '{{ From }}' "$@"
+"$python" -I -S "$folder/agent.pyz" '{{ Action }}' --compact --from '{{ From }}' "$@"
 """
 
 TEMPLATE = """\
