@@ -17,7 +17,7 @@ import time
 import uuid
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from local.caches import ACCOUNT, REGION
 
@@ -44,6 +44,13 @@ class Outcome:
         return json.loads(self.payload or b"null")
 
 
+class Ran(NamedTuple):
+    """When one invocation was handed over, and when it had ended: seconds since the epoch."""
+
+    began: float
+    ended: float
+
+
 @dataclass(slots=True, kw_only=True)
 class Function:
     """A deployed function, and its warm environments."""
@@ -58,6 +65,7 @@ class Function:
     environment: Mapping[str, str] = field(default_factory=dict)
     idle: list[Environment] = field(default_factory=list)
     started: int = 0
+    ran: list[Ran] = field(default_factory=list)  # as Lambda's own lines of the log tell
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -67,9 +75,11 @@ class Function:
 
     def invoke(self, payload: bytes) -> Outcome:
         """Run one invocation to its end, its error or its time limit."""
+        began = time.time()
         environment = self._take()
         outcome = environment.invoke(payload)
         with self.lock:
+            self.ran.append(Ran(began, time.time()))
             if environment.alive:
                 self.idle.append(environment)
         return outcome

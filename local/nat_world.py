@@ -8,9 +8,11 @@ the wire (public_addresses.py).
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from local import event_bus, ssm
@@ -21,7 +23,6 @@ from local.ssm_agent import ManagedInstance
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from local.group_filter import GroupFilter
     from local.metadata import Metadata
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 _FIRST = IPv4Address("10.0.0.10")
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceState.html
 _CODES = {"pending": 0, "running": 16, "shutting-down": 32, "stopping": 64, "stopped": 80}
+# Whose python3 is a program, as on an instance, and no version manager's script that looks for one.
+PATH = os.pathsep.join((str(Path(sys.executable).resolve().parent), os.environ["PATH"]))
 _BROKEN = "#!/bin/sh\necho 'out of order' >&2\nexit 1\n"
 
 
@@ -106,7 +109,7 @@ class NatWorld(CacheWorld):
         """Start the machine of an instance that EC2 runs."""
         private = IPv4Address(backend("ec2").get_instance(instance_id).private_ip)
         environment = {
-            "PATH": os.environ["PATH"],
+            "PATH": PATH,
             "CACHEGATE_STATE_DIR": str(self.folder / instance_id),
         }
         host = self._machine(private)
@@ -242,12 +245,12 @@ class NatWorld(CacheWorld):
         for name in ("nft", "iptables", "iptables-save", "iptables-restore"):
             (folder / name).write_text(_BROKEN)
             (folder / name).chmod(0o755)
-        path = f"{folder}{os.pathsep}{os.environ['PATH']}"
+        path = f"{folder}{os.pathsep}{PATH}"
         nat.managed.environment = {**nat.managed.environment, "PATH": path}
 
     def mend_tools(self, nat: NatInstance) -> None:
         """Let them work again."""
-        nat.managed.environment = {**nat.managed.environment, "PATH": os.environ["PATH"]}
+        nat.managed.environment = {**nat.managed.environment, "PATH": PATH}
 
     def _power_off(self, nat: NatInstance) -> None:
         nat.managed.online = False
