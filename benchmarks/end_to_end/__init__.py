@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from benchmarks.end_to_end import events, failovers, tell_events, tell_failovers
+from benchmarks.report import Section
 
-if TYPE_CHECKING:
-    from benchmarks.report import Section
-
-SECTIONS: tuple[Section, ...] = ()
+SECTIONS: tuple[Section, ...] = (
+    Section("events", events.measure, tell_events.tell),
+    Section("failovers", failovers.measure, tell_failovers.tell),
+)
