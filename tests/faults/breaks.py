@@ -53,7 +53,7 @@ def _outside(patch: pytest.MonkeyPatch) -> None:
 
 
 def _keeps_addresses(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Claims, "_loss", lambda *_: "")
+    patch.setattr(Claims, "_loss", lambda *_, **_named: "")
 
 
 def _no_quarantine(patch: pytest.MonkeyPatch) -> None:

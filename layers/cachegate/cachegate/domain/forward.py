@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network
+from itertools import pairwise
 from typing import Any
 
 from cachegate.errors import ConfigurationError
@@ -49,7 +50,7 @@ class Forward:
             raise ConfigurationError(f"{self.key}: {self.listen} cannot be a listen port")
         if self.kind is not ForwardKind.READERS and len(self.targets) > 1:
             raise ConfigurationError(f"{self.key}: only a readers forward has several targets")
-        if list(self.targets) != sorted(set(self.targets)):
+        if any(target >= following for target, following in pairwise(self.targets)):
             raise ConfigurationError(f"{self.key}: targets are not sorted or not distinct")
 
     def to_json(self) -> dict[str, Any]:
@@ -81,9 +82,9 @@ class RuleSet:
 
     def __post_init__(self) -> None:
         listens = [forward.listen for forward in self.forwards]
-        if listens != sorted(set(listens)):
+        if any(listen >= following for listen, following in pairwise(listens)):
             raise ConfigurationError("forwards share a listen port or are not sorted by it")
-        if list(self.sources) != sorted(set(self.sources)):
+        if any(source >= following for source, following in pairwise(self.sources)):
             raise ConfigurationError("sources are not sorted or not distinct")
 
     def to_json(self) -> dict[str, Any]:

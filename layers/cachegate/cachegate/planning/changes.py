@@ -67,7 +67,7 @@ class Differences:
         rested, rests = before.resting_since is not None, after.resting_since is not None
         if rested != rests:
             return ChangeKind.RETURN if rested else ChangeKind.REST
-        was, withheld = (after.cache in ledger.withheld for ledger in (self.before, self.after))
+        was, withheld = after.cache in self.before.withheld, after.cache in self.after.withheld
         if was != withheld and not rests:
             return ChangeKind.WITHHOLD if withheld else ChangeKind.RESUME
         moved = self.before.leads_to(before) != self.after.leads_to(after)

@@ -10,7 +10,7 @@ leads there now, also while that key does not take it yet.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from cachegate.planning.keys import OWNERS
 from cachegate.planning.wish import Wish
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from cachegate.domain.forward import Target
     from cachegate.domain.ledger import Lease
@@ -32,19 +32,19 @@ class Claims:
 
     sighting: Sighting
     of: Mapping[str, Claim]  # by key
-    claimants: Mapping[Target, tuple[Want, ...]]
+    claimants: Mapping[Target, Sequence[Want]]
     holders: Mapping[Target, int]
 
     @classmethod
     def gather(cls, sighting: Sighting, leases: Iterable[Lease]) -> Claims:
         """Collect the claims of one pass."""
         of: dict[str, Claim] = {}
-        claimants: dict[Target, tuple[Want, ...]] = {}
+        claimants: dict[Target, list[Want]] = defaultdict(list)
         for want in sighting.wants.values():
             if want.kind in OWNERS:
-                of[want.key] = sighting.claim(want)
-                for target in of[want.key].targets:
-                    claimants[target] = (*claimants.get(target, ()), want)
+                of[want.key] = claim = sighting.claim(want)
+                for target in claim.targets:
+                    claimants[target].append(want)
         holders = Counter(
             target for lease in leases if lease.kind in OWNERS for target in lease.targets
         )
@@ -52,13 +52,14 @@ class Claims:
 
     def wish(self, lease: Lease) -> Wish:
         """Return what a node or endpoint key keeps in safety, and what it should have."""
-        loss = self._loss(lease, lease.targets[0]) if lease.targets else ""
-        kept = () if loss else lease.targets
         claim = self.of.get(lease.key)
+        fresh = bool(claim and lease.targets and lease.targets[0] in claim.targets)
+        loss = self._loss(lease, lease.targets[0], fresh=fresh) if lease.targets else ""
+        kept = () if loss else lease.targets
         if claim is None:  # its key is missing or unknown: said where that was found
             return Wish(kept=kept, loss=loss)
-        if kept and kept[0] in claim.targets:
-            return Wish(kept=kept, wanted=kept, reason=claim.why)
+        if kept and fresh:
+            return Wish(kept=kept, wanted=kept, reason=lease.reason or claim.why)
         allowed = [t for t in claim.targets if not self._rivals(lease.key, t)]
         if allowed:
             return Wish(kept=kept, loss=loss, wanted=(min(allowed),), reason=claim.why)
@@ -71,17 +72,22 @@ class Claims:
     def _rivals(self, key: str, target: Target) -> list[Want]:
         return [want for want in self.claimants.get(target, ()) if want.key != key]
 
-    def _loss(self, lease: Lease, target: Target) -> str:
-        """Say why a key must leave its last good target; empty where it may stay."""
-        if not self.sighting.within(target.address):
+    def _alone(self, target: Target) -> bool:
+        return self.holders[target] == 1
+
+    def _loss(self, lease: Lease, target: Target, *, fresh: bool) -> str:
+        """Say why a key must leave its last good target; empty where it may stay.
+
+        `fresh` tells that its name leads there now, so that the VPC has the address.
+        """
+        if not fresh and not self.sighting.within(target.address):
             return f"{target.address} is outside the VPC's networks"
         rivals = self._rivals(lease.key, target)
-        fresh = lease.key in self.of and target in self.of[lease.key].targets
-        alone = self.holders[target] == 1
         if not rivals:
-            both = f"another key holds {target} as well, and neither was seen there"
-            return "" if fresh or alone else both
-        if fresh and alone and all(rival.cache == lease.cache for rival in rivals):
+            if fresh or self._alone(target):
+                return ""
+            return f"another key holds {target} as well, and neither was seen there"
+        if fresh and self._alone(target) and all(r.cache == lease.cache for r in rivals):
             return ""
         others = f"the name of {min(rival.key for rival in rivals)} leads to {target} now"
         return f"{others}, and so does its own: one answer is old" if fresh else others

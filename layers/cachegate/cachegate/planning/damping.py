@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from cachegate.planning.agreement import agreed, first_seen
 from cachegate.planning.text import listing
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from ipaddress import IPv4Address
 
     from cachegate.domain.forward import Target
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from cachegate.planning.wish import Wish
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
+class Settled(NamedTuple):
     """The lease after this pass; what is not done yet, and in how many seconds it may be.
 
     `kept` is what it might have kept in safety.
@@ -37,8 +37,7 @@ def settle(lease: Lease, wish: Wish, at: float, policy: Policy, *, force: bool =
         wait = policy.recheck if wish.hold else None
         return Settled(lease=moved, kept=wish.kept, hold=wish.hold, wait=wait)
     soon = policy.disagreement_recheck if wish.disagreement else None
-    lately = {address for address, when in lease.left if at - when < policy.revisit}
-    damped = tuple(t for t in wish.wanted if t not in wish.kept and t.address in lately)
+    damped = _too_soon(lease, wish.wanted, wish.kept, at, policy) if lease.left else ()
     since = first_seen(lease.candidate_since if lease.candidate == damped else None, at)
     # A slow pass may have looked before the last move was seen: what it is sure of is old.
     sure = wish.sure and at >= lease.changed_at
@@ -60,6 +59,18 @@ def settle(lease: Lease, wish: Wish, at: float, policy: Policy, *, force: bool =
         hold=hold,
         wait=min(since + policy.agreement - at, policy.agreement if soon is None else soon),
     )
+
+
+def _too_soon(
+    lease: Lease,
+    wanted: Iterable[Target],
+    kept: tuple[Target, ...],
+    at: float,
+    policy: Policy,
+) -> tuple[Target, ...]:
+    """Return the targets whose addresses the lease left a moment ago."""
+    lately = {address for address, when in lease.left if at - when < policy.revisit}
+    return tuple(t for t in wanted if t not in kept and t.address in lately)
 
 
 def _calm(lease: Lease) -> Lease:
@@ -89,6 +100,8 @@ def _left(
     lease: Lease, targets: tuple[Target, ...], at: float, policy: Policy
 ) -> tuple[tuple[IPv4Address, float], ...]:
     """Remember addresses that others took the place of; one that was only lost was not left."""
+    if not (lease.left or lease.targets):
+        return ()
     now = {target.address for target in targets}
     recent = {a: when for a, when in lease.left if at - when < policy.revisit and a not in now}
     if targets:

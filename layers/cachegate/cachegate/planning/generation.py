@@ -11,5 +11,7 @@ if TYPE_CHECKING:
 
 def next_generation(before: Ledger, after: Ledger) -> Ledger:
     """Count one generation further where what is pushed differs."""
+    if after == before:
+        return after
     same = before.rule_set == after.rule_set and before.targets_within == after.targets_within
     return after if same else replace(after, generation=before.generation + 1)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from cachegate.domain.cache import CacheKind, Endpoint
 from cachegate.domain.forward import ForwardKind
@@ -16,8 +15,7 @@ OWNERS = frozenset({ForwardKind.NODE, ForwardKind.ENDPOINT})
 READER_ENDPOINT = "reader-endpoint"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Want:
+class Want(NamedTuple):
     """One key that an observed cache has now, and the endpoint that AWS shows for it."""
 
     key: str

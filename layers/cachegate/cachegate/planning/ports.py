@@ -21,7 +21,7 @@ class PortBook:
         """Start from the ports that leases hold, living or at rest."""
         self.ports = ports
         self._taken = set(NEVER_LISTEN).union(taken)
-        self.count = sum(map(self.free, ports))  # how many are free
+        self.count = len(ports) - sum(port in ports for port in self._taken)  # how many are free
         self._searched: dict[int, int] = {}  # by size of block: below this port none is free
 
     def free(self, port: int) -> bool:

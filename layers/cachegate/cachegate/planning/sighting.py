@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from cachegate.domain.cache import Evidence
 from cachegate.domain.forward import Target
@@ -18,12 +18,18 @@ if TYPE_CHECKING:
     from cachegate.planning.keys import Want
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """The targets that a key's name leads to now, or why there are none to be used."""
+class Claim(NamedTuple):
+    """The targets that a key's name leads to now, lowest first, or why none can be used."""
 
-    targets: frozenset[Target]
-    why: str
+    host: str
+    targets: tuple[Target, ...]
+    refusal: str = ""
+
+    @property
+    def why(self) -> str:
+        """Say what the name leads to, or why that is of no use."""
+        addresses = (target.address for target in self.targets)
+        return self.refusal or f"{self.host} resolves to {listing(addresses)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,18 +87,17 @@ class Sighting:
     def claim(self, want: Want) -> Claim:
         """Return the targets that a key may take: in the VPC, and not known to be absent."""
         if want.endpoint is None:
-            return Claim(frozenset(), "AWS shows no endpoint for it now")
-        host = want.endpoint.host
-        found = self.resolved(want)
-        inside = {address for address in found if self.within(address)}
-        usable = {a for a in inside if self.evidence(a) is not Evidence.ABSENT}
+            return Claim("", (), "AWS shows no endpoint for it now")
+        host, port = want.endpoint.host, want.endpoint.port
+        found = sorted(self.resolved(want))
+        inside = [address for address in found if self.within(address)]
+        usable = [a for a in inside if self.evidence(a) is not Evidence.ABSENT]
         if usable:
-            targets = frozenset(Target(address, want.endpoint.port) for address in usable)
-            return Claim(targets, f"{host} resolves to {listing(sorted(usable))}")
+            return Claim(host, tuple(Target(address, port) for address in usable))
         if not found:
-            return Claim(frozenset(), f"{host} did not resolve")
+            return Claim(host, (), f"{host} did not resolve")
         if not inside:
-            why = f"{host} resolves to {listing(sorted(found))}, outside the VPC's networks"
-            return Claim(frozenset(), why)
-        why = f"{host} resolves to {listing(sorted(inside))}, but no network interface has it"
-        return Claim(frozenset(), why)
+            why = f"{host} resolves to {listing(found)}, outside the VPC's networks"
+            return Claim(host, (), why)
+        why = f"{host} resolves to {listing(inside)}, but no network interface has it"
+        return Claim(host, (), why)

@@ -83,7 +83,7 @@ class Decision:
 
     def _settle(self, lease: Lease, wish: Wish) -> None:
         if lease.key in self.frozen:
-            wish = replace(wish, wanted=None, hold="")
+            wish = wish._replace(wanted=None, hold="")
         self.settled[lease.key] = settle(
             lease, wish, self.sighting.at, self.policy, force=self.force
         )
