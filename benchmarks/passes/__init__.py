@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from benchmarks.passes import calls, planning, tell_calls, tell_planning
+from benchmarks.report import Section
 
-if TYPE_CHECKING:
-    from benchmarks.report import Section
-
-SECTIONS: tuple[Section, ...] = ()
+SECTIONS: tuple[Section, ...] = (
+    Section(planning.NAME, planning.measure, tell_planning.tell),
+    Section(calls.NAME, calls.measure, tell_calls.tell),
+)

@@ -1,74 +1,89 @@
-"""Planning: a steady pass over many nodes, and the first one."""
+"""Planning: the first pass over so many nodes, and a quiet one; in time, memory and bytes."""
 
 from __future__ import annotations
 
+import random
 import time
-from ipaddress import IPv4Address, IPv4Network
+import tracemalloc
+from ipaddress import IPv4Network
+from typing import TYPE_CHECKING
 
+from benchmarks.passes.ceilings import ESTATES, characters, measure_ceilings
+from benchmarks.passes.estates import alike
+from benchmarks.progress import rounds
 from benchmarks.rows import Rows
-from cachegate.domain.cache import (
-    Cache,
-    CacheKind,
-    CacheNode,
-    Endpoint,
-    Evidence,
-    NodeId,
-    Observation,
-    Vpc,
-)
+from cachegate.aws.ledger_body import pack, unpack
 from cachegate.domain.ledger import Ledger
 from cachegate.domain.policy import Policy
 from cachegate.planning.plan import make_plan
 
-NODES_A_GROUP = 90  # ElastiCache's usual quota for one cluster
+if TYPE_CHECKING:
+    from cachegate.domain.cache import Observation
+    from cachegate.domain.plan import Plan
+
+NAME = "planning"
+SIZES = (3, 30, 300, 500, 5_000)
+FIRST, STEADY = "first plan", "steady plan"
+PEAK_MB, BLOCKS = "peak MB", "blocks held"
+PAYLOAD, BODY = "characters of a command", "bytes of the ledger"
+POLICY = Policy(
+    stack="gate", sources=(IPv4Network("198.51.100.27/32"),), first_port=1024, last_port=60000
+)
 
 
-def measure(sizes: tuple[int, ...], repetitions: int) -> Rows:
-    """Plan from nothing, then once more with nothing new."""
-    rows = Rows("planning")
-    policy = Policy(
-        stack="gate", sources=(IPv4Network("198.51.100.27/32"),), first_port=1024, last_port=60000
-    )
-    for repetition in range(repetitions):
-        for size in sizes:
-            seen = observation(size)
-            ledger = Ledger(vpc_id="vpc-1")
-            for way in ("first plan", "steady plan"):
-                started = time.perf_counter()
-                ledger = make_plan(ledger, seen, policy).ledger
-                rows.add(way, size, repetition, (time.perf_counter() - started) * 1000)
+def measure(*, quick: bool) -> Rows:
+    """Plan from nothing, then over what that wrote with nothing new; sizes take their turns."""
+    rows = Rows(NAME)
+    chance = random.Random(4)  # noqa: S311
+    ledgers = {size: first_ledger(alike(size)) for size in SIZES}
+    for repetition in rounds(7 if quick else 25):
+        turns = [(size, way) for size in SIZES for way in (FIRST, STEADY)]
+        chance.shuffle(turns)
+        for size, way in turns:
+            # A pass reads its ledger anew, so nothing in it is the very object that is observed.
+            before = Ledger(vpc_id="vpc-1") if way == FIRST else unpack(pack(ledgers[size]))
+            seen = alike(size)
+            started = time.process_time()
+            plan = make_plan(before, seen, POLICY)
+            rows.add(way, size, repetition, (time.process_time() - started) * 1000)
+            _check(plan, ledgers[size], size if way == FIRST else 0)
+    for size, ledger in ledgers.items():
+        _memory(rows, FIRST, size, Ledger(vpc_id="vpc-1"))
+        _memory(rows, STEADY, size, unpack(pack(ledger)))
+    for name, estate in ESTATES.items():
+        for size in SIZES:
+            ledger = first_ledger(estate(size))
+            rows.add(f"{PAYLOAD}, {name}", size, 0, characters(ledger))
+            rows.add(f"{BODY}, {name}", size, 0, len(pack(ledger)))
+    measure_ceilings(rows, POLICY, quick=quick)
     return rows
 
 
-def observation(size: int) -> Observation:
-    """Return groups of cluster-mode nodes, every address backed by an interface."""
-    caches, addresses = [], {}
-    for first in range(0, size, NODES_A_GROUP):
-        name = f"group-{first:05}"
-        nodes = []
-        for n in range(first, min(first + NODES_A_GROUP, size)):
-            host = f"{name}-{n:05}.h4sh.use1.cache.amazonaws.com"
-            addresses[host] = frozenset({IPv4Address("10.0.0.0") + n + 10})
-            nodes.append(
-                CacheNode(id=NodeId(f"{name}-{n:05}", "0001"), endpoint=Endpoint(host, 6379))
-            )
-        caches.append(
-            Cache(
-                name=name,
-                kind=CacheKind.REPLICATION_GROUP,
-                engine="valkey",
-                status="available",
-                vpc_id="vpc-1",
-                expose="true",
-                nodes=tuple(nodes),
-                cluster_mode=True,
-                tls=True,
-            )
-        )
-    return Observation(
-        at=1_795_000_000.0,
-        vpc=Vpc(vpc_id="vpc-1", networks=(IPv4Network("10.0.0.0/16"),)),
-        caches=tuple(caches),
-        addresses=addresses,
-        evidence={a: Evidence.PRESENT for found in addresses.values() for a in found},
+def first_ledger(seen: Observation) -> Ledger:
+    """Return the ledger of a first pass."""
+    return make_plan(Ledger(vpc_id="vpc-1"), seen, POLICY).ledger
+
+
+def _check(plan: Plan, ledger: Ledger, added: int) -> None:
+    """Raise AssertionError unless every node is forwarded, and so many were added just now."""
+    if plan.ledger != ledger or plan.problems:
+        raise AssertionError(f"not the plan of {len(ledger.leases)} nodes: {plan.problems}")
+    if sum(change.listen is not None for change in plan.changes) != added:
+        raise AssertionError(f"{len(plan.changes)} changes where {added} nodes are new")
+
+
+def _memory(rows: Rows, way: str, size: int, before: Ledger) -> None:
+    """Plan once more under tracemalloc, which makes it slow: what it takes on top of its input."""
+    seen = alike(size)
+    tracemalloc.start()
+    held, _ = tracemalloc.get_traced_memory()
+    plan = make_plan(before, seen, POLICY)
+    _, most = tracemalloc.get_traced_memory()
+    taken = tracemalloc.take_snapshot()
+    tracemalloc.stop()
+    rows.add(f"{way}, {PEAK_MB}", size, 0, (most - held) / 1e6)
+    here = taken.filter_traces(
+        [tracemalloc.Filter(inclusive=False, filename_pattern=tracemalloc.__file__)]
     )
+    rows.add(f"{way}, {BLOCKS}", size, 0, sum(each.count for each in here.statistics("filename")))
+    del plan
