@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import boto3
-import moto.backends
 import moto.cloudtrail.urls
 import moto.ec2.urls
 import moto.elasticache.urls
@@ -22,7 +21,7 @@ from moto.moto_server.werkzeug_app import (
 )
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from local import cloudtrail, ec2, elasticache, tagging
+from local import cloudtrail, ec2, elasticache, moto_memory, tagging
 from local.caches import ACCOUNT, REGION
 from local.ec2_base import Ec2Answers, Moods
 from local.fleet import Fleet
@@ -37,8 +36,6 @@ USED = (
     "cloudformation", "cloudtrail", "dynamodb", "ec2", "elasticache", "events", "iam", "lambda",
     "logs", "s3", "sns", "sqs", "ssm",
 )  # fmt: skip
-# moto looks through its own folder at every request to tell what a host name may mean.
-_MODULES = frozenset(moto.backends.list_of_moto_modules())
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 
 
@@ -76,7 +73,7 @@ class AwsServer:
 
     def __enter__(self) -> Self:
         register(self.fleet, self.moods, self.public)
-        moto.backends.list_of_moto_modules = lambda: _MODULES
+        moto_memory.remember()
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         self.gate = Gate(DomainDispatcherApplication(create_backend_app))
         self.server = make_server(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -71,7 +72,7 @@ def read(path: Path, stack: str) -> Template:
 
 def translate(path: Path) -> Template:
     """Expand and translate a SAM template file, as CloudFormation's transforms do."""
-    source = _expand(yaml_parse(path.read_text()), path.parent)
+    source = _expand(_parse(path.read_text()), path.parent)
     functions, layers = _code(source["Resources"])
     # No managed policies by name: the roles are written out in the template.
     translator = Translator({}, Parser(), boto_session=boto3.Session(region_name=REGION))
@@ -79,15 +80,21 @@ def translate(path: Path) -> Template:
     return Template(body=body, functions=functions, layers=layers)
 
 
+@lru_cache(maxsize=8)
+def _parse(text: str) -> Any:
+    """Parse YAML once, for that takes most of a translation; `_expand` copies, nobody else may."""
+    return yaml_parse(text)
+
+
 def _expand(value: Any, folder: Path) -> Any:
-    """Put the named file's content in place of every AWS::Include."""
+    """Return a copy with the named file's content in place of every AWS::Include."""
     if isinstance(value, list):
         return [_expand(each, folder) for each in value]
     if not isinstance(value, dict):
         return value
     include = value.get("Fn::Transform")
     if include is not None and include["Name"] == "AWS::Include":
-        included = yaml_parse((folder / include["Parameters"]["Location"]).read_text())
+        included = _parse((folder / include["Parameters"]["Location"]).read_text())
         rest = {key: each for key, each in value.items() if key != "Fn::Transform"}
         return _expand(rest | included, folder)
     return {key: _expand(each, folder) for key, each in value.items()}

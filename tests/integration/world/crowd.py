@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING, Any
 
 from local import makers
+from local.aws_server import backend
 from local.caches import Options
 from local.network import SUBNET_GROUP, Network
 
@@ -85,10 +86,8 @@ class Crowd:
         uses = self.chance.choices(list(USES), list(USES.values()), k=size - 1)
         for number, use in enumerate(uses):
             name = f"g{number:04}"
-            group = self.ec2.create_security_group(
-                GroupName=name, Description="d", VpcId=self.network.vpc_id
-            )
-            self.uses[group["GroupId"]] = use
+            group = backend("ec2").create_security_group(name, "d", self.network.vpc_id)
+            self.uses[group.id] = use
         self.uses[self.network.default_group] = "shared"
         self._make_caches()
         self._make_others()
