@@ -202,8 +202,9 @@ class Stack:
         name, queue = (mapping[key].rsplit(":", 1)[1] for key in ("FunctionArn", "EventSourceArn"))
         if name not in {function.name for function in self.functions.values()}:
             return  # another stack's
+        held = sqs_backends[ACCOUNT][REGION].queues[queue]
         # moto would start a container for every message that is sent.
-        sqs_backends[ACCOUNT][REGION].queues[queue].lambda_event_source_mappings.clear()
+        held.lambda_event_source_mappings.clear()
         logical_id = self._logical_id(name)
         function = self.functions[logical_id]
         window = float(mapping.get("MaximumBatchingWindowInSeconds") or 0)
@@ -213,6 +214,7 @@ class Stack:
             queue_url=self.aws.client("sqs").get_queue_url(QueueName=queue)["QueueUrl"],
             queue_arn=mapping["EventSourceArn"],
             function=function,
+            waiting=lambda: bool(held.messages),
             batch_size=mapping["BatchSize"],
             window_s=self.windows.get(logical_id, window),
             partial="ReportBatchItemFailures" in mapping.get("FunctionResponseTypes", []),
