@@ -6,7 +6,6 @@ no verb for are left out: docs/faults.md lists them, each with its reason.
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import time
@@ -24,29 +23,15 @@ if TYPE_CHECKING:
     from local.world import World
     from tests.faults.sequences import Stage
     from tests.faults.steps import Step
+    from tests.system.probing import Prober
 
-# Shorter than the world's CACHEGATE_REVISIT: what older answers may do is in docs/faults.md.
-LONGEST_LAG = 1.0  # seconds
+# A second of the model, as long as one of the settings that the test gives the functions: those
+# have 1/120 of the template's minutes.
+SECOND = 1 / 200
+LONGEST_WAIT = 0.5  # seconds here; two passes may agree by then
+# Shorter than CACHEGATE_REVISIT there: what older answers may do is in docs/faults.md.
+LONGEST_LAG = 0.5
 AGENT = Path(__file__).parents[2] / "gateway" / "agent.py"
-# Asks every port what stands behind it; prints {port: address or error}.
-PROBE = """
-import concurrent.futures, json, socket, sys
-host, asked = sys.argv[1], json.loads(sys.argv[2])
-def ask(port, engine):
-    question = "stats settings" if engine == "memcached" else "CONFIG GET replica-announce-ip"
-    try:
-        with socket.create_connection((host, int(port)), timeout=1) as s:
-            s.sendall(f"{question}\\r\\n".encode())
-            said = s.recv(4000).decode()
-    except OSError as error:
-        return type(error).__name__
-    if engine == "memcached":
-        return next(l.split()[2] for l in said.splitlines() if l.startswith("STAT inter "))
-    return said.split("\\r\\n")[-2]
-with concurrent.futures.ThreadPoolExecutor(32) as pool:
-    answers = pool.map(lambda each: ask(*each), asked.items())
-    print(json.dumps(dict(zip(asked, answers))))
-"""
 
 
 @dataclass
@@ -54,6 +39,7 @@ class Replay:
     """One deployed world in which one sequence after the other is played."""
 
     world: World
+    prober: Prober
     played: int = 0
     left_out: int = 0
     late: list[str] = field(default_factory=list)
@@ -89,7 +75,7 @@ class Replay:
             case steps.DnsFault():
                 return self._dns(step)
             case steps.Lag(source="dns"):
-                self.world.resolver.lag_s = min(step.seconds / 100, LONGEST_LAG)
+                self.world.resolver.lag_s = min(step.seconds * SECOND, LONGEST_LAG)
             case steps.Ssm():
                 return self._fate(step.fate)
             case steps.Instance():
@@ -178,7 +164,7 @@ class Replay:
         if event == "late":
             self.late.append(body)
         if event == "early":
-            self.world.resolver.lag_s = 1.0
+            self.world.resolver.lag_s = LONGEST_LAG
         for _ in range({"sent": 1, "early": 1, "doubled": 2}.get(event, 0)):
             self.world.trigger(body)
 
@@ -255,7 +241,7 @@ class Replay:
         late, self.late = self.late, []
         for body in late:
             self.world.trigger(body)
-        time.sleep(min(seconds / 100, 1.0))
+        time.sleep(min(seconds * SECOND, LONGEST_WAIT))
         self.world.nat.managed.release_late()
         self.nobody_is_misled()
 
@@ -284,7 +270,7 @@ class Replay:
             if now > again:
                 again = now + 5.0
                 self.world.tick()
-            time.sleep(0.2)
+            time.sleep(0.05)
         self.fresh.clear()
         self._ports_stay()
 
@@ -307,7 +293,7 @@ class Replay:
                 return f"{key} is recorded at {lease and lease.targets}, and is at {addresses}"
         answers = self.ask(ledger)
         for key, lease in ledger.leases.items():
-            said = answers[str(lease.listen)]
+            said = answers[lease.listen]
             right = {str(address) for address in expected.get(key, ())}
             if said not in (right or {"ConnectionRefusedError", "ConnectionResetError"}):
                 return f"{lease.listen} of {key} answers {said}, not {right or 'refused'}"
@@ -321,22 +307,19 @@ class Replay:
         owners = self._owners()
         answers = self.ask(ledger)
         for lease in ledger.leases.values():
-            said = answers[str(lease.listen)]
+            said = answers[lease.listen]
             owner = owners.get(said, lease.cache)
             if owner != lease.cache:
                 assert said in self.fresh, f"{lease.listen} of {lease.key} shows {owner}"
                 self.windows += 1
 
-    def ask(self, ledger: Ledger) -> dict[str, str]:
+    def ask(self, ledger: Ledger) -> dict[int, str]:
         """Connect to every listen port from outside; return which node answers."""
-        asked = {
-            str(lease.listen): "memcached" if lease.cache == "memo" else "redis"
+        engines = {
+            lease.listen: "memcached" if lease.cache == "memo" else "redis"
             for lease in ledger.leases.values()
         }
-        address = str(self.world.nat.public_address)
-        done = self.world.client.run(sys.executable, "-c", PROBE, address, json.dumps(asked))
-        answers: dict[str, str] = json.loads(done.stdout)
-        return answers
+        return self.prober.ask(self.world.nat.public_address, engines)
 
     def _owners(self) -> dict[str, str]:
         return {
