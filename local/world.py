@@ -51,6 +51,8 @@ SETTINGS = {
 }
 # Batching windows that are too long to wait for, in seconds; what they do, they do here too.
 WINDOWS = {"GuardIngress": 1.0}
+# For tests that say nothing of windows, and would spend much of their time in one of 2 s.
+SHORT_WINDOWS = WINDOWS | {"SyncForwards": 0.2}
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local import nodes, sandbox
-from local.world import World
+from local.world import SHORT_WINDOWS, World
 from tests.system.permissions import JUDGE, Permissions
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def world(permissions: Permissions) -> Iterator[World]:
 
     A test that expects a denial takes it out of `world.aws.gate.denied`.
     """
-    with World() as made:
+    with World(windows=SHORT_WINDOWS) as made:
         yield made
         permissions.note(made.aws.gate)
         assert made.aws.gate.denied == []

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local.world import SETTINGS, World
+from local.world import SETTINGS, SHORT_WINDOWS, World
 from tests.system.failing_over import REST_S, TAGS, Pair, at_once
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def whole(permissions: Permissions) -> Iterator[Pair]:
     """Return one world for all tests here."""
     settings = SETTINGS | {"CACHEGATE_TAKEOVER_REST": str(REST_S)}
-    with World(settings=settings, windows={"SyncForwards": 0.2, "GuardIngress": 1.0}) as world:
+    with World(settings=settings, windows=SHORT_WINDOWS) as world:
         world.commands.seconds = 1 / 30  # a command that is not delivered is given up after 1 s
         yield Pair(world)
         permissions.note(world.aws.gate)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from local.world import World
+from local.world import SHORT_WINDOWS, World
 from tests.system.test_story import ASK_REDIS, ask, listens
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def waiting(world: World, queue: str) -> int:
 @pytest.fixture(scope="module")
 def world(_possible: None) -> Iterator[World]:
     """Return a world with one cache and no re-checks: what is received is what a test sent."""
-    with World() as made:
+    with World(windows=SHORT_WINDOWS) as made:
         made.settings = {**made.settings, "CACHEGATE_MOST_RECHECKS": "0"}
         made.create_cluster("cart")
         made.deploy()
