@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from tests.system.traffic import Traffic
-
 if TYPE_CHECKING:
     from local.world import World
 
@@ -15,12 +13,6 @@ import socket, sys
 s = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=2)
 s.sendall(b"CONFIG GET replica-announce-ip\\r\\n")
 print(s.recv(200).decode().split("\\r\\n")[-2])
-"""
-ASK_MEMCACHED = """
-import socket, sys
-s = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=2)
-s.sendall(b"version\\r\\n")
-print(s.recv(200).decode().split()[0])
 """
 
 
@@ -47,70 +39,6 @@ def three_caches(world: World) -> dict[str, int]:
     synced = world.invoke({"action": "sync"})
     assert synced["ok"], synced
     return listens(world)
-
-
-def test_every_node_is_reached_at_its_own_port_and_a_replaced_one_at_its_old_port(
-    world: World,
-) -> None:
-    ports = three_caches(world)
-
-    assert len(set(ports.values())) == len(ports) == 3 + 2 + 1 + 2
-    for member in ("sessions-001", "sessions-002", "sessions-003"):
-        port = ports[f"sessions/{member}/0001"]
-        assert ask(world, ASK_REDIS, port) == str(world.node(member).address)
-    assert ask(world, ASK_REDIS, ports["cart/cart/0001"]) == str(world.node("cart").address)
-    for node_id in ("0001", "0002"):
-        assert ask(world, ASK_MEMCACHED, ports[f"pages/pages/{node_id}"]) == "VERSION"
-
-    replaced = ports["sessions/sessions-002/0001"]
-    others = [ports["sessions/sessions-001/0001"], ports["sessions/sessions-003/0001"],
-              ports["cart/cart/0001"]]  # fmt: skip
-    with Traffic(world.client, world.nat.public_address, others) as traffic:
-        before = world.node("sessions-002").address
-        after = world.replace_node("sessions-002")
-        world.trigger()
-        world.wait_until(
-            lambda: ask(world, ASK_REDIS, replaced) == str(after), what="the new node answers"
-        )
-
-    assert after != before
-    assert listens(world) == ports
-    for port in others:
-        assert traffic.report[port]["errors"] == []
-        assert traffic.report[port]["answered"] > 20
-
-
-def test_the_role_ports_follow_a_failover(world: World) -> None:
-    ports = three_caches(world)
-    old = world.node("sessions-001").address
-    assert ask(world, ASK_REDIS, ports["sessions/primary"]) == str(old)
-
-    new = world.fail_over("sessions")
-    assert world.invoke({"action": "sync"})["ok"]
-
-    assert ask(world, ASK_REDIS, ports["sessions/primary"]) == str(world.node(new).address)
-    replicas = {str(world.node(m).address) for m in ("sessions-001", "sessions-003")}
-    answers = {ask(world, ASK_REDIS, ports["sessions/readers"]) for _ in range(12)}
-    assert answers == replicas
-
-
-def test_a_serverless_cache_is_reached_at_a_port_of_its_own(world: World) -> None:
-    world.create_serverless("quick")
-    world.deploy()
-
-    assert world.invoke({"action": "sync"})["ok"]
-
-    port = listens(world)["quick/endpoint"]
-    (address,) = world.aws.fleet.serverless["quick"].addresses
-    assert ask(world, ASK_REDIS, port) == str(address)
-
-
-def test_a_stranger_is_not_admitted(world: World) -> None:
-    ports = three_caches(world)
-
-    answer = ask(world, ASK_REDIS, ports["cart/cart/0001"], world.vpc.stranger)
-
-    assert "refused" in answer or "timed out" in answer
 
 
 def zebra_before_ape(world: World) -> dict[str, int]:
