@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import moto.backends
 import moto.core.responses
 from moto.core.serialize import XFormedAttributePicker
+from moto.core.utils import method_names_from_class
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 # What a host name may mean: its own folder.
 _MODULES = frozenset(moto.backends.list_of_moto_modules())
 # What of a service's class is a method.
-_METHODS = cache(moto.core.responses.method_names_from_class)
+_METHODS = cache(method_names_from_class)
 # Under which names an object may have what a shape asks for: by the classes of both, not by what
 # the object holds.
 _NAMES: dict[tuple[Any, ...], tuple[str, ...]] = {}
@@ -27,8 +28,9 @@ _names = XFormedAttributePicker.get_possible_keys
 def remember() -> None:
     """Let moto remember; calling it again changes nothing."""
     moto.backends.list_of_moto_modules = lambda: _MODULES
-    moto.core.responses.method_names_from_class = _METHODS
-    XFormedAttributePicker.get_possible_keys = _possible_names  # type: ignore[method-assign]
+    moto.core.responses.method_names_from_class = _METHODS  # type: ignore[attr-defined]
+    names: Any = _possible_names
+    XFormedAttributePicker.get_possible_keys = names  # type: ignore[method-assign]
 
 
 def _possible_names(
