@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from local.world import SHORT_WINDOWS, World
+from local.world import World
 from tests.system.test_story import ASK_REDIS, ask, listens
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def waiting(world: World, queue: str) -> int:
 @pytest.fixture(scope="module")
 def world(_possible: None) -> Iterator[World]:
     """Return a world with one cache and no re-checks: what is received is what a test sent."""
-    with World(windows=SHORT_WINDOWS) as made:
+    with World() as made:
         made.settings = {**made.settings, "CACHEGATE_MOST_RECHECKS": "0"}
         made.create_cluster("cart")
         made.deploy()
@@ -140,7 +140,10 @@ def test_a_trigger_whose_passes_fail_is_given_up_after_its_pauses_and_holds_up_n
         lambda: waiting(world, "DeadLetterQueue") == 1, within_s=60, what="it is given up"
     )
 
-    asked = [line for line in world.logged("triggers") if "the one that fails" in str(line)]
+    asked = sorted(
+        (line for line in world.logged("triggers") if "the one that fails" in str(line)),
+        key=moment,
+    )
     receives = [t["receives"] for line in asked for t in line["asking"] if t["kind"] == "ask"]
     assert receives == [1, 2, 3, 4]
     failed = [line for line in world.logged("pass") if line["decision"] == "failed"]
