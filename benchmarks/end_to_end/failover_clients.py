@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import redis
 
-from benchmarks.end_to_end.failovers import PORT, Lab, set_up
+from benchmarks.end_to_end.failovers import PORT, Lab, rest, set_up
 from local import sandbox
 from local.connections import CHANNEL, Connections
 from local.world import World
@@ -43,8 +43,10 @@ def main() -> int:
         lab, stop = set_up(world, 2), threading.Event()
         publisher = threading.Thread(target=_publish, args=(world, stop))
         publisher.start()
+        rest(lab)
         moved = _watch(lab, lambda: _move(lab))
         lab.settle()
+        rest(lab)
         died = _watch(lab, lambda: world.terminate(lab.holder))
         stop.set()
         publisher.join()

@@ -91,12 +91,12 @@ def measure(*, quick: bool) -> Rows:
     with World(settings=settings) as world:
         lab = set_up(world, 2)
         for number in rounds(1 if quick else DEATHS):
-            _rest(lab)
+            rest(lab)
             _fail_over(rows, lab, number, TERMINATED, world.terminate)
             if not quick:
                 world.add_nat_instance(TAGS)
                 lab.settle()
-                _rest(lab)
+                rest(lab)
                 hung = lab.holder
                 _fail_over(rows, lab, number, HUNG, lambda nat: _hang(world, nat))
                 world.wake(hung)
@@ -107,12 +107,12 @@ def measure(*, quick: bool) -> Rows:
     with World(settings=settings) as world:
         lab = set_up(world, 1)
         for number in rounds(DEATHS):
-            _rest(lab)
+            rest(lab)
             _rebuild(rows, lab, number)
     return rows
 
 
-def _rest(lab: Lab) -> None:
+def rest(lab: Lab) -> None:
     """Wait until the last move counts no more, and nothing of before it asks for a pass.
 
     A message that waits already would open the queue's batching window before the death.
