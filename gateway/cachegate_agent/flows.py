@@ -16,15 +16,13 @@ class Admission:
     """What a rule set admits; asked once for each flow."""
 
     def __init__(self, rules: Rules) -> None:
-        self._live = {
-            (listen, target) for listen, targets in rules.targets.items() for target in targets
-        }
+        self._targets = rules.targets
         self._sources = rules.admitted
         self._known: Dict[IPv4Address, bool] = {}  # a client has many flows
 
     def is_stale(self, flow: Flow) -> bool:
         """Tell whether a flow leads elsewhere than its port does now, or comes from a stranger."""
-        if (flow.listen.port, flow.target) not in self._live:
+        if flow.target not in self._targets.get(flow.listen.port, ()):
             return True
         client = flow.client.address
         if client not in self._known:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Network
 from typing import Dict, Iterator, List, Mapping, Optional, Tuple
 
 from cachegate_agent.backend import Live
 from cachegate_agent.iptables_chains import IDENTITY, LISTEN, PREFIX, TARGET, Content, tables
 from cachegate_agent.iptables_text import Found, jumps_in_place, nothing, same
-from cachegate_agent.rules import Identity, Target
+from cachegate_agent.rules import Identity, Target, address_of
 
 _COMMENT = re.compile(r'--comment "(.*)"')
 _REJECT = re.compile(r"--dport (\d+)(?::(\d+))? .*-j REJECT")
@@ -49,7 +49,7 @@ def _targets(found: Mapping[str, Found]) -> Dict[int, Tuple[Target, ...]]:
         low = int(ports.group(1))
         targets.update((port, []) for port in range(low, int(ports.group(2) or low) + 1))
     for leaf in _leaves(found.get("nat", nothing()), TARGET, _TRANSLATE):
-        target = Target(IPv4Address(leaf.group(2)), int(leaf.group(3)))
+        target = Target(address_of(leaf.group(2)), int(leaf.group(3)))
         targets.setdefault(int(leaf.group(1)), []).append(target)
     return {port: tuple(sorted(there)) for port, there in sorted(targets.items())}
 

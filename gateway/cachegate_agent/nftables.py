@@ -56,9 +56,14 @@ class Nftables:
 
     def _write_over(self, rules: Rules) -> List[int]:
         """Write the whole table over what is there; return the ports that had a readers chain."""
-        listing = _listing()
-        if listing is None:
-            _load(text.whole(rules))
+        try:
+            # Refused where there is a table: so an empty kernel need not be asked first.
+            _load(f"create table {text.TABLE}\n{text.whole(rules)}")
+        except Failed:
+            listing = _listing()
+            if listing is None:
+                raise
+        else:
             return []
         if listing.has_our_frame():
             try:

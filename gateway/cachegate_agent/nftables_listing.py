@@ -15,7 +15,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 from cachegate_agent import nftables_text as text
 from cachegate_agent.backend import Live
 from cachegate_agent.errors import Failed
-from cachegate_agent.rules import Identity, Target
+from cachegate_agent.rules import Identity, Target, address_of
 
 
 class UnexpectedError(Exception):
@@ -129,18 +129,17 @@ class Listing(NamedTuple):
 
     def _check_redundant(self, targets: Dict[int, Tuple[Target, ...]]) -> None:
         """Check that the sets that repeat the maps say the same."""
-        live = {
-            (listen, target.address, target.port)
-            for listen, some in targets.items()
-            for target in some
-        }
-        found = {
-            (listen, IPv4Address(address), port)
-            for listen, address, port in (item["concat"] for item in self._elements("live"))
-        }
-        if live != found or set(self._elements("listens")) != targets.keys():
+        live: Dict[int, List[Target]] = {}
+        for item in self._elements("live"):
+            listen, address, port = item["concat"]
+            live.setdefault(listen, []).append(Target(address_of(address), port))
+        found = {listen: tuple(sorted(some)) for listen, some in live.items()}
+        if found != {listen: some for listen, some in targets.items() if some}:
             raise UnexpectedError("live")
-        if set(self._elements("answering")) != {port for _, _, port in live}:
+        if set(self._elements("listens")) != targets.keys():
+            raise UnexpectedError("listens")
+        ports = {target.port for some in targets.values() for target in some}
+        if set(self._elements("answering")) != ports:
             raise UnexpectedError("answering")
 
     def _shape(self) -> str:
@@ -178,4 +177,4 @@ def _networks(item: Any) -> Iterator[IPv4Network]:
 
 def _target(value: Any) -> Target:
     address, port = value["concat"]
-    return Target(IPv4Address(address), port)
+    return Target(address_of(address), port)

@@ -8,16 +8,20 @@ import hashlib
 import json
 import re
 import zlib
-from ipaddress import IPv4Address, IPv4Network
-from typing import Any, Dict, List, NoReturn, Tuple
+from ipaddress import IPv4Network
+from typing import Any, Dict, FrozenSet, Iterable, List, NoReturn, Tuple
 
 from cachegate_agent.errors import Refused
-from cachegate_agent.rules import Forward, Rules, Target
+from cachegate_agent.rules import Forward, Rules, Target, address_of
 
 LIMIT = 1 << 20  # bytes, unpacked: a gzip bomb ends here
 KINDS = ("node", "primary", "readers", "endpoint")
 SEVERAL_TARGETS = ("readers", "endpoint")  # a serverless endpoint has an address in each zone
-FIELDS = {"schema", "owner", "generation", "digest", "targets_within", "sources", "forwards"}
+FIELDS = frozenset(
+    ("schema", "owner", "generation", "digest", "targets_within", "sources", "forwards")
+)
+OPTIONAL_FIELDS = frozenset(("adopt",))
+FORWARD_FIELDS = frozenset(Forward._fields)
 RESERVED_PORTS = {22: "ssh"}
 MAX_OWNER = 2048  # characters, the longest ARN
 MAX_GENERATION = (1 << 53) - 1  # the largest integer that every JSON reader keeps exactly
@@ -91,7 +95,7 @@ def _integer(text: str) -> int:
 
 def rules_of(document: Dict[str, Any]) -> Rules:
     """Check a decoded payload and return it as values; raise Refused naming the field."""
-    _check_fields(document, FIELDS, {"adopt"})
+    _check_fields(document, FIELDS, OPTIONAL_FIELDS)
     if document["schema"] != 1 or isinstance(document["schema"], bool):
         raise _malformed("schema", "unknown; this agent knows 1")
     if "adopt" in document:
@@ -118,12 +122,12 @@ def digest_of(document: Dict[str, Any]) -> str:
 
 
 def _check_fields(
-    document: Dict[str, Any], needed: set[str], optional: set[str], at: str = ""
+    document: Dict[str, Any], needed: FrozenSet[str], optional: FrozenSet[str], at: str = ""
 ) -> None:
-    for name in sorted(document.keys() - needed - optional):
+    for name in sorted((document.keys() ^ needed) - optional):
+        if name in needed:
+            raise _malformed(f"{at}{name}", "missing")
         raise _malformed(f"{at}{name[:40]}", "unknown field")
-    for name in sorted(needed - document.keys()):
-        raise _malformed(f"{at}{name}", "missing")
 
 
 def _owner(value: Any, field: str) -> str:
@@ -134,7 +138,11 @@ def _owner(value: Any, field: str) -> str:
 
 def _is_text(value: str) -> bool:
     """Tell whether a string can be written as UTF-8: JSON may smuggle in half a character."""
-    return not any("\ud800" <= character <= "\udfff" for character in value)
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _number(value: Any, field: str, largest: int) -> int:
@@ -191,7 +199,7 @@ def _forwards(value: Any) -> Tuple[Forward, ...]:
 def _forward(item: Any, at: str) -> Forward:
     if not isinstance(item, dict):
         raise _malformed(at, "not an object")
-    _check_fields(item, {"listen", "kind", "key", "targets"}, set(), f"{at}.")
+    _check_fields(item, FORWARD_FIELDS, frozenset(), f"{at}.")
     listen = _number(item["listen"], f"{at}.listen", 65535)
     if listen in RESERVED_PORTS:
         raise _malformed(f"{at}.listen", f"{listen} is reserved for {RESERVED_PORTS[listen]}")
@@ -220,29 +228,30 @@ def _target(item: Any, at: str) -> Target:
     if not isinstance(item, list) or len(item) != 2 or not isinstance(item[0], str):
         raise _malformed(at, "not [address, port]")
     try:
-        address = IPv4Address(item[0])
+        address = address_of(item[0])
     except ValueError as error:
         raise _malformed(at, str(error)) from error
     return Target(address, _number(item[1], f"{at}[1]", 65535))
 
 
 def _check_targets(rules: Rules) -> None:
-    # Once per address, because many forwards lead to the same few nodes.
-    allowed: Dict[IPv4Address, bool] = {}
+    # As numbers: asking each network about each of thousands of addresses takes far longer.
+    never, within = _spans(NEVER_TARGETS), _spans(rules.targets_within)
     for index, forward in enumerate(rules.forwards):
         for place, target in enumerate(forward.targets):
-            address = target.address
-            if address not in allowed:
-                allowed[address] = _is_allowed(address, rules.targets_within)
-            if not allowed[address]:
+            number = int(target.address)
+            if _is_in(number, never) or not _is_in(number, within):
                 at = f"forwards[{index}].targets[{place}]"
-                raise Refused("target_not_allowed", f"{at}: {address} is outside targets_within")
+                problem = f"{target.address} is outside targets_within"
+                raise Refused("target_not_allowed", f"{at}: {problem}")
 
 
-def _is_allowed(address: IPv4Address, within: Tuple[IPv4Network, ...]) -> bool:
-    if any(address in network for network in NEVER_TARGETS):
-        return False
-    return any(address in network for network in within)
+def _spans(networks: Iterable[IPv4Network]) -> List[Tuple[int, int]]:
+    return [(int(each.network_address), int(each.broadcast_address)) for each in networks]
+
+
+def _is_in(number: int, spans: List[Tuple[int, int]]) -> bool:
+    return any(first <= number <= last for first, last in spans)
 
 
 def _malformed(field: str, problem: str) -> Refused:

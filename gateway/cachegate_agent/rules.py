@@ -7,8 +7,13 @@ because importing dataclasses would cost a fifth of the agent's whole start.
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, collapse_addresses
 from typing import Dict, NamedTuple, Tuple
+
+# The address that a text names, or ValueError. The same few thousand texts are met again and again
+# in payload, saved state and listings; and equal addresses that are one object compare at once.
+address_of = lru_cache(maxsize=None)(IPv4Address)
 
 
 class Target(NamedTuple):
@@ -73,7 +78,12 @@ class Rules(NamedTuple):
     @property
     def targets(self) -> Dict[int, Tuple[Target, ...]]:
         """The targets of each listen port, sorted: the form in which they are compared."""
-        return {forward.listen: tuple(sorted(forward.targets)) for forward in self.forwards}
+        return {
+            forward.listen: tuple(sorted(forward.targets))
+            if len(forward.targets) > 1
+            else forward.targets
+            for forward in self.forwards
+        }
 
     def at_rest(self) -> Rules:
         """Return the same listen ports, all of them at rest."""

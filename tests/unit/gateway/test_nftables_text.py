@@ -33,13 +33,15 @@ GOLDEN = f"""\
 table ip cachegate {{
 	set sources {{ type ipv4_addr; flags interval; \
 elements = {{ 192.0.2.0/24, 198.51.100.27/32 }}; }}
-	set listens {{ type inet_service; elements = {{ 6379, 6380, 6381 }}; }}
+	set listens {{ type inet_service; flags timeout; gc-interval 1d; \
+elements = {{ 6379, 6380, 6381 }}; }}
 	set live {{ type inet_service . ipv4_addr . inet_service; \
 elements = {{ 6379 . 10.0.1.10 . 6379, 6381 . 10.0.1.10 . 6379, 6381 . 10.0.2.10 . 6379 }}; }}
 	map forwards {{ type inet_service : ipv4_addr . inet_service; \
 elements = {{ 6379 : 10.0.1.10 . 6379 }}; }}
 	map readers {{ type inet_service : verdict; elements = {{ 6381 : goto readers-6381 }}; }}
-	set answering {{ type inet_service; elements = {{ 6379 }}; }}
+	set answering {{ type inet_service; flags timeout; gc-interval 1d; \
+elements = {{ 6379 }}; }}
 	chain identity {{
 		return comment "cachegate 6ee08e6eb3bc6f45 42 {"d" * 64}"
 	}}
