@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from benchmarks.report import Section
+from benchmarks.updates import measuring, swaps, tell_swaps, tell_updates
 
-if TYPE_CHECKING:
-    from benchmarks.report import Section
-
-SECTIONS: tuple[Section, ...] = ()
+SECTIONS: tuple[Section, ...] = (
+    Section("updates", measuring.measure, tell_updates.tell),
+    Section("swaps", swaps.measure, tell_swaps.tell),
+)

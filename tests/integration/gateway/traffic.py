@@ -1,7 +1,8 @@
 """Traffic from a client, counted: `traffic.py HOST SECONDS BUSY_PORTS NEW_PORTS`.
 
 Two long-lived connections a busy port ask without pause, one thread a new port opens a connection
-about every 3 ms, asks once and closes. Prints one JSON object with what went wrong.
+about every 3 ms, asks once and closes. Prints one JSON object with what went wrong; "dead_ms" is
+how long new connections failed, from the first that did to the next that was answered.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ class Counter:
         self._counts: collections.Counter[str] = collections.Counter()
         self._lock = threading.Lock()
 
-    def add(self, name: str) -> None:
+    def add(self, name: str, number: int = 1) -> None:
         with self._lock:
-            self._counts[name] += 1
+            self._counts[name] += number
 
     def result(self) -> dict[str, int]:
         return dict(self._counts)
@@ -50,15 +51,22 @@ def busy(address: tuple[str, int], end: float, counter: Counter) -> None:
 
 def fresh(address: tuple[str, int], end: float, counter: Counter) -> None:
     """Open connection after connection."""
+    failing = 0.0  # since when, by the clock; 0 while connections are answered
     while time.monotonic() < end:
+        began = time.monotonic()
         try:
             connection = socket.create_connection(address, 5)
         except ConnectionRefusedError:
             counter.add("refused")
+            failing = failing or began
             continue
         except OSError as error:
             counter.add(f"not connected: {error}")
+            failing = failing or began
             continue
+        if failing:
+            counter.add("dead_ms", round((time.monotonic() - failing) * 1000))
+            failing = 0.0
         with connection:
             try:
                 connection.sendall(b"PING\r\n")
