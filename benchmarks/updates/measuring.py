@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from benchmarks.updates.instance import Applied, Instance, Timed
 
 SIZES, QUICK_SIZES = (1, 50, 500, 5_000), (1, 500)
-REPETITIONS, QUICK_REPETITIONS = 8, 1
+REPETITIONS, QUICK_REPETITIONS = 6, 1
 MANY_CALLS = 1_000  # rules; so many calls, one process each, are measured once: half a minute
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tests.integration.gateway.lab import Gateway
 
-REPETITIONS = 4
+REPETITIONS = 3
 QUICK = 1 / 8  # of the seconds of a full run
 # One change each so many seconds, where a way is that fast: what is shown is what a change does.
 PACE = 0.1

@@ -38,6 +38,8 @@ map and two chains, or one element for another.
 Our table holds more than the least one: which ports are ours, so that strangers and late packets
 are answered alike, and which listen port may lead to which target, so that a stale flow is refused
 even where nobody found it. So there are three elements for each forward instead of one, and `nft`
-takes its time by the element. {sets}. We keep the sets. Where one target changes they cost next to
-nothing: the time is the kernel's, which waits until no processor uses the old element any more.
+takes its time by the element. {sets}. We keep the sets. Where one target changes, only the elements
+that differ are written. The program then mostly waits for the kernel, until no processor uses the
+old element any more. What the swap takes beyond its program is Python comparing all forwards to
+find those that differ, and grows with their number.
 """
