@@ -68,7 +68,7 @@ class Instance:
         arguments = ("apply", "--payload-file", str(payload))
         steps = (str(HERE / "steps.py"), str(self._archive), str(script))
         done = self.run(
-            sys.executable, "-I", *steps, *arguments, environment=self._environment(backend)
+            sys.executable, "-I", "-S", *steps, *arguments, environment=self._environment(backend)
         )
         answer = json.loads(done.output.splitlines()[-1])
         if not answer["report"].get("changed"):
@@ -78,7 +78,7 @@ class Instance:
     def remove(self, backend: str) -> None:
         """Take the agent's rules and what it remembers away."""
         environment = self._environment(backend)
-        self.run(sys.executable, "-I", str(self._archive), "remove", environment=environment)
+        self.run(sys.executable, "-I", "-S", str(self._archive), "remove", environment=environment)
 
     def clear(self) -> None:
         """Take everybody's rules away."""
