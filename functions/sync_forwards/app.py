@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aws_lambda_powertools import Logger, Metrics
 
-from cachegate.actions import Actions
 from cachegate.answers import detach_answer
 from cachegate.aws.addresses import Ec2Addresses
 from cachegate.aws.asking import ask
@@ -28,6 +27,7 @@ from cachegate.aws.notifications import CacheNotifications
 from cachegate.aws.rechecks import SqsRechecks
 from cachegate.aws.stack_response import NETWORK_ID, respond
 from cachegate.aws.subnets import Ec2Subnets
+from cachegate.batch import answer, unanswered
 from cachegate.counts import count_pass
 from cachegate.detach import detach
 from cachegate.entry import Outlet, Redelivery
@@ -39,7 +39,7 @@ from cachegate.planning.nat_network import read_asked
 from cachegate.protocols import Adapters
 from cachegate.report import report_pass
 from cachegate.settings import SyncSettings
-from cachegate.triggers import Trigger, answer, fewest, unanswered
+from cachegate.triggers import Trigger, fewest
 from cachegate.withdraw import withdraw
 
 if TYPE_CHECKING:
@@ -75,7 +75,14 @@ class Deadline:
 deadline = Deadline()
 
 
-def wire(environment: Mapping[str, str]) -> Actions:
+class Wired(NamedTuple):
+    """What the work of every caller needs."""
+
+    adapters: Adapters
+    settings: SyncSettings
+
+
+def wire(environment: Mapping[str, str]) -> Wired:
     """Make the clients and adapters; raise ConfigurationError where a setting is wrong."""
     settings = SyncSettings.from_env(environment)
     clients = make_clients()
@@ -106,7 +113,7 @@ def wire(environment: Mapping[str, str]) -> Actions:
         new_token=lambda: uuid.uuid4().hex,
         former_ledgers=DynamoLedgers(clients.dynamodb, former) if former else None,
     )
-    return Actions(adapters, settings, report)
+    return Wired(adapters, settings)
 
 
 @logger.inject_lambda_context
@@ -125,24 +132,27 @@ def handler(event: Any, context: LambdaContext) -> dict[str, Any]:
     return on_invocation(event, wired)
 
 
-def on_invocation(event: Any, actions: Actions) -> dict[str, Any]:
+def on_invocation(event: Any, wired: Wired) -> dict[str, Any]:
     """Answer a person; what was asked and refused is logged beside."""
-    answer = actions.answer(event)
+    # Nearly every start is a pass's: what only people ask for is loaded when somebody asks.
+    from cachegate.actions import Actions  # noqa: PLC0415
+
+    answer = Actions(wired.adapters, wired.settings, report).answer(event)
     action = event.get("action") if isinstance(event, dict) else None
     logger.info("direct invocation", action=action, ok=answer["ok"], error=answer.get("error"))
     return answer
 
 
-def on_triggers(records: list[dict[str, Any]], actions: Actions) -> dict[str, Any]:
+def on_triggers(records: list[dict[str, Any]], wired: Wired) -> dict[str, Any]:
     """Run the one pass of a batch. Where it fails, as few messages as do come back for a retry."""
-    redelivery = Redelivery(actions.adapters.rechecks, actions.settings.retry)
+    redelivery = Redelivery(wired.adapters.rechecks, wired.settings.retry)
     triggers = [Trigger.from_record(record) for record in records]
     with redelivery.raised_again(fewest(triggers), logger):
-        heeded = heed(triggers, actions.adapters, actions.settings)
+        heeded = heed(triggers, wired.adapters, wired.settings)
     outlet.write_triggers(heeded)
     asking = heeded.asking
     with redelivery.raised_again(fewest(asking), logger):
-        result = answer(asking, actions.adapters, actions.settings)
+        result = answer(asking, wired.adapters, wired.settings)
     if result is None:
         if asking:
             logger.info("no pass", reason="a later one saw it, or its chain of re-checks is over")
@@ -175,23 +185,23 @@ def on_stack(event: dict[str, Any]) -> dict[str, Any]:
     return {"ok": failure is None}
 
 
-def give_up_groups(event: dict[str, Any], actions: Actions) -> None:
+def give_up_groups(event: dict[str, Any], wired: Wired) -> None:
     """Take our rules away where an update turns their management off.
 
     Later nobody could: CloudFormation takes the permission when the update is complete, and then
     cannot delete a group of NAT instances that rules on caches still name.
     """
     former = event.get("OldResourceProperties", {}).get("ManageGroups")
-    if former != "true" or actions.settings.manage_groups:
+    if former != "true" or wired.settings.manage_groups:
         return
-    withdrawn = withdraw(actions.adapters, actions.settings)
+    withdrawn = withdraw(wired.adapters, wired.settings)
     log = logger.error if withdrawn.left else logger.info
     log("groups given up", rules_removed=withdrawn.removed, rules_still_there=withdrawn.left)
 
 
-def leave(actions: Actions) -> None:
+def leave(wired: Wired) -> None:
     """Take off what the stack put onto what outlives it; what cannot be is logged, and stays."""
-    adapters, settings = actions.adapters, actions.settings
+    adapters, settings = wired
     try:
         detached = detach_answer(detach(adapters, settings, for_good=True))
         log = logger.info if detached["ok"] else logger.error
@@ -242,7 +252,7 @@ def report(result: SyncResult, asking: Sequence[Trigger] = ()) -> None:
 
 # At init, where the CPU is. A wrong setting is kept for the answer to CloudFormation: an error here
 # would leave it without one, and the stack waiting.
-wired: Actions | ConfigurationError
+wired: Wired | ConfigurationError
 try:
     wired = wire(os.environ)
 except ConfigurationError as error:

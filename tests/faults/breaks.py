@@ -6,13 +6,13 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import cachegate.batch
 import cachegate.beat
 import cachegate.chain
 import cachegate.domain.trigger
 import cachegate.planning.absence
 import cachegate.prepare
 import cachegate.prove
-import cachegate.triggers
 import cachegate_agent.apply
 from cachegate.domain.cache import Evidence
 from cachegate.domain.ledger import Ledger as Record
@@ -70,7 +70,7 @@ def _never_agreed(patch: pytest.MonkeyPatch) -> None:
 
 
 def _no_token(patch: pytest.MonkeyPatch) -> None:
-    real = cachegate.triggers.answer
+    real = cachegate.batch.answer
 
     def answer(triggers: Any, adapters: Any, settings: Any) -> Any:
         if any(trigger.vpc_id is None for trigger in triggers):

@@ -31,12 +31,23 @@ def test_it_carries_the_package_and_powertools(layer: dict[str, bytes]) -> None:
     assert {name.split("/")[0] for name in layer} == {"python"}
 
 
-def test_it_is_pure_python_of_less_than_8_mb_without_caches_tests_or_an_sdk(
+def test_it_is_pure_python_of_less_than_8_mb_without_tests_or_an_sdk(
     layer: dict[str, bytes],
 ) -> None:
-    assert sum(map(len, layer.values())) < 8_000_000
-    assert not [name for name in layer if name.endswith((".so", ".pyc"))]
+    assert sum(len(text) for name, text in layer.items() if not name.endswith(".pyc")) < 8_000_000
+    assert not [name for name in layer if name.endswith(".so")]
     assert not [name for name in layer if "boto" in name.split("/")[1] or "/tests/" in name]
+
+
+def test_byte_code_is_of_the_runtime_for_every_module_or_none_and_never_checked(
+    layer: dict[str, bytes],
+) -> None:
+    sources = {name for name in layer if name.endswith(".py")}
+    compiled = {name: text for name, text in layer.items() if name.endswith(".pyc")}
+
+    assert all(name.endswith(".cpython-313.pyc") for name in compiled)
+    assert all(text[4:8] == b"\x01\0\0\0" for text in compiled.values())  # PEP 552: unchecked
+    assert len(compiled) in {0, len(sources)}
 
 
 def test_nothing_in_it_tells_when_or_where_it_was_built(layer: dict[str, bytes]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cachegate.counts import count_triggers
-from cachegate.report import describe_trigger
+from cachegate.log import describe_trigger
 from cachegate.retry import pause
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from aws_lambda_powertools import Logger, Metrics
 
     from cachegate.heed import Heeded
+    from cachegate.log import Line
     from cachegate.metrics import Metric
-    from cachegate.report import Line
     from cachegate.triggers import Trigger
 
 

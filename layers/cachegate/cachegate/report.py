@@ -6,16 +6,16 @@ that it caused, and by `recheck` the re-check that followed: its correlation id.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from cachegate.describe import describe_change, describe_enrolment, describe_problem
 from cachegate.describe_nat import describe_address, describe_rules
 from cachegate.domain.address import AddressState
+from cachegate.log import Line, distinct, first
 from cachegate.push import InstanceState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from cachegate.domain.address import AddressResult
     from cachegate.domain.group_rules import RuleResult
@@ -23,23 +23,10 @@ if TYPE_CHECKING:
     from cachegate.results import SyncResult, VpcResult
     from cachegate.triggers import Trigger
 
-# Of a line; what is left out is counted. The events and the ledger have all of them, and
-# CloudWatch Logs cuts a line that is too long
-# (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html).
-MOST = 100
 Decision = Literal[
     "failed", "detached", "offline", "moved", "changed", "repaired", "held", "idle", "kept"
 ]
 PASS = "pass"  # noqa: S105 - the message of the lines
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of the log."""
-
-    level: Literal["info", "warning", "error"]
-    message: str
-    fields: dict[str, Any]
 
 
 def report_pass(result: SyncResult, asking: Sequence[Trigger] = ()) -> Iterator[Line]:
@@ -60,19 +47,6 @@ def report_pass(result: SyncResult, asking: Sequence[Trigger] = ()) -> Iterator[
     if result.problems:
         problems = [describe_problem(problem) for problem in result.problems]
         yield Line("warning", "not forwarded as asked", first("problems", problems))
-
-
-def describe_trigger(trigger: Trigger) -> dict[str, Any]:
-    """Return what is known of a trigger: whence, about what, when, and under which id."""
-    cause = trigger.cause
-    return {
-        "correlation_id": trigger.correlation_id,
-        "kind": cause.kind.value,
-        "name": cause.name,
-        "subject": cause.subject,
-        "happened_at": trigger.happened_at,
-        "receives": trigger.receives,
-    }
 
 
 def decision(vpc: VpcResult) -> Decision:
@@ -172,14 +146,3 @@ def _of_instance(instance: InstanceResult) -> Iterator[str]:
     if instance.state not in {InstanceState.VERIFIED, InstanceState.FAILED}:
         yield f"{instance.instance_id} is {instance.state}: {instance.reason}"
     yield from (f"{instance.instance_id} warns: {warning}" for warning in instance.warnings)
-
-
-def distinct(texts: Iterable[str]) -> list[str]:
-    """Return each text once, in the order given."""
-    return list(dict.fromkeys(texts))
-
-
-def first(name: str, values: Sequence[Any]) -> dict[str, Any]:
-    """Return the first values as a field, and how many were left out where any were."""
-    left_out = len(values) - MOST
-    return {name: values[:MOST]} | ({f"{name}_left_out": left_out} if left_out > 0 else {})

@@ -1,4 +1,4 @@
-"""Triggers: every message only means "look again"; some are known to be needless."""
+"""Triggers: every message only means "look again"."""
 
 from __future__ import annotations
 
@@ -6,15 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cachegate.domain.trigger import Cause, CauseKind, read
-from cachegate.sync import ALL_VPCS, sync
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-
-    from cachegate.protocols import Adapters
-    from cachegate.results import SyncResult
-    from cachegate.settings import SyncSettings
-
 
 # EventBridge tries for this long to deliver an event
 # (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-retry-policy.html).
@@ -66,33 +60,6 @@ def announced_at(triggers: Iterable[Trigger]) -> float | None:
     return min((t.happened_at for t in triggers if t.cause.announces), default=None)
 
 
-def answer(
-    triggers: Sequence[Trigger], adapters: Adapters, settings: SyncSettings
-) -> SyncResult | None:
-    """Run the one pass that a batch asks for; None where every trigger was needless."""
-    if _wants_all(triggers, adapters, settings):
-        announced = any(trigger.cause.announces for trigger in triggers)
-        return sync(adapters, settings, announced=announced)
-    moving = frozenset(
-        trigger.vpc_id
-        for trigger in triggers
-        if trigger.vpc_id is not None
-        and adapters.ledgers.heartbeat(trigger.vpc_id).token == trigger.token
-    )
-    return sync(adapters, settings, only=moving) if moving else None
-
-
-def unanswered(triggers: Sequence[Trigger], result: SyncResult) -> list[Trigger]:
-    """Return the messages that have to come back: the fewest that ask again for all that failed.
-
-    After re-checks those of the VPCs that failed.
-    """
-    failed = {vpc.vpc_id for vpc in result.vpcs if vpc.failure is not None}
-    if result.whole and failed:
-        return fewest(triggers)
-    return [trigger for trigger in triggers if trigger.vpc_id in failed]
-
-
 def fewest(triggers: Sequence[Trigger]) -> list[Trigger]:
     """Return the fewest messages that ask for all that these ask for.
 
@@ -103,14 +70,3 @@ def fewest(triggers: Sequence[Trigger]) -> list[Trigger]:
     of_the_world = (trigger for trigger in triggers if trigger.vpc_id is None)
     chosen = max(of_the_world, key=lambda t: (t.cause.announces, t.sent_at), default=None)
     return list(triggers) if chosen is None else [chosen]
-
-
-def _wants_all(triggers: Sequence[Trigger], adapters: Adapters, settings: SyncSettings) -> bool:
-    """Tell whether a trigger of the world is younger than what the last whole pass saw.
-
-    Some slack, because AWS shows a change a while after it announced it.
-    """
-    sent = [trigger.sent_at for trigger in triggers if trigger.vpc_id is None]
-    if not sent:
-        return False
-    return max(sent) > adapters.ledgers.heartbeat(ALL_VPCS).began_at - settings.stale_trigger

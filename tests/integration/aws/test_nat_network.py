@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from cachegate.actions import Actions
 from cachegate.aws.stack_response import NETWORK_ID
 from cachegate.aws.subnets import Ec2Subnets
 from local.aws_server import AwsServer
@@ -53,7 +52,7 @@ def network(aws: AwsServer) -> Network:
 def resource(aws: AwsServer, monkeypatch: pytest.MonkeyPatch) -> CustomResource:
     app, fakes = started(monkeypatch), FakeWorld()
     adapters = replace(fakes.adapters, subnets=Ec2Subnets(aws.client("ec2")))
-    monkeypatch.setattr(app, "wired", Actions(adapters, fakes.settings, app.report))
+    monkeypatch.setattr(app, "wired", app.Wired(adapters, fakes.settings))
     function: Any = InProcess(app)
     return CustomResource("NatNetworkCheck", "Custom::CachegateNatNetwork", "stack", function)
 

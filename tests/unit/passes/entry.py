@@ -6,7 +6,6 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from cachegate.actions import Actions
 from cachegate.aws.stack_response import PHYSICAL_ID
 from tests.function import started
 
@@ -64,7 +63,7 @@ class Stdout:
 def entry_point(world: FakeWorld, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return the module wired to the fakes; it logs where `print` prints."""
     module = started(monkeypatch)
-    monkeypatch.setattr(module, "wired", Actions(world.adapters, world.settings, module.report))
+    monkeypatch.setattr(module, "wired", module.Wired(world.adapters, world.settings))
     monkeypatch.setattr(module.logger.registered_handler, "stream", Stdout())
     module.answers, module.named = [], []
 

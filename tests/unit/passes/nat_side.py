@@ -9,7 +9,6 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Any
 
-from cachegate.actions import Actions
 from cachegate.domain.address import ElasticIp
 from cachegate.domain.agent import Reply
 from cachegate.domain.cache import Health
@@ -84,4 +83,4 @@ def fall_ill(world: FakeWorld, instance_id: str) -> None:
 
 def rewire(app: Any, world: FakeWorld) -> None:
     """Let the entry point know the settings as they are now."""
-    app.wired = Actions(world.adapters, world.settings, app.report)
+    app.wired = app.Wired(world.adapters, world.settings)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cachegate.actions import Actions
 from cachegate.domain.address import ElasticIp
 from cachegate.domain.agent import Reply
 from cachegate.domain.cache import Notified
@@ -171,7 +170,7 @@ def deleted(
     )
     world.manage_groups()
     world.settings = replace(world.settings, **settings)
-    monkeypatch.setattr(app, "wired", Actions(world.adapters, world.settings, app.report))
+    monkeypatch.setattr(app, "wired", app.Wired(world.adapters, world.settings))
     app.handler(batch(world, "a"), CONTEXT)
     assert world.group_rules.held
     app.handler(stack_event("Delete"), CONTEXT)
@@ -222,11 +221,11 @@ def test_an_update_that_turns_the_management_of_groups_off_takes_the_rules_away(
     stay: bool,
 ) -> None:
     world.manage_groups()
-    monkeypatch.setattr(app, "wired", Actions(world.adapters, world.settings, app.report))
+    monkeypatch.setattr(app, "wired", app.Wired(world.adapters, world.settings))
     app.handler(batch(world, "a"), CONTEXT)
     assert world.group_rules.held
     settings = replace(world.settings, manage_groups=now)
-    monkeypatch.setattr(app, "wired", Actions(world.adapters, settings, app.report))
+    monkeypatch.setattr(app, "wired", app.Wired(world.adapters, settings))
     properties = {} if former is None else {"ManageGroups": former}
 
     app.handler(stack_event("Update") | {"OldResourceProperties": properties}, CONTEXT)
@@ -241,7 +240,7 @@ def test_rules_that_were_given_up_are_not_missed_when_groups_are_managed_again(
     world.manage_groups()
     for managed in (True, False):
         settings = replace(world.settings, manage_groups=managed)
-        monkeypatch.setattr(app, "wired", Actions(world.adapters, settings, app.report))
+        monkeypatch.setattr(app, "wired", app.Wired(world.adapters, settings))
         app.handler(batch(world, str(managed)), CONTEXT)
         world.now += 100
 

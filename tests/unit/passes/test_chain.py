@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cachegate.batch import answer
 from cachegate.chain import Link, next_link
 from cachegate.domain.policy import Policy
 from cachegate.errors import LedgerConflictError
 from cachegate.protocols import Heartbeat
 from cachegate.sync import sync
-from cachegate.triggers import Trigger, answer
+from cachegate.triggers import Trigger
 from tests.unit.passes.fakes import VPC
 
 if TYPE_CHECKING:

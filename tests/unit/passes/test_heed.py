@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from cachegate.batch import answer
 from cachegate.domain.agent import Reply
 from cachegate.domain.ledger import Ledger
 from cachegate.heed import heed
 from cachegate.protocols import Heartbeat
 from cachegate.sync import sync
-from cachegate.triggers import Trigger, answer
+from cachegate.triggers import Trigger
 from tests.unit.passes.fakes import NAT, VPC
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cachegate.batch import answer
 from cachegate.sync import sync
-from cachegate.triggers import Trigger, answer
+from cachegate.triggers import Trigger
 from tests.unit.passes.fakes import VPC
 
 if TYPE_CHECKING:

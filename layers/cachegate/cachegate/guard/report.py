@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cachegate.domain.finding import Step
 from cachegate.guard.counts import dangerous
-from cachegate.report import Line, distinct, first
+from cachegate.log import Line, distinct, first
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

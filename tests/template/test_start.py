@@ -1,0 +1,66 @@
+"""What each function's start loads: a budget, since every module and byte costs each cold start."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from benchmarks.cold_start.environment import FUNCTIONS
+from benchmarks.cold_start.stage import BUILT, BYTE_CODE, Stage
+from tests.template.parsed import RESOURCES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# A little above what there is. Where a new feature exceeds one: look at `python -X importtime`
+# first. What only people ask for is loaded when somebody asks, and the guard loads nothing of a
+# sync pass. Raise a number only when `make bench` still keeps its goal.
+MODULES_OF_OURS = {"sync_forwards": 130, "guard_ingress": 104}
+MODULES = {"sync_forwards": 510, "guard_ingress": 485}
+LAYER_BYTES = 4_950_000  # without byte code
+ADVICE = "the start of {} loads {} {}, over its budget of {}: see the comment in this test"
+LOGICAL = {"sync_forwards": "SyncForwards", "guard_ingress": "GuardIngress"}
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    if not BUILT.exists():
+        pytest.skip("there is no built layer: run `make build`")
+    return Stage.make(tmp_path_factory.mktemp("start"))
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_start_imports_no_more_modules_than_its_budget(stage: Stage, name: str) -> None:
+    took = stage.start(name, BYTE_CODE)
+
+    ours, every = len(took["ours"]), took["modules"]
+    budget = MODULES_OF_OURS[name]
+    assert ours <= budget, ADVICE.format(name, ours, "modules of ours", budget)
+    assert every <= MODULES[name], ADVICE.format(name, every, "modules", MODULES[name])
+
+
+def test_the_guard_starts_without_a_sync_pass_and_sync_without_what_people_ask(
+    stage: Stage,
+) -> None:
+    assert "cachegate.sync" not in stage.start("guard_ingress", BYTE_CODE)["ours"]
+    assert "cachegate.actions" not in stage.start("sync_forwards", BYTE_CODE)["ours"]
+
+
+def test_the_layer_keeps_its_budget_of_bytes() -> None:
+    if not BUILT.exists():
+        pytest.skip("there is no built layer: run `make build`")
+    found = sum(_bytes(path) for path in BUILT.rglob("*"))
+
+    assert found <= LAYER_BYTES, ADVICE.format("both functions", found, "bytes", LAYER_BYTES)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_start_is_measured_with_every_variable_that_the_template_gives(name: str) -> None:
+    properties = RESOURCES[LOGICAL[name]]["Properties"]
+
+    assert set(FUNCTIONS[name]) == set(properties["Environment"]["Variables"])
+
+
+def _bytes(path: Path) -> int:
+    return path.stat().st_size if path.is_file() and path.suffix != ".pyc" else 0
