@@ -143,7 +143,11 @@ class Listing(NamedTuple):
             raise UnexpectedError("answering")
 
     def _shape(self) -> str:
-        """Hash all that does not change with the rule set."""
+        """Hash all that does not change with the rule set.
+
+        Beside what is there, what this version of the agent writes: where another version wrote
+        it, the shape differs, and the next swap writes everything afresh.
+        """
         if not self.has_our_frame() or self._miscounted():
             return ""
         fixed = {
@@ -153,6 +157,7 @@ class Listing(NamedTuple):
             ],
             "chains": [self.chains[chain.name] for chain in text.CHAINS],
             "rules": [self.rules.get(chain.name) for chain in text.CHAINS],
+            "written": [text.SETS, text.chains()],
         }
         return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
 

@@ -93,6 +93,7 @@ class Gateway:
     backend: str
     processes: list[subprocess.Popen[str]] = field(default_factory=list)
     hidden: tuple[str, ...] = ()  # programs that the agent does not find
+    program: Path = AGENT  # the agent that is run
 
     def agent(self, action: str, document: Document | None = None, *more: str) -> Ended:
         """Run one action of the agent on the NAT instance."""
@@ -110,7 +111,7 @@ class Gateway:
             "CACHEGATE_BACKEND": self.backend,
         }
         started = time.monotonic()
-        command = [*self._hide(), sys.executable, str(AGENT), *arguments]
+        command = [*self._hide(), sys.executable, str(self.program), *arguments]
         done = self.nat.run(*command, check=False, env=environment | (env or {}))
         seconds = time.monotonic() - started
         lines = done.stdout.splitlines()

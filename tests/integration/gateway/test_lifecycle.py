@@ -6,6 +6,7 @@ import base64
 import gzip
 import json
 import re
+import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -73,6 +74,29 @@ def test_the_same_rule_set_again_mends_what_somebody_changed(gateway: Gateway) -
     gateway.nat.run("nft", "flush", "ruleset")
 
     assert gateway.apply(document)["changed"] is True
+    assert gateway.ask(6379) == "A"
+
+
+def test_rules_that_another_version_of_the_agent_wrote_are_written_anew(gateway: Gateway) -> None:
+    """Its rules are as many, and the content is the same: only their words differ."""
+    now, document = gateway.program, payload(1, forward(6379, A))
+    other = gateway.folder / "other"
+    shutil.copytree(now.parent, other)
+    for file, words, otherwise in (
+        ("nftables_text.py", "tcp sport @answering drop", "tcp sport @answering accept"),
+        ("iptables_chains.py", "--ctstate RELATED -j ACCEPT", "--ctstate RELATED -j DROP"),
+    ):
+        path = other / "cachegate_agent" / file
+        assert words in path.read_text()
+        path.write_text(path.read_text().replace(words, otherwise))
+    gateway.program = other / now.name
+    gateway.apply(document)
+    gateway.program = now
+    before = ruleset(gateway)
+
+    assert gateway.apply(document)["changed"] is True
+    assert ruleset(gateway) != before
+    assert gateway.apply(document)["changed"] is False
     assert gateway.ask(6379) == "A"
 
 

@@ -8,16 +8,16 @@ import pytest
 
 from benchmarks import machine
 from benchmarks.machine import Machine
-from tests.unit.benchmarks.sections import MACHINE
+from tests.unit.benchmarks.sections import machine as a_machine
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 def test_a_machine_is_the_same_after_a_round_trip(tmp_path: Path) -> None:
-    MACHINE.save(tmp_path / "new")
+    a_machine().save(tmp_path / "new")
 
-    assert Machine.load_from(tmp_path / "new") == MACHINE
+    assert Machine.load_from(tmp_path / "new") == a_machine()
 
 
 def test_a_machine_that_was_never_kept_cannot_be_read(tmp_path: Path) -> None:
@@ -26,7 +26,7 @@ def test_a_machine_that_was_never_kept_cannot_be_read(tmp_path: Path) -> None:
 
 
 def test_the_sentence_names_time_programs_and_the_greatest_load() -> None:
-    assert MACHINE.sentence() == (
+    assert a_machine().sentence() == (
         "Measured 2026-11-26 in 2 minutes on 2 cores (a processor), Linux 6.1, Python 3.11.7, "
         "nft 1.0.6, haproxy 2.6.12. The load of the minute before a section was 1.2 at most."
     )

@@ -9,7 +9,7 @@ import pytest
 from benchmarks import __main__ as run
 from benchmarks.machine import FILE, Machine
 from local import sandbox
-from tests.unit.benchmarks.sections import MACHINE, broken, section
+from tests.unit.benchmarks.sections import broken, machine, section
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +33,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     monkeypatch.setattr(run, "SCRATCH", there.scratch)
     monkeypatch.setattr(run, "SECTIONS", (section("one"), section("two")))
     monkeypatch.setattr(sandbox, "inside", lambda: True)
-    monkeypatch.setattr(Machine, "here", lambda: MACHINE)
+    monkeypatch.setattr(Machine, "here", machine)
     return there
 
 
