@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from tests.integration.gateway.lab import Gateway
 
 REPETITIONS = 3
-QUICK = 1 / 8  # of the seconds of a full run
+QUICK = 1 / 4  # of the seconds of a full run
 # One change each so many seconds, where a way is that fast: what is shown is what a change does.
 PACE = 0.1
+START_S = 0.3  # until the clients are Python programs that ask: a change before that meets nobody
 NEW_AT_ONCE = 2  # clients that open connections without pause, to either kind of port
 
 CHANGES = "changes"
@@ -55,6 +56,7 @@ def _met(lab: Gateway, way: Way, seconds: float) -> dict[str, float]:
         _clients(lab, seconds, str(STEADY[0]), list(STEADY[:NEW_AT_ONCE])),
     ]
     changes, end = 0, time.monotonic() + seconds
+    time.sleep(START_S)
     while time.monotonic() < end - PACE:
         next_one = time.monotonic() + PACE
         changes += 1

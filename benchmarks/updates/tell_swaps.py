@@ -33,8 +33,8 @@ connection that failed to the next one that was answered, as its clients see it.
 
 {picture}
 
-Nothing was lost with {lossless}. What takes several commands loses by its nature: between two of
-them the port leads nowhere, and a flush takes every port away until its rule is back. "Cut" are
+Nothing was lost with {lossless}. Where a change takes several commands, the port leads nowhere
+between two of them, and a flush takes every port away until its rule is back. "Cut" are
 connections that were just open to the old target when the port left it. We reset them, so that
 their clients come to the new one; the ways without us leave them where they are, which hangs where
 the old target is dead. Ours changed the target {ours} times; that nothing was lost in so many says
