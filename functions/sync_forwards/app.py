@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger, Metrics
 
-from cachegate.answers import detach_answer
 from cachegate.aws.addresses import Ec2Addresses
 from cachegate.aws.asking import ask
 from cachegate.aws.caches import CacheInventory
@@ -25,22 +24,18 @@ from cachegate.aws.machines import Ec2Machines
 from cachegate.aws.network import Ec2Network
 from cachegate.aws.notifications import CacheNotifications
 from cachegate.aws.rechecks import SqsRechecks
-from cachegate.aws.stack_response import NETWORK_ID, respond
+from cachegate.aws.stack_response import respond
 from cachegate.aws.subnets import Ec2Subnets
 from cachegate.batch import answer, unanswered
 from cachegate.counts import count_pass
-from cachegate.detach import detach
 from cachegate.entry import Outlet, Redelivery
-from cachegate.errors import CachegateError, ConfigurationError
+from cachegate.errors import ConfigurationError
 from cachegate.heed import heed
-from cachegate.metrics import Metric
-from cachegate.nat_network import check_network
-from cachegate.planning.nat_network import read_asked
 from cachegate.protocols import Adapters
 from cachegate.report import report_pass
 from cachegate.settings import SyncSettings
 from cachegate.triggers import Trigger, fewest
-from cachegate.withdraw import withdraw
+from cachegate.wired import Wired
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,8 +44,6 @@ if TYPE_CHECKING:
 
     from cachegate.protocols import Resolver
     from cachegate.results import SyncResult
-
-NAT_NETWORK = "Custom::CachegateNatNetwork"  # the other custom resource asks for a first pass
 
 logger = Logger()
 metrics = Metrics()
@@ -73,13 +66,6 @@ class Deadline:
 
 
 deadline = Deadline()
-
-
-class Wired(NamedTuple):
-    """What the work of every caller needs."""
-
-    adapters: Adapters
-    settings: SyncSettings
 
 
 def wire(environment: Mapping[str, str]) -> Wired:
@@ -123,8 +109,7 @@ def handler(event: Any, context: LambdaContext) -> dict[str, Any]:
     logger.set_correlation_id(context.aws_request_id)
     fields = event if isinstance(event, dict) else {}
     if "ResponseURL" in fields:
-        checked = fields.get("ResourceType") == NAT_NETWORK
-        return on_nat_network(fields) if checked else on_stack(fields)
+        return on_stack(fields)
     if isinstance(wired, ConfigurationError):
         raise wired
     if "Records" in fields:
@@ -162,86 +147,10 @@ def on_triggers(records: list[dict[str, Any]], wired: Wired) -> dict[str, Any]:
 
 
 def on_stack(event: dict[str, Any]) -> dict[str, Any]:
-    """Answer CloudFormation: a first pass is asked for, or the agents are taken off.
+    """Answer CloudFormation, also where a setting is wrong."""
+    from cachegate.stack_events import StackEvents  # noqa: PLC0415 - as rare as people are
 
-    A wrong setting fails the deployment with its sentence. Anything else is answered by success
-    and raised: a stack must always be deletable, and the schedule makes the pass that could not be
-    asked for.
-    """
-    request, failure = event["RequestType"], None
-    try:
-        if isinstance(wired, ConfigurationError):
-            failure = None if request == "Delete" else str(wired)
-        elif request == "Delete":
-            leave(wired)
-        else:
-            wired.adapters.rechecks.ask(f"stack event {request}")
-            give_up_groups(event, wired)
-            # NotVerifiedAlarm and GuardSilentAlarm are made next, and would call the silence before
-            # a first pass overdue.
-            outlet.count({Metric.VERIFIED_AGE: 0.0, Metric.FINDINGS_OPEN: 0.0})
-    finally:
-        respond(event, failure=failure)
-    return {"ok": failure is None}
-
-
-def give_up_groups(event: dict[str, Any], wired: Wired) -> None:
-    """Take our rules away where an update turns their management off.
-
-    Later nobody could: CloudFormation takes the permission when the update is complete, and then
-    cannot delete a group of NAT instances that rules on caches still name.
-    """
-    former = event.get("OldResourceProperties", {}).get("ManageGroups")
-    if former != "true" or wired.settings.manage_groups:
-        return
-    withdrawn = withdraw(wired.adapters, wired.settings)
-    log = logger.error if withdrawn.left else logger.info
-    log("groups given up", rules_removed=withdrawn.removed, rules_still_there=withdrawn.left)
-
-
-def leave(wired: Wired) -> None:
-    """Take off what the stack put onto what outlives it; what cannot be is logged, and stays."""
-    adapters, settings = wired
-    try:
-        detached = detach_answer(detach(adapters, settings, for_good=True))
-        log = logger.info if detached["ok"] else logger.error
-        log("stack deletion", detached=detached)
-    finally:
-        if settings.release_address and settings.address is not None:
-            try:
-                adapters.addresses.release(settings.address)
-                logger.info("address given back", address=settings.address)
-            except CachegateError:
-                logger.exception("address not given back", address=settings.address)
-
-
-def on_nat_network(event: dict[str, Any]) -> dict[str, Any]:
-    """Tell CloudFormation whether NAT instances may be made where they are asked for.
-
-    What cannot be seen is refused with the reason: no instance is made on a guess. There is nothing
-    to delete.
-    """
-    failure: str | None = "the check broke off; the function's log says where"
-    try:
-        failure = None if event["RequestType"] == "Delete" else refusal(event)
-    finally:
-        respond(event, failure=failure, physical_id=NETWORK_ID)
-    logger.info("nat network", request=event["RequestType"], refused=failure)
-    return {"ok": failure is None}
-
-
-def refusal(event: dict[str, Any]) -> str | None:
-    """Return why NAT instances must not be made there, None where they may."""
-    try:
-        if isinstance(wired, ConfigurationError):
-            raise wired
-        asked = read_asked(event.get("ResourceProperties"))
-        verdict = check_network(wired.adapters.subnets, asked)
-    except CachegateError as error:
-        return str(error)
-    for warning in verdict.warnings:
-        logger.warning("nat network", warning=warning)
-    return "; ".join(verdict.refusals) or None
+    return StackEvents(wired, outlet, respond).answer(event)
 
 
 def report(result: SyncResult, asking: Sequence[Trigger] = ()) -> None:

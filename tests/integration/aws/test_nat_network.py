@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from cachegate.aws.stack_response import NETWORK_ID
 from cachegate.aws.subnets import Ec2Subnets
+from cachegate.stack_events import NETWORK_ID
 from local.aws_server import AwsServer
 from local.custom_resource import CustomResource, CustomResourceError
 from local.lambda_runtime import Outcome

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cachegate.aws.stack_response import NETWORK_ID, PHYSICAL_ID
+from cachegate.aws.stack_response import PHYSICAL_ID
 from cachegate.domain.groups import Interface
 from cachegate.domain.routes import Route, RouteTable, Subnet
 from cachegate.errors import ConfigurationError, NotShownError
+from cachegate.stack_events import NETWORK_ID
 from tests.function import CONTEXT
 from tests.unit.passes.entry import batch, counted, logged
 from tests.unit.passes.fakes import VPC

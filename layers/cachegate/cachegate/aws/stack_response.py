@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 TIMEOUT = 10  # seconds, for each step of the exchange
 # One id for life: another one would make CloudFormation delete the former resource, and so detach.
 PHYSICAL_ID = "cachegate-pass"
-NETWORK_ID = "cachegate-nat-network"
 LONGEST_REASON = 1000  # the whole answer may have 4,096 bytes
 
 
