@@ -125,8 +125,9 @@ def test_an_exhausted_range_names_the_ports_at_rest_and_others_still_sync() -> N
     (problem,) = (p for p in plan.problems if p.cache == "big")
     assert problem.code == "range_exhausted"
     assert problem.message == (
-        "big needs 3 more listen ports, 6379-6382 has 2 free; "
-        "at rest: 6379-6380, the first of them until 2027-01-15 08:17:41 UTC"
+        "big needs 3 more listen ports, 6379-6382 has 2 free: "
+        "widen ListenPorts or expose fewer caches, "
+        "or release ports at rest (6379-6380, the first until 2027-01-15 08:17:41 UTC)"
     )
     assert passes.listen("small/small/0001") == 6381
     assert not problem.forwarded
@@ -140,7 +141,7 @@ def test_a_cache_that_cannot_grow_keeps_what_it_has() -> None:
     plan = passes.at(1, [memcached("a", 4)], {"a.0001": "10.0.1.1"})
 
     assert passes.codes() == {"a": "range_exhausted"}
-    assert "at rest" not in plan.problems[0].message
+    assert plan.problems[0].message.endswith("widen ListenPorts or expose fewer caches")
     assert passes.targets("a/a/0001") == "10.0.1.1"
 
 

@@ -116,7 +116,10 @@ class _Allocator:
             )
 
     def _exhausted(self, cache: str, needed: int, free: int) -> Problem:
-        message = f"{cache} needs {needed} more listen ports, {ports(self.range)} has {free} free"
+        message = (
+            f"{cache} needs {needed} more listen ports, {ports(self.range)} has {free} free: "
+            "widen ListenPorts or expose fewer caches"
+        )
         resting = {
             port: lease.resting_since
             for port, lease in self.holders.items()
@@ -124,5 +127,5 @@ class _Allocator:
         }
         if resting:
             first = moment(min(resting.values()) + self.policy.quarantine)
-            message += f"; at rest: {ports(resting)}, the first of them until {first}"
+            message += f", or release ports at rest ({ports(resting)}, the first until {first})"
         return Problem(code="range_exhausted", cache=cache, message=message)
