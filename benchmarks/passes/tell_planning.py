@@ -21,8 +21,9 @@ HOW = """\
 A plan is pure Python: what AWS and DNS show and the ledger go in, the next ledger and every change
 with its reason come out. Measured is its CPU time on one core, with Python's garbage collector at
 work as in a function. A steady plan finds nothing new; its ledger was read back from its stored
-form, as each pass does. The nodes are those of full cluster-mode groups. Memory and memory blocks
-are from runs of their own under tracemalloc: at most, and at the end, on top of what went in."""
+form, as each pass does. The nodes are those of full cluster-mode groups. Memory is
+the most at any moment of a run of its own under tracemalloc; blocks are those that the plan holds
+at the end, not those given back on the way. Both are on top of what went in."""
 
 BYTES = """\
 What a plan becomes outside, compressed in both places: the payload that one command carries to each
@@ -34,9 +35,10 @@ addresses side by side; "unlike" are caches of one node with random names at ran
 def tell(rows: Rows) -> Report:
     """Return the section of the page."""
     picture = _picture(rows)
-    text = "\n\n".join(
-        (HOW, _times(rows), picture.markdown, _linear(rows), BYTES, _sizes(rows), _ceilings(rows))
-    )
+    parts = [HOW, _times(rows), picture.markdown, _linear(rows), BYTES, _sizes(rows)]
+    if CEILING in rows.ways():  # a quick run does not look for them
+        parts.append(_ceilings(rows))
+    text = "\n\n".join(parts)
     goals = (
         Goal(
             f"a steady plan of {GOAL_NODES} nodes",
@@ -70,8 +72,8 @@ def _linear(rows: Rows) -> str:
     ratio = rows.ratio(STEADY, MOST, STEADY, GOAL_NODES)
     return (
         f"{LINEAR:g} times the nodes take {ratio:.3g} times as long. Nothing in a plan is searched "
-        "for anew for each node; what exceeds the proportion is the garbage collector, which looks "
-        "at more objects more often, and memory that no longer fits into the processor's caches."
+        "for anew for each node. What exceeds the proportion was not measured apart; it is most "
+        "likely memory: the objects of so many nodes do not fit into the processor's caches."
     )
 
 
@@ -101,11 +103,10 @@ def _ceilings(rows: Rows) -> str:
         f"{most[PORTS]:,.0f}", most[PORTS],
         "a cache that finds no port is not forwarded: `range_exhausted`",
     )  # fmt: skip
-    item = most.get(f"{ITEM}, unlike")
-    if item is not None:
-        found["bytes of the ledger's item, nodes unlike"] = (
-            f"{rows.median(LIMIT, ITEM):,.0f}", item, "the pass fails with `rule_set_too_large`",
-        )  # fmt: skip
+    found["bytes of the ledger's item, nodes unlike"] = (
+        f"{rows.median(LIMIT, ITEM):,.0f}", most[f"{ITEM}, unlike"],
+        "the pass fails with `rule_set_too_large`",
+    )  # fmt: skip
     megabytes = rows.median(f"{FIRST}, {PEAK_MB}", MOST) / MOST
     found["the function's memory, MB (computed)"] = (
         f"{rows.median(LIMIT, MEMORY):,.0f}", rows.median(LIMIT, MEMORY) / megabytes,
@@ -123,10 +124,10 @@ def _ceilings(rows: Rows) -> str:
         f"**The ceiling** of one stack in one VPC is {_round(nodes)} nodes at worst, and "
         f"{_round(most[f'{COMMAND}, alike'])} where they are alike. What breaks first above it is "
         f"the {first}, of which there are {limit}. "
-        "The limits that are ours were tried on both sides: so many nodes are taken, and more are "
-        "refused before anything is written, with the size, the limit and what to do (expose "
-        "fewer caches: a second stack has a ceiling of its own). A group without cluster mode "
-        "takes two listen ports more, which count as nodes here.\n\n"
+        "The limits that are ours were tried on both sides: so many nodes are taken, and where "
+        "there are more, the error or problem says how much is needed, how much there is, and "
+        "what to do (expose fewer caches: a second stack has a ceiling of its own). A group "
+        "without cluster mode takes two listen ports more, which count as nodes here.\n\n"
         f"{table(['limit', 'is', 'nodes', 'above it'], lines)}\n\n"
         "Those marked as computed are what planning alone would take of a function, by the largest "
         "size measured and at this machine's speed; a pass spends most of its time waiting, and "
