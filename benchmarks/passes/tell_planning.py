@@ -19,9 +19,10 @@ LINEAR = MOST / GOAL_NODES
 
 HOW = """\
 A plan is pure Python: what AWS and DNS show and the ledger go in, the next ledger and every change
-with its reason come out. Measured is its CPU time on one core, with Python's garbage collector at
-work as in a function. A steady plan finds nothing new; its ledger was read back from its stored
-form, as each pass does. The nodes are those of full cluster-mode groups. Memory is
+with its reason come out. Measured is its CPU time on one core. Python's garbage collector is at
+work, but on what the plan makes alone: a collection of all objects, which falls into a plan now and
+then, looks at whatever the process holds. A steady plan finds nothing new; its ledger was read back
+from its stored form, as each pass does. The nodes are those of full cluster-mode groups. Memory is
 the most at any moment of a run of its own under tracemalloc; blocks are those that the plan holds
 at the end, not those given back on the way. Both are on top of what went in."""
 
@@ -70,10 +71,12 @@ def _times(rows: Rows) -> str:
 
 def _linear(rows: Rows) -> str:
     ratio = rows.ratio(STEADY, MOST, STEADY, GOAL_NODES)
+    said = f"{LINEAR:g} times the nodes take {ratio:.3g} times as long: "
+    if ratio.low <= LINEAR:
+        return f"{said}in proportion, as far as the noise lets us tell."
     return (
-        f"{LINEAR:g} times the nodes take {ratio:.3g} times as long. Nothing in a plan is searched "
-        "for anew for each node. What exceeds the proportion was not measured apart; it is most "
-        "likely memory: the objects of so many nodes do not fit into the processor's caches."
+        f"{said}more than in proportion. What exceeds it was not measured apart; it is most likely "
+        "memory, since the objects of so many nodes do not fit into the processor's caches."
     )
 
 

@@ -66,7 +66,8 @@ def test_planning_is_judged_by_500_nodes_and_by_the_growth_from_them(
 
 def test_growth_sizes_and_memory_of_planning_come_from_the_rows() -> None:
     text = tell_planning.tell(planned(most_takes=1.5)).text
-    assert "10 times the nodes take 15 (15 to 15) times as long" in text
+    assert "10 times the nodes take 15 (15 to 15) times as long: more than in proportion" in text
+    assert "as long: in proportion" in tell_planning.tell(planned()).text
     assert "| characters of a command, unlike | 33 | 330 | 3,300 | 5,500 | 55,000 |" in text
     assert f"| {STEADY}, {BLOCKS} | 21 | 210 | 2,100 | 3,500 | 35,000 |" in text
 
