@@ -69,8 +69,7 @@ class Nftables:
             try:
                 _load(text.afresh(rules))
             except Failed:
-                # A declaration that another version of this agent made cannot be kept either.
-                pass
+                pass  # the way below needs nothing of what is there
             else:
                 return listing.readers_chains()
         # Somebody made it something else: a moment without hooks is the lesser evil.

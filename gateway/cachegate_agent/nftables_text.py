@@ -193,21 +193,23 @@ def whole(rules: Rules) -> str:
 
 
 def afresh(rules: Rules) -> str:
-    """Return the change that empties the table's known parts and fills them anew.
+    """Return the change that empties the chains that are there, and makes everything else anew.
 
     Base chains stay where they are. A table that is deleted and made again within one transaction
-    takes the hooks away for a moment, and the packets of that moment meet no rules.
+    takes the hooks away for a moment, and the packets of that moment meet no rules. Sets may have
+    been declared otherwise by another version of this agent.
     """
     content = content_of(rules)
-    lines = [f"add table {TABLE}"]
-    for name, (word, declaration) in SETS.items():
-        lines.append(f"add {word} {TABLE} {name} {{ {declaration} }}")
-    lines += [
+    lines = [
         f"add chain {TABLE} {chain.name}" + (f" {{ {chain.hook} }}" if chain.hook else "")
         for chain in CHAINS
     ]
     lines += [f"flush chain {TABLE} {chain.name}" for chain in CHAINS]
-    lines += [f"flush {word} {TABLE} {name}" for name, (word, _) in SETS.items()]
+    lines += [f"delete {word} {TABLE} {name}" for name, (word, _) in SETS.items()]
+    lines += [
+        f"add {word} {TABLE} {name} {{ {declaration} }}"
+        for name, (word, declaration) in SETS.items()
+    ]
     lines += _share_out(content.shared)
     for name, elements in content.elements().items():
         lines += _change("add", name, elements)

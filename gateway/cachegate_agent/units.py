@@ -93,7 +93,7 @@ def is_current(state: State) -> bool:
 def _files(state: State) -> Dict[Path, bytes]:
     """Return what an installation consists of."""
     place = state.folder / "agent.pyz"
-    units = texts(f"{sys.executable} -I {place}")
+    units = texts(f"{sys.executable} -I -S {place}")
     return {place: carry.running(), **{UNITS / name: text.encode() for name, text in units.items()}}
 
 

@@ -38,6 +38,8 @@ def pair(whole: Pair) -> Pair:
     while len(whole.world.nats) < 2:
         whole.world.add_nat_instance(TAGS)
     for each in whole.world.nats:  # whatever the test before left behind
+        if each.shape.state == "stopped":
+            whole.world.start(each)
         each.managed.online = True
     whole.settle()
     return whole
@@ -74,7 +76,7 @@ def test_a_move_that_a_person_asks_for_is_met_by_resets_and_costs_no_request_tha
     assert fates["retry"].errors == fates["subscriber"].errors == []
     assert len(fates["new"].errors) <= 1  # it does not ask again, if it waited at the move
     assert all(fates[habit].answered_after(done) for habit in ("new", "retry", "subscriber"))
-    assert fates["new"].gap(asked) < 1
+    assert fates["new"].gap(asked) < 1 + len(fates["new"].errors)  # it gives each one a second
     assert fates["active"].ended == fates["keepalive"].ended == "reset"
     assert fates["idle"].ended == "not told, then reset"
     stays(pair, moves + 1)
@@ -108,7 +110,8 @@ def test_a_holder_that_is_stopped_loses_the_address_at_once_and_gets_it_back_whe
     assert fates["new"].answered_after(moved)
     assert fates["retry"].answered_after(moved)
     assert fates["retry"].errors == []
-    assert fates["active"].ended == "timed out"
+    # Its own second is over, or before that the new holder refuses what TCP sends again.
+    assert fates["active"].ended in {"timed out", "reset"}
     assert fates["active"].gap(stopped) < 1
     pair.world.start(former)
     pair.settle()

@@ -77,27 +77,47 @@ def test_the_same_rule_set_again_mends_what_somebody_changed(gateway: Gateway) -
     assert gateway.ask(6379) == "A"
 
 
-def test_rules_that_another_version_of_the_agent_wrote_are_written_anew(gateway: Gateway) -> None:
-    """Its rules are as many, and the content is the same: only their words differ."""
-    now, document = gateway.program, payload(1, forward(6379, A))
-    other = gateway.folder / "other"
-    shutil.copytree(now.parent, other)
-    for file, words, otherwise in (
-        ("nftables_text.py", "tcp sport @answering drop", "tcp sport @answering accept"),
-        ("iptables_chains.py", "--ctstate RELATED -j ACCEPT", "--ctstate RELATED -j DROP"),
-    ):
-        path = other / "cachegate_agent" / file
+OTHERWISE = (
+    ("nftables_text.py", "tcp sport @answering drop", "tcp sport @answering accept"),
+    ("nftables_text.py", '"flags timeout; gc-interval 1d;"', '""'),
+    ("iptables_chains.py", "--ctstate RELATED -j ACCEPT", "--ctstate RELATED -j DROP"),
+)
+
+
+def handles(gateway: Gateway) -> list[str]:
+    """Return the kernel's numbers of all tables: one that is deleted and made again has another."""
+    listing = gateway.nat.run("nft", "-a", "list", "ruleset").stdout
+    return re.findall(r"^table .* # handle \d+$", listing, re.MULTILINE)
+
+
+def another_version(gateway: Gateway) -> Path:
+    """Return an agent that writes as many rules and sets as this one, in other words."""
+    folder = gateway.folder / "other"
+    shutil.copytree(gateway.program.parent, folder)
+    for file, words, otherwise in OTHERWISE:
+        path = folder / "cachegate_agent" / file
         assert words in path.read_text()
         path.write_text(path.read_text().replace(words, otherwise))
-    gateway.program = other / now.name
+    return folder / gateway.program.name
+
+
+def test_rules_that_another_version_of_the_agent_wrote_are_written_anew(gateway: Gateway) -> None:
+    document = payload(1, forward(6379, A), forward(6380, A, B, kind="readers"))
+    now, gateway.program = gateway.program, another_version(gateway)
     gateway.apply(document)
-    gateway.program = now
-    before = ruleset(gateway)
+    gateway.program, before, hooks = now, ruleset(gateway), handles(gateway)
 
     assert gateway.apply(document)["changed"] is True
-    assert ruleset(gateway) != before
-    assert gateway.apply(document)["changed"] is False
+
+    after = ruleset(gateway)
+    assert after != before
+    assert hooks
+    assert handles(gateway) == hooks  # packets met rules all the time
     assert gateway.ask(6379) == "A"
+    assert {gateway.ask(6380) for _ in range(2)} == {"A", "B"}
+    gateway.nat.run("nft", "flush", "ruleset")
+    gateway.apply(document)
+    assert ruleset(gateway) == after
 
 
 def test_an_older_generation_and_another_content_are_refused(gateway: Gateway) -> None:

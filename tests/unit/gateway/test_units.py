@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
 def test_systemd_finds_no_fault_in_the_units(tmp_path: Path) -> None:
-    texts = units.texts(f"{sys.executable} -I {DEFAULT / 'agent.pyz'}")
+    texts = units.texts(f"{sys.executable} -I -S {DEFAULT / 'agent.pyz'}")
     for name, text in texts.items():
         (tmp_path / name).write_text(text)
 
@@ -73,7 +73,7 @@ def test_installing_twice_starts_the_units_once(
         ("enable", "--now", units.TIMER),
     ]
     done = subprocess.run(
-        [sys.executable, "-I", str(state.folder / "agent.pyz"), "render", "--payload", "x"],
+        [sys.executable, "-I", "-S", str(state.folder / "agent.pyz"), "render", "--payload", "x"],
         capture_output=True,
         text=True,
         check=False,
