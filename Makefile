@@ -70,7 +70,7 @@ bench: setup packages peers build ## Measure everything side by side; writes doc
 bench-quick: setup packages peers build ## The same in two minutes, without writing the page
 	@$(PY) -m local.sandbox $(PY) -m benchmarks --quick
 
-cost: setup ## Compute the monthly cost again from the template and list prices; writes docs/cost.md
+cost: setup ## Compute the monthly cost again from the template, prices and kept rows; writes docs/cost.md
 	@$(PY) -m benchmarks.cost
 
 peers: # The programs that the benchmarks compare us with

@@ -7,12 +7,9 @@ from typing import TYPE_CHECKING
 
 from benchmarks.cost.prices import HOURS
 from benchmarks.cost.usage import (
-    DATA_CALLS,
     DISK_GB,
     EVENTS_A_CHANGE,
     FINDINGS_KB,
-    GUARD_CALLS,
-    GUARD_DATA_CALLS,
     IGNORED_SECONDS,
     LEDGER_KB,
     LOG_KB,
@@ -20,9 +17,6 @@ from benchmarks.cost.usage import (
     OF_A_MESSAGE,
     OUT_GB,
     POLLS,
-    calls,
-    passes,
-    sweeps,
 )
 
 if TYPE_CHECKING:
@@ -30,16 +24,22 @@ if TYPE_CHECKING:
 
     from benchmarks.cost.prices import Prices
     from benchmarks.cost.stack import Stack
-    from benchmarks.cost.usage import Passes, Rates
+    from benchmarks.cost.usage import Measured, Passes, Rates
 
 KB_A_GB = 1e6
 
 
 def cost(
-    stack: Stack, nodes: int, rates: Rates, prices: Prices, *, guard: bool = True
+    stack: Stack,
+    nodes: int,
+    rates: Rates,
+    measured: Measured,
+    prices: Prices,
+    *,
+    guard: bool = True,
 ) -> Mapping[str, float]:
     """Return USD a month by purpose; without the guard what is left when its share is taken off."""
-    own, look = passes(stack, nodes, rates), sweeps(stack, nodes, rates)
+    own, look = measured.passes(stack, nodes, rates), measured.sweeps(stack, nodes, rates)
     parts = {
         "instances and disks": machines(stack.instance_type, stack.instances, prices),
         # The Elastic IP, and the address that the other instance has: it must reach AWS too.
@@ -122,11 +122,13 @@ def traffic(gigabytes: float, prices: Prices) -> float:
     return prices.usd("internet", gigabytes) + prices.usd("zone", 2 * gigabytes)
 
 
-def second_trail(stack: Stack, nodes: int, rates: Rates, prices: Prices) -> float:
+def second_trail(
+    stack: Stack, nodes: int, rates: Rates, measured: Measured, prices: Prices
+) -> float:
     """Return what our calls cost in an account that pays for a second copy of its trail."""
-    own, look = passes(stack, nodes, rates), sweeps(stack, nodes, rates)
+    own, look = measured.passes(stack, nodes, rates), measured.sweeps(stack, nodes, rates)
     return prices.usd(
         "trail",
-        own.all * (calls(stack, nodes) - DATA_CALLS)
-        + look.all * (GUARD_CALLS[nodes] - GUARD_DATA_CALLS),
+        own.all * (measured.calls_of(stack, nodes) - measured.data_calls[nodes])
+        + look.all * (measured.guard_calls[nodes] - measured.guard_data_calls[nodes]),
     )

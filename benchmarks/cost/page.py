@@ -1,8 +1,8 @@
-"""The page: the same template, prices and rates give the same page."""
+"""The page: the same template, prices, rates and measurements give the same page."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from benchmarks.cost import others, ours, usage
@@ -10,7 +10,7 @@ from benchmarks.cost.picture import picture
 from benchmarks.cost.prices import HOURS, Price, Prices
 from benchmarks.cost.stack import Stack, stack
 from benchmarks.cost.texts import END, HEAD, INPUTS, SEEN
-from benchmarks.cost.usage import NODES, QUIET, RESTLESS, USUAL
+from benchmarks.cost.usage import NODES, QUIET, RESTLESS, USUAL, Measured
 from benchmarks.report import table
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ MIDDLE = 30  # nodes
 class Page:
     """What there is to say of these prices."""
 
+    measured: Measured = field(default_factory=Measured.load)
     prices: Prices = field(default_factory=Prices.load)
 
     def text(self) -> str:
@@ -70,10 +71,15 @@ class Page:
             "AWS Client VPN": others.client_vpn(self.prices),
         }
 
+    def more_often(self, of: Stack, minutes: int) -> float:
+        """Return what a stack's own schedule costs more than one of so many minutes."""
+        often, seldom = of, replace(of, minutes=minutes)
+        return total(self._ours(often, MIDDLE, USUAL)) - total(self._ours(seldom, MIDDLE, USUAL))
+
     def _ours(
         self, of: Stack, nodes: int, rates: Rates, *, guard: bool = True
     ) -> Mapping[str, float]:
-        return ours.cost(of, nodes, rates, self.prices, guard=guard)
+        return ours.cost(of, nodes, rates, self.measured, self.prices, guard=guard)
 
     def _ways(self) -> str:
         by_nodes = [self.ways(nodes) for nodes in NODES]
@@ -105,9 +111,9 @@ class Page:
                         _usd(total(self._ours(stack(count), MIDDLE, rates)))
                         for count in STACKS.values()
                     ),
-                    f"{usage.passes(stack(2), MIDDLE, rates).all:,.0f}",
-                    f"{usage.sweeps(stack(2), MIDDLE, rates).all:,.0f}",
-                    _usd(ours.second_trail(stack(2), MIDDLE, rates, self.prices)),
+                    f"{self.measured.passes(stack(2), MIDDLE, rates).all:,.0f}",
+                    f"{self.measured.sweeps(stack(2), MIDDLE, rates).all:,.0f}",
+                    _usd(ours.second_trail(stack(2), MIDDLE, rates, self.measured, self.prices)),
                 ]
                 for rates in RATES
             ],
@@ -120,9 +126,7 @@ class Page:
         micro = ours.machines("t4g.micro", 1, self.prices) - ours.machines(
             "t4g.nano", 1, self.prices
         )
-        often = ours.runs(usage.passes(one, MIDDLE, QUIET), one.memory, self.prices)
         own = stack(0)
-        seldom = ours.runs(usage.passes(own, MIDDLE, QUIET), own.memory, self.prices)
         return {
             "hours": f"{HOURS}",
             "middle": f"{MIDDLE}",
@@ -135,7 +139,7 @@ class Page:
             "network": _usd(network),
             "watched": _usd(watched),
             "micro": _usd(micro),
-            "minute": _usd(often - seldom),
+            "minute": _usd(self.more_often(one, own.minutes)),
             "bastion": _usd(total(others.bastion(self.prices))),
             "vpn": _usd(total(others.client_vpn(self.prices))),
             "vpn_fixed": _usd(others.client_vpn(self.prices)["service by the hour"]),
@@ -149,6 +153,7 @@ class Page:
         own = stack(0)
         values = {
             **{name: getattr(usage, name) for name in dir(usage) if name.isupper()},
+            "PASS_SECONDS": self.measured.pass_seconds,
             "MINUTES": one.minutes, "OWN_MINUTES": own.minutes, "GUARD_MINUTES": one.guard_minutes,
             "WINDOW": one.guard_window, "MEMORY": one.memory, "HOURS": HOURS,
             "METRICS": f"{own.metrics + own.guard_metrics}, {one.metrics + one.guard_metrics}, "
@@ -156,8 +161,14 @@ class Page:
             "ALARMS": f"{own.alarms + own.guard_alarms}, {one.alarms + one.guard_alarms}, "
                       f"{stack(2).alarms + stack(2).guard_alarms}",
         }  # fmt: skip
-        for name in ("CALLS", "GUARD_CALLS", "LOG_KB", "LEDGER_KB"):
-            values[name] = ", ".join(str(each) for each in values[name].values())
+        by_nodes = {
+            "CALLS": self.measured.calls,
+            "GUARD_CALLS": self.measured.guard_calls,
+            "LOG_KB": usage.LOG_KB,
+            "LEDGER_KB": usage.LEDGER_KB,
+        }
+        for name, each in by_nodes.items():
+            values[name] = ", ".join(map(str, each.values()))
         return [[what, value.format(**values)] for what, value in INPUTS.items()]
 
 

@@ -3,8 +3,9 @@
 HEAD = """\
 # What it costs
 
-Written by `make cost` from the template, list prices (read {read}) and the rates below; nobody has
-checked a bill. us-east-1, USD, a month of {hours} hours, without free tiers, discounts and taxes.
+Written by `make cost` from the template, list prices (read {read}), the rates below and what the
+last full run [measured](benchmarks.md); nobody has checked a bill. us-east-1, USD, a month of
+{hours} hours, without free tiers, discounts and taxes.
 
 {ways}
 
@@ -100,8 +101,10 @@ INPUTS = {
     "and where an address is held; with a second instance (assumed)": (
         "+ {CALLS_OF_ADDRESS}; + {CALLS_OF_SECOND}"
     ),
-    "AWS calls of a quiet sweep at 3, 30, 300 groups (measured)": "{GUARD_CALLS}",
-    "seconds of a quiet pass where AWS answers at once (measured)": "{PASS_SECONDS}",
+    "AWS calls of a quiet sweep at 3, 30, 300 groups (measured, likewise)": "{GUARD_CALLS}",
+    "seconds of a pass of one event, AWS answering at once (measured); of a quiet one (assumed)": (
+        "{PASS_SECONDS}; as many"
+    ),
     "KB of log of a pass at 3, 30, 300 nodes (measured, Lambda's lines estimated)": "{LOG_KB}",
     "KB of log of a sweep (assumed)": "as many",
     "KB of ledger, likewise (measured)": "{LEDGER_KB}",

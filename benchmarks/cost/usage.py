@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+import statistics
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
 from benchmarks.cost.prices import HOURS
+from benchmarks.end_to_end.events import ENDED, MS
+from benchmarks.end_to_end.timeline import QUEUE
+from benchmarks.rows import Rows
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from benchmarks.cost.stack import Stack
 
+KEPT = Path(__file__).parents[2] / "docs" / "benchmarks"
 NODES = (3, 30, 300)
 SECONDS = HOURS * 3600
 
-# Measured, in the embedded world. Calls and the pass: docs/benchmarks.md. The other two: what a
-# quiet pass of 3, 30, 300 nodes logged there, Lambda's own lines added, and the ledger's item.
-CALLS = {3: 20, 30: 20, 300: 29}
-GUARD_CALLS = {3: 11, 30: 11, 300: 17}  # as many security groups as nodes
-PASS_SECONDS = 1.2  # with AWS's answers at once; the wait for a command's result is in it
+# Measured once, in the embedded world: what a quiet pass of 3, 30, 300 nodes logged there, Lambda's
+# own lines added, and the ledger's item. What each full run measures anew is `Measured`.
 LOG_KB = {3: 3, 30: 3, 300: 6}
 LEDGER_KB = {3: 1, 30: 2, 300: 6}
 
-# Of these calls, those to DynamoDB and SQS: no management events, which are a trail's by default.
-DATA_CALLS = 6
-GUARD_DATA_CALLS = 2
+# Of calls, those to DynamoDB and SQS: no management events, which are a trail's by default.
+DATA = frozenset({"ledger", "queue", "records"})  # the ways of their rows
 
 # Assumed.
 CALLS_OF_ADDRESS = 4  # who has it, how the instances are, the groups and their rules
@@ -74,27 +78,75 @@ class Passes:
         return self.scheduled + self.caused
 
 
-def passes(stack: Stack, nodes: int, rates: Rates) -> Passes:
-    """Return the runs of the function that keeps forwards."""
-    return Passes(
-        scheduled=HOURS * 60 / stack.minutes,
-        caused=rates.changes * PASSES_A_CHANGE,
-        ignored=rates.states,
-        seconds=PASS_SECONDS + CALL_SECONDS * calls(stack, nodes),
+class NotMeasuredError(RuntimeError):
+    """There are no kept rows of a full run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What the last full run measured; calls are those of a quiet pass, by the number of nodes."""
+
+    calls: Mapping[int, int]
+    data_calls: Mapping[int, int]  # of these, those to DynamoDB and SQS
+    guard_calls: Mapping[int, int]  # by the number of security groups, taken as that of nodes
+    guard_data_calls: Mapping[int, int]
+    pass_seconds: (
+        float  # of an event; AWS answers at once; the wait for a command's result is in it
     )
 
+    @classmethod
+    def load(cls, folder: Path = KEPT) -> Self:
+        """Read the kept rows; raise NotMeasuredError where there are none."""
+        try:
+            own, guard, events = (Rows.load(folder, name) for name in ("calls", "sweeps", "events"))
+        except FileNotFoundError as error:
+            raise NotMeasuredError(
+                f"{error.filename} is missing: run `make bench` first"
+            ) from error
+        return cls.of(own, guard, events)
 
-def calls(stack: Stack, nodes: int) -> int:
-    """Return the AWS calls of one quiet pass."""
-    address = CALLS_OF_ADDRESS if stack.holds_address else 0
-    return CALLS[nodes] + address + CALLS_OF_SECOND * (stack.instances == 2)
+    @classmethod
+    def of(cls, own: Rows, guard: Rows, events: Rows) -> Self:
+        """Take it from the rows of calls, of sweeps and of events."""
+        whole, waited = events.taken(ENDED, MS), events.taken(QUEUE, MS)
+        ran = statistics.median(whole[event] - waited[event] for event in whole)
+        return cls(
+            calls=_added(own),
+            data_calls=_added(own, DATA),
+            guard_calls=_added(guard),
+            guard_data_calls=_added(guard, DATA),
+            pass_seconds=round(ran / 1000, 2),  # as the page shows it
+        )
+
+    def passes(self, stack: Stack, nodes: int, rates: Rates) -> Passes:
+        """Return the runs of the function that keeps forwards."""
+        return Passes(
+            scheduled=HOURS * 60 / stack.minutes,
+            caused=rates.changes * PASSES_A_CHANGE,
+            ignored=rates.states,
+            seconds=self.pass_seconds + CALL_SECONDS * self.calls_of(stack, nodes),
+        )
+
+    def calls_of(self, stack: Stack, nodes: int) -> int:
+        """Return the AWS calls of one quiet pass."""
+        address = CALLS_OF_ADDRESS if stack.holds_address else 0
+        return self.calls[nodes] + address + CALLS_OF_SECOND * (stack.instances == 2)
+
+    def sweeps(self, stack: Stack, nodes: int, rates: Rates) -> Passes:
+        """Return the runs of the guard: what comes within its window is one."""
+        return Passes(
+            scheduled=HOURS * 60 / stack.guard_minutes,
+            caused=min(rates.calls, SECONDS / stack.guard_window),
+            ignored=0,
+            seconds=CALL_SECONDS * self.guard_calls[nodes],
+        )
 
 
-def sweeps(stack: Stack, nodes: int, rates: Rates) -> Passes:
-    """Return the runs of the guard: what comes within its window is one."""
-    return Passes(
-        scheduled=HOURS * 60 / stack.guard_minutes,
-        caused=min(rates.calls, SECONDS / stack.guard_window),
-        ignored=0,
-        seconds=CALL_SECONDS * GUARD_CALLS[nodes],
-    )
+def _added(rows: Rows, ways: frozenset[str] | None = None) -> Mapping[int, int]:
+    """Return all calls, or those of some ways, by the number of nodes."""
+    found = dict.fromkeys(NODES, 0)
+    for way in rows.ways():
+        if ways is None or way in ways:
+            for nodes in NODES:
+                found[nodes] += round(rows.median(way, nodes))
+    return found

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks.cost import others, ours, usage
+from benchmarks.cost import others, ours
+from benchmarks.cost.page import Page
 from benchmarks.cost.prices import HOURS, Prices
 from benchmarks.cost.stack import stack
-from benchmarks.cost.usage import QUIET, Passes
+from benchmarks.cost.usage import QUIET, Measured, NotMeasuredError, Passes
+from tests.unit.benchmarks.cost.measured import MEASURED, events, guard, own
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PRICES = Prices.load()
 MILLION = 1_000_000
@@ -75,31 +81,57 @@ def test_traffic_is_paid_to_the_internet_and_twice_between_zones() -> None:
 
 
 def test_sweeps_within_one_window_are_one() -> None:
-    few = usage.sweeps(stack(1), 3, replace(QUIET, calls=100))
-    many = usage.sweeps(stack(1), 3, replace(QUIET, calls=10**9))
+    few = MEASURED.sweeps(stack(1), 3, replace(QUIET, calls=100))
+    many = MEASURED.sweeps(stack(1), 3, replace(QUIET, calls=10**9))
     assert few.all == 2_920 + 100
     assert many.all == 2_920 + HOURS * 3600 / 45
 
 
 def test_passes_follow_from_the_schedule_and_from_changes() -> None:
     rates = replace(QUIET, changes=10, states=7)
-    assert usage.passes(stack(0), 3, rates) == Passes(8_760, 20, 7, 1.2 + 2.0)
-    assert usage.passes(stack(1), 300, rates) == Passes(43_800, 20, 7, 1.2 + 3.3)
-    assert usage.calls(stack(2), 300) == 29 + 4 + 6
+    assert MEASURED.passes(stack(0), 3, rates) == Passes(8_760, 20, 7, 1.2 + 2.0)
+    assert MEASURED.passes(stack(1), 300, rates) == Passes(43_800, 20, 7, 1.2 + 3.3)
+    assert MEASURED.calls_of(stack(2), 300) == 29 + 4 + 6
+
+
+def test_what_was_measured_is_read_from_kept_rows(tmp_path: Path) -> None:
+    for rows in (own(), guard(), events()):
+        rows.save(tmp_path)
+    found = Measured.load(tmp_path)
+    assert found == MEASURED
+    assert found.calls == {3: 20, 30: 20, 300: 29}
+    assert found.guard_calls == {3: 11, 30: 11, 300: 17}
+    assert (found.data_calls[300], found.guard_data_calls[300]) == (6, 2)
+    assert found.pass_seconds == 1.2
+
+
+def test_without_kept_rows_it_is_said_what_to_run(tmp_path: Path) -> None:
+    own().save(tmp_path)
+    with pytest.raises(NotMeasuredError, match=r"sweeps\.csv is missing: run `make bench` first"):
+        Measured.load(tmp_path)
+
+
+def test_to_look_each_minute_costs_all_that_more_passes_take() -> None:
+    more = 43_800 - 8_760
+    run = 0.2e-6 + 5e-6 + (1.2 + 2.4) / 2 * 13.3334e-6  # request, trace, seconds of 512 MB
+    rest = 3 * 0.4e-6 + 3 * 0.125e-6 + 2 * 0.625e-6 + 3e-6 * 0.53  # queue, ledger, 3 KB of log
+    found = Page(MEASURED).more_often(stack(1), 5)
+    assert found == pytest.approx(more * (run + rest))
+    assert found == pytest.approx(1.18, abs=0.005)
 
 
 def test_a_second_trail_pays_for_calls_that_are_no_data() -> None:
     events = 8_760 * (20 - 6) + 2_920 * (11 - 2)
-    assert ours.second_trail(stack(0), 3, QUIET, PRICES) == pytest.approx(events * 2e-5)
+    assert ours.second_trail(stack(0), 3, QUIET, MEASURED, PRICES) == pytest.approx(events * 2e-5)
 
 
 def test_all_parts_of_a_stack_are_in_its_cost() -> None:
-    parts = ours.cost(stack(2), 30, QUIET, PRICES)
+    parts = ours.cost(stack(2), 30, QUIET, MEASURED, PRICES)
     assert parts["instances and disks"] == pytest.approx(7.412)
     assert parts["public addresses"] == pytest.approx(7.30)
     assert parts["metrics"] == pytest.approx(15 * 0.30)
     assert parts["alarms and dashboard"] == pytest.approx(22 * 0.10 + 3.00)
-    less = ours.cost(stack(2), 30, QUIET, PRICES, guard=False)
+    less = ours.cost(stack(2), 30, QUIET, MEASURED, PRICES, guard=False)
     assert parts["metrics"] - less["metrics"] == pytest.approx(6 * 0.30)
     assert parts["alarms and dashboard"] - less["alarms and dashboard"] == pytest.approx(0.60)
     assert all(less[part] <= parts[part] for part in parts)

@@ -9,16 +9,22 @@ import pytest
 from benchmarks.cost import stack as stacks
 from benchmarks.cost.page import STACKS, Page, total
 from benchmarks.cost.stack import minutes, stack
-from benchmarks.cost.usage import NODES
+from benchmarks.cost.usage import KEPT, NODES
 from cachegate.metrics import Metric
+from tests.unit.benchmarks.cost.measured import MEASURED
 
 ROOT = Path(__file__).parents[4]
+after_a_full_run = pytest.mark.skipif(
+    not (KEPT / "run.json").exists(), reason="no full run was kept yet: make bench"
+)
 
 
-def test_the_page_is_what_the_template_and_the_prices_give() -> None:
+@after_a_full_run
+def test_the_page_is_what_the_template_the_prices_and_kept_rows_give() -> None:
     assert (ROOT / "docs" / "cost.md").read_text() == Page().text(), "run `make cost`"
 
 
+@after_a_full_run
 def test_the_readme_quotes_the_pages_sums() -> None:
     section = (ROOT / "README.md").read_text().split("## What it costs\n")[1].split("\n## ")[0]
     ways = Page().ways(30)
@@ -27,13 +33,21 @@ def test_the_readme_quotes_the_pages_sums() -> None:
 
 @pytest.mark.parametrize("nodes", NODES)
 def test_the_order_that_the_page_tells_in_words_is_that_of_the_sums(nodes: int) -> None:
-    ways = {name: total(parts) for name, parts in Page().ways(nodes).items()}
+    ways = {name: total(parts) for name, parts in Page(MEASURED).ways(nodes).items()}
     vpn, each = ways["AWS Client VPN"], ways["a load balancer for each node"]
     assert min(ways, key=ways.__getitem__) == "SSM port forwarding, one bastion"
     assert each >= ways["load balancers, a listener for each node"]
     if nodes == 3:
         assert max(ways, key=ways.__getitem__) == "AWS Client VPN"
     assert vpn > ways["cachegate, two instances"]
+
+
+def test_the_page_shows_what_was_measured_and_leaves_no_gap() -> None:
+    text = Page(MEASURED).text()
+    assert "| 20, 20, 29 |" in text
+    assert "| 11, 11, 17 |" in text
+    assert "| 1.2; as many |" in text
+    assert "{" not in text
 
 
 def test_steady_metrics_are_those_that_the_code_calls_how_things_are() -> None:
