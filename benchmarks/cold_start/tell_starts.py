@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from benchmarks.rows import Rows
 
 BOUND = 1.3
+AS_BARE = "as long as the bare handler"
 
 
 def tell(rows: Rows) -> Report:
@@ -52,11 +53,11 @@ layer, its byte code made anew for the Python of this run. Without that Python t
 and the rows "{SOURCE}" hold. The layer has {_size(rows, BYTE_CODE)} with byte code, and
 {_size(rows, SOURCE)} without.
 
-**What the rest is.** Most of what is left of ours is dataclasses: Python writes and compiles the
-methods of a frozen class each time it is defined, and no byte code keeps that. Clients are made by
-botocore itself, which saves the import of boto3 and of what it brings for uploads; that is part of
-the difference. The part called powertools has the modules of the standard library that they import
-first.
+**The parts.** The first part of each start of ours is as long as the bare handler's whole start: it
+was not measured apart, for our clients are made by botocore itself, without boto3 and what that
+brings for uploads. The part called powertools has the modules of the standard library that they
+import first, and ours is what is left. By a profile, most of that is dataclasses: Python writes and
+compiles the methods of a frozen class each time it is defined, and no byte code keeps that.
 """
     return Report("Cold start", text, _goals(rows), (picture,))
 
@@ -104,13 +105,13 @@ def _picture(rows: Rows) -> Picture:
         bare = rows.median(way(name, BARE), WALL)
         compiled = rows.median(way(name, BYTE_CODE), WALL)
         shared = rows.median(way(name, BYTE_CODE), SHARED)
-        parts = {"clients": bare, "powertools": shared, "ours": max(0.0, compiled - shared - bare)}
-        columns[way(name, BARE)] = {"clients": bare}
+        parts = {AS_BARE: bare, "powertools": shared, "ours": max(0.0, compiled - shared - bare)}
+        columns[way(name, BARE)] = {AS_BARE: bare}
         columns[way(name, BYTE_CODE)] = parts
         source = rows.median(way(name, SOURCE), WALL)
         columns[way(name, SOURCE)] = parts | {"compiling": max(0.0, source - compiled)}
     return Picture(
         NAME,
-        "Milliseconds of a start by its parts: clients, powertools, ours, compiling",
+        f"Milliseconds of a start by its parts: {AS_BARE}, powertools, ours, compiling",
         figures.stacks("What a start is made of", columns, across="ms, medians of wall time"),
     )
