@@ -77,7 +77,7 @@ def _live(
         raise WorldError(f"the command ended as {command.result}")
     report = decode(command.result.stdout.split()[-1])
     return Lived(
-        put=put, in_kernel=in_kernel, began=ran.began, ended=ran.ended, calls=tuple(calls.seen),
+        put=put, in_kernel=in_kernel, began=ran.began, ended=ran.ended, calls=calls.begun(),
         started=command.started.timestamp(), finished=command.ended.timestamp(),
         agent=report["elapsed_ms"] / 1000,
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -80,10 +81,9 @@ agent's work by its own report. Nothing was asked of the function or the agent w
 - From the function's start to the proof it takes {own:.0f} ms. {agent:.0%} of that are the agent's
   process and work, {result:.0%} the wait for its result: the function looks after {looks} s, and
   then each second.
-- Calls to AWS have no distance here. Until the proof a pass makes {calls:.0f} of them, hardly any
-  beside another, {observing:.0f} of them until all is observed. With d ms to AWS and back, up to
-  {calls:.0f} d come on top, and what AWS takes to bring an event to the queue and a command to the
-  instance.
+- Calls to AWS have no distance here. Until the proof a pass makes {calls:.0f} of them,
+  {observing:.0f} of them until all is observed. With d ms to AWS and back, up to {calls:.0f} d come
+  on top, and what AWS takes to bring an event to the queue and a command to the instance.
 - A function that is not warm starts first: see the part about cold starts.
 """
 
@@ -100,7 +100,7 @@ def tell(rows: Rows) -> Report:
         queue=rows.ratio(QUEUE, MS, ENDED, MS).median,
         window=rows.median(WINDOW, "s"),
         looks=", ".join(f"{moment:g}" for moment in accumulate(FIRST_PAUSES)),
-        own=rows.median(PROVED, MS) - rows.median(QUEUE, MS),
+        own=statistics.median(_own(rows).values()),
         agent=_of_pass(rows, PROCESS, AGENT),
         result=_of_pass(rows, RESULT),
         calls=rows.median(BEFORE, CALLS),
@@ -131,9 +131,16 @@ def _quantiles(rows: Rows, way: str) -> list[str]:
 
 def _of_pass(rows: Rows, *steps: str) -> float:
     """Return the share of steps in the time from the function's start to the proof."""
-    return sum(rows.median(step, MS) for step in steps) / (
-        rows.median(PROVED, MS) - rows.median(QUEUE, MS)
+    taken = [rows.taken(step, MS) for step in steps]
+    return statistics.median(
+        sum(each[event] for each in taken) / whole for event, whole in _own(rows).items()
     )
+
+
+def _own(rows: Rows) -> Mapping[int, float]:
+    """Return the time of each event from the function's start to the proof."""
+    waited = rows.taken(QUEUE, MS)
+    return {event: proved - waited[event] for event, proved in rows.taken(PROVED, MS).items()}
 
 
 def _picture(rows: Rows) -> Picture:

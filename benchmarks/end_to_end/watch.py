@@ -40,7 +40,7 @@ class Calls:
         """Know whose calls count: those of the roles with this in their name."""
         self._server, self._role = world.aws.server, role
         self._application: Callable[..., Iterable[bytes]] = world.aws.server.app
-        self.seen: list[Seen] = []
+        self.seen: list[Seen] = []  # in the order of their ends
 
     def __enter__(self) -> Self:
         self._server.app = self
@@ -53,6 +53,10 @@ class Calls:
         trace: TracebackType | None,
     ) -> None:
         self._server.app = self._application
+
+    def begun(self) -> tuple[Seen, ...]:
+        """Return what was seen so far, in the order of its beginnings."""
+        return tuple(sorted(self.seen, key=lambda call: call.began))
 
     def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request as the server does, and note it."""

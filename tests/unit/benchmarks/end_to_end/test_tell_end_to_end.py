@@ -55,6 +55,20 @@ def test_shares_and_moments_come_from_the_rows() -> None:
     assert f"{10 / 400:.0%} the wait for its result" in text
 
 
+def test_differences_and_shares_are_of_one_event_each() -> None:
+    rows = lived(0)
+    for event, (waited, proved, works) in enumerate(((1, 301, 30), (200, 400, 100), (90, 490, 40))):
+        sizes = dict.fromkeys(STEPS, 10.0) | {QUEUE: waited, PROCESS: 0, AGENT: works}
+        for way, value in (*sizes.items(), (KERNEL, 300), (PROVED, proved), (ENDED, 500)):
+            rows.add(way, MS, event, value)
+        rows.add(OBSERVING, CALLS, event, 9)
+        rows.add(BEFORE, CALLS, event, 17)
+
+    text = tell_events(rows).text
+
+    assert "it takes 300 ms. 10% of that" in text  # of medians: 310 ms, and 13%
+
+
 def test_the_picture_shows_whole_events_at_the_quantiles() -> None:
     (picture,) = tell_events(lived(101)).pictures
     bars = picture.figure.axes[0].containers[0]

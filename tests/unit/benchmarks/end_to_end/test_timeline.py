@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from benchmarks.end_to_end import timeline
 from benchmarks.end_to_end.timeline import STEPS, Lived, TimelineError
-from benchmarks.end_to_end.watch import Seen
+from benchmarks.end_to_end.watch import Calls, Seen
 
 CALLS = (
     Seen("dynamodb", "GetItem", 12.5, 12.6),
@@ -62,6 +64,14 @@ def test_the_steps_are_the_whole_time_whenever_the_command_began(started: float)
 
 def test_the_proof_is_the_last_look_at_the_command() -> None:
     assert (LIVED.read_back, LIVED.observed) == (15.5, 13.5)
+
+
+def test_calls_that_end_in_another_order_are_read_as_they_began() -> None:
+    world = SimpleNamespace(aws=SimpleNamespace(server=SimpleNamespace(app=None)))
+    calls = Calls(cast("Any", world), "SyncForwards")
+    calls.seen = sorted(CALLS, key=lambda call: call.ended - 5 * (call.service == "ssm"))
+
+    assert calls.begun() == CALLS
 
 
 @pytest.mark.parametrize("sent", [0, 2])
