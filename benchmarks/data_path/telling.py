@@ -119,7 +119,7 @@ def _goals(rows: Rows) -> Iterator[Goal]:
     for backend, name in OURS_MANY.items():
         for load in LOADS:
             found = _share(rows, name, load, OURS[backend])
-            yield Goal(f"{name}, to 1 forward: {load.column}", found, BOUND, at_least=True)
+            yield Goal(f"{name}, to 1 forward: {load.column}", found, 1, at_least=True)
 
 
 def _picture(rows: Rows) -> Picture:

@@ -31,7 +31,7 @@ connections kept open, 16 in one go, and a new connection for each request.
 - nftables finds a forward among {many} by one look into a hash table. iptables has no such table:
   it goes through a tree of short chains, with every packet towards the node.
 - `socat` starts a process for each connection, `ssh` carries all connections in one. `stunnel` and
-  Redis with TLS begin each new connection by a TLS handshake, which is most of what it costs.
+  Redis with TLS begin each new connection by a TLS handshake.
 - A flowtable would lead the packets of known connections past most of this. It is not used: this
   kernel has none, so it could not be tested, and the packets in it would meet no rule of ours.
 {missing}"""

@@ -26,7 +26,7 @@ def rows(*ways: str, **rates: float) -> Rows:
 
 def test_each_goal_is_a_ratio_of_what_was_measured_in_the_same_repetition() -> None:
     nft, iptables = OURS.values()
-    slow = OURS_MANY["iptables"]
+    slow, many = OURS_MANY["iptables"], OURS_MANY["nftables"]
     rates = {
         TRACKED: 1000.0,
         nft: 960.0,
@@ -34,6 +34,7 @@ def test_each_goal_is_a_ratio_of_what_was_measured_in_the_same_repetition() -> N
         HAPROXY: 480.0,
         NGINX: 920.0,
         slow: 450.0,
+        many: 950.0,
     }
     report = tell(rows(*KERNEL, HAPROXY, NGINX, **rates))
 
@@ -45,6 +46,7 @@ def test_each_goal_is_a_ratio_of_what_was_measured_in_the_same_repetition() -> N
         assert found[f"{iptables}, to routed and tracked: {load.column}"] == (0.9, False)
         assert found[f"{nft}, to the best peer ({NGINX}): {load.column}"] == (1.043, True)
         assert found[f"{iptables}, to the best peer ({NGINX}): {load.column}"] == (0.978, False)
+        assert found[f"{many}, to 1 forward: {load.column}"] == (0.99, False)  # no column worse
         assert found[f"{slow}, to 1 forward: {load.column}"] == (0.5, False)
 
 
