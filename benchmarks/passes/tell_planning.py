@@ -120,13 +120,17 @@ def _ceilings(rows: Rows) -> str:
         f"{rows.median(LIMIT, TIME):,.0f}", rows.median(LIMIT, TIME) / seconds,
         "Lambda ends the function",
     )  # fmt: skip
+    alike = min(
+        (most[f"{COMMAND}, alike"], "characters of a command"),
+        (most[PORTS], "listen ports of the default range"),
+    )
     ordered = sorted(found.items(), key=lambda each: each[1][1])
     first, (limit, nodes, _) = ordered[0]
     lines = [[what, bound, f"{count:,.0f}", then] for what, (bound, count, then) in ordered]
     return (
         f"**The ceiling** of one stack in one VPC is {_round(nodes)} nodes at worst, and "
-        f"{_round(most[f'{COMMAND}, alike'])} where they are alike. What breaks first above it is "
-        f"the {first}, of which there are {limit}. "
+        f"{_round(alike[0])} where they are alike, by the {alike[1]}. What breaks first above the "
+        f"worst is the {first}, of which there are {limit}. "
         "The limits that are ours were tried on both sides: so many nodes are taken, and where "
         "there are more, the error or problem says how much is needed, how much there is, and "
         "what to do (expose fewer caches: a second stack has a ceiling of its own). A group "

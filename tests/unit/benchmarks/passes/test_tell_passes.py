@@ -9,7 +9,7 @@ from benchmarks.passes.ceilings import CEILING, COMMAND, ESTATES, ITEM, LIMIT, M
 from benchmarks.passes.planning import BLOCKS, BODY, FIRST, PAYLOAD, PEAK_MB, SIZES, STEADY
 from benchmarks.rows import Rows
 
-BREAKS_FIRST = "What breaks first above it is the"
+BREAKS_FIRST = "What breaks first above the worst is the"
 
 
 def planned(ms_a_node: float = 0.01, most_takes: float = 1) -> Rows:
@@ -90,9 +90,17 @@ def test_the_first_limit_to_break_is_named(unlike: int, ports: int, first: str) 
     assert f"{BREAKS_FIRST} {first}" in text
 
 
+def test_nodes_that_are_alike_end_at_the_listen_ports_where_a_command_has_room_for_more() -> None:
+    text = tell_planning.tell(with_ceilings(700, 2_000)).text
+    assert "2,000 where they are alike, by the listen ports of the default range." in text
+
+
 def test_the_limits_of_a_function_are_computed_from_the_most_nodes() -> None:
     text = tell_planning.tell(with_ceilings(645, 2_000)).text
-    assert "is 640 nodes at worst, and 1,930 where they are alike" in text
+    assert (
+        "is 640 nodes at worst, and 1,930 where they are alike, by the characters of a command."
+        in text
+    )
     assert "| the function's memory, MB (computed) | 512 | 512,000 |" in text  # 1 KB a node
     assert "| the function's time, s (computed) | 120 | 12,000,000 |" in text  # 10 us a node
 
