@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import marshal
 import sys
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
 from tests.template.parsed import ROOT
 
 SOURCE = ROOT / "layers" / "cachegate"
+TAG = ".cpython-313.pyc"
 BUILT = ROOT / ".aws-sam" / "build" / "CachegateLayer"
 
 
@@ -45,9 +47,30 @@ def test_byte_code_is_of_the_runtime_for_every_module_or_none_and_never_checked(
     sources = {name for name in layer if name.endswith(".py")}
     compiled = {name: text for name, text in layer.items() if name.endswith(".pyc")}
 
-    assert all(name.endswith(".cpython-313.pyc") for name in compiled)
+    assert all(name.endswith(TAG) for name in compiled)
     assert all(text[4:8] == b"\x01\0\0\0" for text in compiled.values())  # PEP 552: unchecked
-    assert len(compiled) in {0, len(sources)}
+    assert {source(name) for name in compiled} in (set(), sources)
+
+
+def test_byte_code_names_its_source_where_a_layer_lies(layer: dict[str, bytes]) -> None:
+    compiled = {name: text for name, text in layer.items() if name.endswith(".pyc")}
+
+    assert [
+        name for name, text in compiled.items() if not names(text, f"/opt/{source(name)}")
+    ] == []
+
+
+def source(compiled: str) -> str:
+    """Return the name of the module's source, beside whose folder of byte code it lies."""
+    path = PurePosixPath(compiled)
+    return str(path.parent.parent / f"{path.name.removesuffix(TAG)}.py")
+
+
+def names(text: bytes, file: str) -> bool:
+    """Say whether byte code is of this file; only the runtime's own Python can read it."""
+    if sys.version_info[:2] == (3, 13):
+        return bool(marshal.loads(text[16:]).co_filename == file)  # noqa: S302 - we compiled it
+    return file.encode() in text
 
 
 def test_nothing_in_it_tells_when_or_where_it_was_built(layer: dict[str, bytes]) -> None:
