@@ -66,12 +66,18 @@ def _met(lab: Gateway, way: Way, seconds: float) -> dict[str, float]:
     expected = "A" if ENDS[changes % 2] == A else "B"
     if lab.ask(MOVED) != expected or min(moved["new_answers"], others["new_answers"]) == 0:
         raise RuntimeError(f"{way.name}: no traffic went that way: {moved} {others}")
+    return counts(changes, moved, others)
+
+
+def counts(changes: int, moved: dict[str, Any], others: dict[str, Any]) -> dict[str, float]:
+    """Return by column what the clients of the moved port and those of the others counted."""
     return {
         CHANGES: changes,
         ANSWERED: moved["new_answers"] + others["new_answers"],
         BROKEN: moved.get("broken", 0) + others.get("broken", 0),
         REFUSED_MOVED: refused(moved),
-        REFUSED_STEADY: refused(others),
+        # No change is a reason to cut a connection to a port that stays.
+        REFUSED_STEADY: refused(others) + others.get("cut", 0),
         CUT: moved.get("cut", 0),
         DEAD: moved.get("dead_ms", 0) / NEW_AT_ONCE / changes,
     }
@@ -79,7 +85,7 @@ def _met(lab: Gateway, way: Way, seconds: float) -> dict[str, float]:
 
 def refused(counted: dict[str, Any]) -> int:
     """Count new connections that were refused, not answered in time, or closed unasked."""
-    names = ("refused", "not connected", "closed early")
+    names = ("refused", "not connected", "not answered", "closed early")
     return sum(number for name, number in counted.items() if name.startswith(names))
 
 

@@ -37,6 +37,8 @@ def test_swaps_under_load_break_and_refuse_nothing(gateway: Gateway) -> None:
     print({"swaps": swaps, "seconds": SECONDS, "stale": stale, **counted})
     assert counted.get("broken", 0) == 0
     assert counted.get("refused", 0) == 0
-    assert not [name for name in counted if name.startswith(("not connected", "closed"))]
+    assert not [
+        name for name in counted if name.startswith(("not connected", "not answered", "closed"))
+    ]
     assert counted["new_answers"] > 200 * SECONDS
     assert swaps >= AT_LEAST * SECONDS / 22

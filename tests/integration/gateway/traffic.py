@@ -2,7 +2,8 @@
 
 Two long-lived connections a busy port ask without pause, one thread a new port opens a connection
 about every 3 ms, asks once and closes. Prints one JSON object with what went wrong; "dead_ms" is
-how long new connections failed, from the first that did to the next that was answered.
+how long new connections failed, from the first that did to the next that was answered, or to the
+end where none was.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import time
 
 PAUSE = 0.003  # seconds between two new connections of one thread
 BUSY_PAUSE = 0.01
+PATIENCE = 5.0  # seconds that a new connection has to be made, and then to be answered
+ANSWERED, CUT = "new_answers", "cut"
 
 
 class Counter:
@@ -55,7 +58,7 @@ def fresh(address: tuple[str, int], end: float, counter: Counter) -> None:
     while time.monotonic() < end:
         began = time.monotonic()
         try:
-            connection = socket.create_connection(address, 5)
+            connection = socket.create_connection(address, PATIENCE)
         except ConnectionRefusedError:
             counter.add("refused")
             failing = failing or began
@@ -64,16 +67,32 @@ def fresh(address: tuple[str, int], end: float, counter: Counter) -> None:
             counter.add(f"not connected: {error}")
             failing = failing or began
             continue
-        if failing:
-            counter.add("dead_ms", round((time.monotonic() - failing) * 1000))
+        outcome = _outcome(connection)
+        counter.add(outcome)
+        if outcome not in (ANSWERED, CUT):
+            failing = failing or began
+        elif failing and outcome == ANSWERED:
+            counter.add("dead_ms", _since(failing))
             failing = 0.0
-        with connection:
-            try:
-                connection.sendall(b"PING\r\n")
-                counter.add("new_answers" if connection.recv(64) else "closed early")
-            except OSError:
-                counter.add("cut")  # was connected, to a target that the port has left since
         time.sleep(PAUSE)
+    if failing:
+        counter.add("dead_ms", _since(failing))
+
+
+def _outcome(connection: socket.socket) -> str:
+    """Ask once, close, and return how that is counted."""
+    with connection:
+        try:
+            connection.sendall(b"PING\r\n")
+            return ANSWERED if connection.recv(64) else "closed early"
+        except TimeoutError:
+            return "not answered"
+        except OSError:
+            return CUT  # was connected, to a target that the port has left since
+
+
+def _since(moment: float) -> int:
+    return round((time.monotonic() - moment) * 1000)
 
 
 def main(host: str, seconds: float, busy_ports: list[int], new_ports: list[int]) -> None:

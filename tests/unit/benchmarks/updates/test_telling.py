@@ -105,7 +105,13 @@ def test_one_failure_in_one_repetition_misses_the_goal(column: str) -> None:
 def test_a_connection_that_is_not_answered_counts_as_refused_in_whatever_way() -> None:
     counted = {"refused": 1, "not connected: timed out": 2, "closed early": 4, "cut": 8}
 
-    assert swaps.refused(counted) == 7
+    assert swaps.refused({**counted, "not answered": 16}) == 23
+
+
+def test_a_connection_to_a_port_that_stays_is_refused_where_it_is_cut() -> None:
+    found = swaps.counts(10, {"new_answers": 1, "cut": 2}, {"new_answers": 1, "cut": 3})
+
+    assert (found[swaps.CUT], found[swaps.REFUSED_MOVED], found[swaps.REFUSED_STEADY]) == (2, 0, 3)
 
 
 def test_every_way_of_a_swap_serves_the_same_forwards() -> None:
