@@ -102,6 +102,16 @@ def test_one_failure_in_one_repetition_misses_the_goal(column: str) -> None:
     assert not all(goal.met for goal in tell_swaps.tell(swapped(**{column: 1})).goals)
 
 
+def test_a_port_dead_in_one_repetition_alone_misses_the_goal_and_proves_nothing() -> None:
+    kept, missed = tell_swaps.tell(swapped()), tell_swaps.tell(swapped(**{swaps.DEAD: 5}))
+
+    assert {goal.found.median for goal in missed.goals if not goal.met} == {5}
+    assert len([goal for goal in missed.goals if not goal.met]) == 2
+    assert "nothing was lost in so many" in kept.text
+    assert "nothing was lost in so many" not in missed.text
+    assert "Nothing was lost with no way at all" in missed.text
+
+
 def test_a_connection_that_is_not_answered_counts_as_refused_in_whatever_way() -> None:
     counted = {"refused": 1, "not connected: timed out": 2, "closed early": 4, "cut": 8}
 
