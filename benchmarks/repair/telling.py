@@ -79,6 +79,7 @@ def _goals(rows: Rows, whens: list[str]) -> tuple[Goal, ...]:
 def _method(rows: Rows, whens: list[str]) -> str:
     delays = "; ".join(f"{when}: {_range(rows, when)} s after it" for when in whens)
     return f"""\
+Our agent is the archive that the SSM document carries, started anew for each order.
 Clients are connected through the NAT instance to node A, which dies: its packets vanish. Then the
 order comes to lead the port to node B ({delays}). An active client sends a request 20 ms after each
 answer, an idle one only reads, as a subscriber does; neither has a time-out, so TCP alone tells

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from benchmarks.programs import environment
 from benchmarks.repair.clients import MOVED, OTHER_NODE, SAME_NODE
+from benchmarks.updates.instance import carried_agent
 from tests.integration.gateway.lab import A, B, forward, payload
 
 if TYPE_CHECKING:
@@ -52,7 +53,10 @@ class Ours:
     """The agent, started as a command does it; its rule set also has the bystanders' ports."""
 
     def __init__(self, lab: Gateway) -> None:
+        """Let the lab run the archive that the SSM document carries, as instances run it."""
         self.lab = lab
+        lab.program, lab.flags = lab.folder / "agent.pyz", ("-I", "-S")
+        lab.program.write_bytes(carried_agent())
         self._generation = 0
 
     def begin(self) -> None:

@@ -94,6 +94,7 @@ class Gateway:
     processes: list[subprocess.Popen[str]] = field(default_factory=list)
     hidden: tuple[str, ...] = ()  # programs that the agent does not find
     program: Path = AGENT  # the agent that is run
+    flags: tuple[str, ...] = ()  # of Python, for the agent
 
     def agent(self, action: str, document: Document | None = None, *more: str) -> Ended:
         """Run one action of the agent on the NAT instance."""
@@ -111,7 +112,7 @@ class Gateway:
             "CACHEGATE_BACKEND": self.backend,
         }
         started = time.monotonic()
-        command = [*self._hide(), sys.executable, str(self.program), *arguments]
+        command = [*self._hide(), sys.executable, *self.flags, str(self.program), *arguments]
         done = self.nat.run(*command, check=False, env=environment | (env or {}))
         seconds = time.monotonic() - started
         lines = done.stdout.splitlines()
