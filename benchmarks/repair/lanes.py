@@ -42,6 +42,11 @@ class Kind:
     period: float = 0.0  # seconds between its own looks at the node
     most: int = 99  # repetitions of one that takes long
 
+    @property
+    def tells_all(self) -> bool:
+        """Whether no client is left to its own TCP."""
+        return set(self.tells) >= set(CLIENTS)
+
 
 KINDS = {
     NOTHING: Kind(Swap, (DEATH,), ()),
