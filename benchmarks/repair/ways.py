@@ -7,32 +7,13 @@ from typing import TYPE_CHECKING, Protocol
 from benchmarks.programs import environment
 from benchmarks.repair.clients import MOVED, OTHER_NODE, SAME_NODE
 from benchmarks.updates.instance import carried_agent
+from benchmarks.updates.rule_sets import ANEW, least_change, least_table
 from tests.integration.gateway.lab import A, B, forward, payload
 
 if TYPE_CHECKING:
-    from tests.integration.gateway.lab import Gateway
+    from tests.integration.gateway.lab import Document, Gateway
 
 OTHER_PORT = 7000  # of the nodes: where the bystanders' listen ports lead
-_TABLE = f"""
-table ip bare
-delete table ip bare
-table ip bare {{
-  map forwards {{
-    type inet_service : ipv4_addr . inet_service
-    elements = {{ {MOVED} : {A} . 6379, {SAME_NODE} : {A} . {OTHER_PORT},
-                  {OTHER_NODE} : {B} . {OTHER_PORT} }}
-  }}
-  chain prerouting {{
-    type nat hook prerouting priority dstnat
-    fib daddr type local ip protocol tcp dnat ip to tcp dport map @forwards
-  }}
-  chain postrouting {{ type nat hook postrouting priority srcnat; ct status dnat masquerade; }}
-}}
-"""
-_CHANGE = f"""
-delete element ip bare forwards {{ {MOVED} }}
-add element ip bare forwards {{ {MOVED} : {B} . 6379 }}
-"""
 
 
 class Way(Protocol):
@@ -76,23 +57,22 @@ class Ours:
 
     def _apply(self, target: str) -> None:
         self._generation += 1
-        others = (forward(SAME_NODE, f"{A}:{OTHER_PORT}"), forward(OTHER_NODE, f"{B}:{OTHER_PORT}"))
-        self.lab.apply(payload(self._generation, forward(MOVED, target), *others))
+        self.lab.apply(payload(self._generation, *_forwards(target)))
 
 
 class Swap:
-    """One element of a bare table changed by `nft`, and nothing else."""
+    """One element of the least table changed by `nft`, and nothing else."""
 
     def __init__(self, lab: Gateway) -> None:
         self.lab = lab
 
     def begin(self) -> None:
         """Load the table with A."""
-        self.lab.nat.run("nft", "-f", "-", text=_TABLE)
+        self.lab.nat.run("nft", "-f", "-", text=ANEW + least_table(_forwards(A)))
 
     def order(self) -> None:
         """Change the element."""
-        self.lab.nat.run("nft", "-f", "-", text=_CHANGE)
+        self.lab.nat.run("nft", "-f", "-", text=least_change(MOVED, B))
 
 
 class SwapAndCut(Swap):
@@ -105,3 +85,10 @@ class SwapAndCut(Swap):
             "conntrack", "-D", "-p", "tcp", "--orig-port-dst", str(MOVED), "--reply-src", A,
             env=environment(),
         )  # fmt: skip
+
+
+def _forwards(target: str) -> list[Document]:
+    """Return the moved port's forward to this node, and those of the bystanders."""
+    others = {SAME_NODE: A, OTHER_NODE: B}
+    rest = [forward(port, f"{node}:{OTHER_PORT}") for port, node in others.items()]
+    return [forward(MOVED, target), *rest]

@@ -13,6 +13,7 @@ FIRST_PORT = 10_000
 NODES = "10.64.0.0/16"  # every forward's node has an address of its own here
 _NODES = "10.64.{}.{}"
 CHANGED_TO = B
+ANEW = "table ip least\ndelete table ip least\n"  # before the least table, whether it is there
 
 
 def forwards(count: int, *, changed: bool = False) -> list[Document]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from benchmarks.updates.rule_sets import least_table
+from benchmarks.updates.rule_sets import ANEW, least_change, least_table
 from tests.integration.gateway.lab import NODE_PORTS, A, B, forward, payload
 
 if TYPE_CHECKING:
@@ -48,17 +48,11 @@ def _nft(lab: Gateway, text: str) -> object:
 
 
 def _whole_table(lab: Gateway, number: int = 0) -> object:
-    again = "table ip least\ndelete table ip least\n" if number else ""
-    return _nft(lab, again + least_table(rule_set(number)))
+    return _nft(lab, (ANEW if number else "") + least_table(rule_set(number)))
 
 
 def _element(lab: Gateway, number: int) -> object:
-    target = ENDS[number % 2]
-    return _nft(
-        lab,
-        f"delete element ip least forwards {{ {MOVED} }}\n"
-        f"add element ip least forwards {{ {MOVED} : {target} . 6379 }}\n",
-    )
+    return _nft(lab, least_change(MOVED, ENDS[number % 2]))
 
 
 def _rules(number: int, chain: str) -> list[str]:
