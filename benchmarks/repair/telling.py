@@ -171,8 +171,8 @@ With nobody's help, or with the rule alone changed, no client learns anything: t
 sending what it knows to node A, and the client's own TCP gives up after a quarter of an hour by
 Linux's defaults. Ours tells both: it sends each end a segment that makes it ask back and be
 refused. Of the time until an idle client knows, {new / ours:.0%} pass until new connections
-reach B; the start of Python and of the agent alone is {start / ours:.0%}. Looking for flows, a
-short wait for clients that were just connecting, and telling are the rest."""
+reach B; the start of Python and of the agent alone is {start / ours:.0%}. The rest is most
+likely looking for flows, a short wait for clients that were just connecting, and telling."""
     ]
     if CUT in rows.ways():
         worst = max(rows.taken(CUT, column(ACTIVE, when)).values())
@@ -180,14 +180,15 @@ short wait for clients that were just connecting, and telling are the rest."""
 Deleting what the kernel knows of the connections ({CUT}) tells the active client at its
 next attempt to send, and never the idle one. TCP doubles the time between attempts, so that
 client may wait as long again as the order took to come: {worst:.1f} s here at worst. After an
-early order it may know sooner than by ours: these two programs start faster than our agent.""")
+early order it may know sooner than by ours, most likely because these two programs start faster
+than our agent.""")
     if ORDERED in rows.ways():
         slower = rows.ratio(NFTABLES, column(IDLE, when), ORDERED, column(IDLE, when))
         said.append(f"""\
 haproxy (`on-marked-down shutdown-sessions`) holds the clients' connections itself and ends them.
 Told through its socket by a program that runs already, it is far ahead: ours takes
-{slower:.0f} times as long, above all to start and to read the kernel. What haproxy costs is that
-each request goes through it (see the data path).""")
+{slower:.0f} times as long. What haproxy costs is that each request goes through it (see the data
+path).""")
     if rows.taken(DEFAULT, column(IDLE, DEATH)):
         default = rows.median(DEFAULT, column(IDLE, DEATH))
         said.append(f"""\

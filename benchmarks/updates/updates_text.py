@@ -39,7 +39,7 @@ Our table holds more than the least one: which ports are ours, so that strangers
 are answered alike, and which listen port may lead to which target, so that a stale flow is refused
 even where nobody found it. So there are three elements for each forward instead of one, and `nft`
 takes its time by the element. {sets}. We keep the sets. Where one target changes, only the elements
-that differ are written. The program then mostly waits for the kernel, until no processor uses the
-old element any more. What the swap takes beyond its program is Python comparing all forwards to
-find those that differ, and grows with their number.
+that differ are written. Most likely the program then mostly waits for the kernel, until no
+processor uses the old element any more, and what the swap takes beyond its program is most likely
+Python comparing all forwards to find those that differ.
 """
