@@ -27,7 +27,8 @@ TEXT = """\
 A client keeps busy connections open to other ports and opens new ones without pause, both to the
 port that moves and to others, while that one port of {rules} gets another target again and again.
 Counts are sums over all repetitions, each in a lab of its own. A port is dead from the first new
-connection that failed to the next one that was answered, as its clients see it.
+connection that failed to the next one that was answered, or to the end where none was, as its
+clients see it.
 
 {table}
 
