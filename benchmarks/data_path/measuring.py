@@ -32,7 +32,7 @@ class Length(NamedTuple):
     others_every: int  # repetitions: what differs by a factor needs fewer
 
 
-FULL, QUICK = Length(32, 0.25, 4), Length(2, 0.08, 2)
+FULL, QUICK = Length(28, 0.25, 4), Length(2, 0.08, 2)
 
 
 class Plan(NamedTuple):
