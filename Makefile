@@ -63,7 +63,7 @@ test-clients: setup packages build ## Every client library in every case, throug
 test-faults: setup ## Ten thousand random sequences of faults over the whole pass, counted
 	@PYTHONPATH=gateway $(PY) -m tests.faults --sequences 10000
 
-bench: setup packages peers build ## Measure everything side by side; writes docs/benchmarks.md: 40 minutes
+bench: setup packages peers build ## Measure everything side by side; writes docs/benchmarks.md: 25 minutes
 	@$(PY) -m local.sandbox $(PY) -m benchmarks
 	@$(PY) -m benchmarks.cost
 

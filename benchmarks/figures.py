@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
 # Of one set for eyes that do not tell red from green (Okabe and Ito); ours is always the first.
 OURS, OTHER, LIMIT = "#0072b2", "#b0b0b0", "#e69f00"
-SERIES = (OURS, "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+SERIES = (OURS, "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#f0e442",
+          "#7f7f7f")  # fmt: skip
 WIDE = 8.0  # inches
+LEGEND = 90  # characters of names that fit beside each other
 # Text stays text, so that a page's reader can search it, and equal rows give an equal file.
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -121,7 +123,8 @@ def stacks(title: str, columns: Mapping[str, Mapping[str, float]], *, across: st
         axes.invert_yaxis()
         axes.set_xlabel(across)
         axes.set_title(title)
-        figure.legend(loc="outside lower center", ncols=4, frameon=False)
+        abreast = max(1, min(4, LEGEND // max(map(len, names))))
+        figure.legend(loc="outside lower center", ncols=abreast, frameon=False)
         return figure
 
 

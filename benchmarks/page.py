@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from benchmarks.machine import Machine
-    from benchmarks.report import Report, Section
+    from benchmarks.report import Goal, Report, Section
 
 HEAD = """\
 # Benchmarks
@@ -46,7 +46,7 @@ def goals(reports: Iterable[Report]) -> str:
         [
             [
                 goal.what,
-                f"{goal.found:.3g}{goal.unit}",
+                f"{goal.found:{_spec(goal)}}{goal.unit}",
                 f"{'at least' if goal.at_least else 'at most'} {goal.bound:,g}{goal.unit}",
                 goal.verdict(),
             ]
@@ -54,6 +54,11 @@ def goals(reports: Iterable[Report]) -> str:
             for goal in report.goals
         ],
     )
+
+
+def _spec(goal: Goal) -> str:
+    """Return three digits, without a power of ten."""
+    return ",.0f" if goal.found.median >= 100 else ".3g"
 
 
 def draw(reports: Iterable[Report], folder: Path) -> None:

@@ -30,6 +30,7 @@ def tell(rows: Rows) -> Report:
         costs=_costs(rows),
         picture=picture.markdown,
         steps=_steps(rows),
+        limit=", ".join(f"{_share(rows, LEAST, load).median:.2f}" for load in LOADS),
         many=f"{MANY:,}",
         missing=_missing(rows),
     )

@@ -24,10 +24,11 @@ connections kept open, 16 in one go, and a new connection for each request.
   takes would not be lower.
 - The third table takes our rules apart. A NAT has to track connections and to rewrite every packet,
   and each new connection needs an entry of its own: these first two steps are the limit of any NAT
-  in this kernel, ours or not.
+  in this kernel, ours or not. One rule in each direction alone keeps {limit}
+  of what routing with tracking answers, in the order of the columns.
 - What we add is one look at each packet on its way to the node: is its connection still what the
-  rule set says, and its source still trusted? Without it a connection would go on after its forward
-  has moved, or its client has lost our trust.
+  rule set says, and its source still trusted? It closes the moment between a change of the rules
+  and the agent's cut of the connections that it made stale, and holds where that cut fails.
 - nftables finds a forward among {many} by one look into a hash table. iptables has no such table:
   it goes through a tree of short chains, with every packet towards the node.
 - `socat` starts a process for each connection, `ssh` carries all connections in one. `stunnel` and
