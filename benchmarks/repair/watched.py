@@ -7,8 +7,9 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self
 
+from benchmarks.pipe import pipe
 from tests.integration.gateway.lab import NAT
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class Watched:
             sys.executable, str(SCRIPT), NAT,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=sys.stderr,
         )  # fmt: skip
-        self._orders, self._answers = _pipe(self._process.stdin), _pipe(self._process.stdout)
+        self._orders, self._answers = pipe(self._process.stdin), pipe(self._process.stdout)
         self._said: dict[str, float] = {}
         self._more = threading.Condition()
         self._reader = threading.Thread(target=self._read)
@@ -91,9 +92,3 @@ class Watched:
         self._reader.join()
         self._orders.close()
         self._answers.close()
-
-
-def _pipe(made: IO[str] | None) -> IO[str]:
-    if made is None:
-        raise TypeError("asked for a pipe, and got none")
-    return made

@@ -10,8 +10,9 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from benchmarks.pipe import pipe
 from benchmarks.updates.rule_sets import NODES
 from tests.integration.gateway.lab import A, gateway, packed
 
@@ -53,7 +54,7 @@ class Instance:
     ) -> Timed:
         """Run a program to its end; raise RuntimeError where it fails."""
         job = {"command": command, "text": text, "environment": environment or {}}
-        to, back = _pipe(self._stopwatch.stdin), _pipe(self._stopwatch.stdout)
+        to, back = pipe(self._stopwatch.stdin), pipe(self._stopwatch.stdout)
         to.write(f"{json.dumps(job)}\n")
         to.flush()
         done: dict[str, Any] = json.loads(back.readline())
@@ -104,9 +105,3 @@ def carried_agent() -> bytes:
     """Return the agent as the SSM document carries it: what really runs on an instance."""
     _, _, rest = DOCUMENT.read_text("utf-8").partition("<<'AGENT'\n")
     return gzip.decompress(base64.b64decode(rest.partition("AGENT\n")[0]))
-
-
-def _pipe(stream: IO[str] | None) -> IO[str]:
-    if stream is None:
-        raise TypeError("the program was started without this pipe")
-    return stream
