@@ -14,6 +14,12 @@ import sys
 import textwrap
 import tokenize
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    Place = tuple[int, int]
 
 HERE = Path(__file__).parent
 DOCUMENT = HERE / "document.yaml"
@@ -98,7 +104,11 @@ mainSteps:
 
 
 def squeeze(source: str) -> str:
-    """Leave out docstrings, comments and blank lines: half of the text, and none of the program."""
+    """Leave out what is for people and type checkers: half of the text, and none of the program.
+
+    That is docstrings, comments, blank lines, and annotations of functions.
+    """
+    source = _without_annotations(source)
     tree = ast.parse(source)
     lines: list[str | None] = list(source.splitlines())
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
@@ -115,6 +125,38 @@ def squeeze(source: str) -> str:
             lines[rows[0]] = " " * statement.col_offset + "pass"
     kept = [line for row, line in enumerate(lines) if line or row in inside]
     return "".join(f"{line}\n" for line in kept)
+
+
+def _without_annotations(source: str) -> str:
+    """Cut annotations of parameters, results and local names where they stand within a line."""
+    lines = source.splitlines()
+    cuts = {
+        (start, end)
+        for function in ast.walk(ast.parse(source))
+        if isinstance(function, ast.FunctionDef)
+        for node in ast.walk(function)
+        for start, end in _annotation(node, lines)
+        if start[0] == end[0]
+    }
+    for (row, start), (_, end) in sorted(cuts, reverse=True):
+        lines[row - 1] = lines[row - 1][:start] + lines[row - 1][end:]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _annotation(node: ast.AST, lines: list[str]) -> Iterator[tuple[Place, Place]]:
+    """Yield from where to where a node's own annotation goes; places are row and column."""
+    if isinstance(node, ast.arg) and node.annotation:
+        start = (node.lineno, node.col_offset + len(node.arg))
+        yield start, _end(node.annotation)
+    elif isinstance(node, ast.AnnAssign) and node.value:
+        yield _end(node.target), _end(node.annotation)
+    elif isinstance(node, ast.FunctionDef) and node.returns:
+        row, column = node.returns.lineno, node.returns.col_offset
+        yield (row, lines[row - 1].rindex(" ->", 0, column)), _end(node.returns)
+
+
+def _end(node: ast.expr) -> Place:
+    return node.end_lineno or 0, node.end_col_offset or 0  # parsed source has both
 
 
 def _docstrings(tree: ast.Module) -> list[tuple[ast.stmt, bool]]:

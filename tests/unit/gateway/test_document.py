@@ -57,9 +57,30 @@ def test_what_is_carried_is_the_same_program_without_its_explanations(path: Path
     assert len(squeezed) < len(source)
 
 
+class Bare(ast.NodeTransformer):
+    """Takes the annotations of parameters, results and local names away."""
+
+    inside = False  # a function
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        node.returns, before, self.inside = None, self.inside, True
+        self.generic_visit(node)
+        self.inside = before
+        return node
+
+    def visit_arg(self, node: ast.arg) -> ast.AST:
+        node.annotation = None
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        if self.inside and node.value:
+            return ast.Assign(targets=[node.target], value=node.value)
+        return node
+
+
 def bare(source: str) -> ast.Module:
-    """Parse without docstrings; what is empty then gets the same filling."""
-    tree = ast.parse(source)
+    """Parse without docstrings and annotations; what is empty then gets the same filling."""
+    tree: ast.Module = Bare().visit(ast.parse(source))
     for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and (
             ast.get_docstring(node, clean=False) is not None
