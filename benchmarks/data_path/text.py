@@ -26,11 +26,13 @@ connections kept open, 16 in one go, and a new connection for each request.
   and each new connection needs an entry of its own: these first two steps are the limit of any NAT
   in this kernel, ours or not. One rule in each direction alone keeps {limit}
   of what routing with tracking answers, in the order of the columns.
-- What we add is one look at each packet on its way to the node: is its connection still what the
-  rule set says, and its source still trusted? It closes the moment between a change of the rules
-  and the agent's cut of the connections that it made stale, and holds where that cut fails.
-- nftables finds a forward among {many} by one look into a hash table. iptables has no such table:
-  it goes through a tree of short chains, with every packet towards the node.
+- What we add to each packet is one comparison: does its connection bear the stamp of the rules in
+  force? That closes the moment between a change of the rules and the agent's cut of the connections
+  that it made stale, and holds where that cut fails. A new connection is also asked for its source,
+  whether it is to one of our ports, and whether it begins by a SYN.
+- Only the first packet of a connection, and its next one after a change of the rules, is looked up:
+  in a hash table with nftables, in a tree of short chains with iptables. So the number of forwards
+  should not be seen in the first two columns.
 - `socat` starts a process for each connection, `ssh` carries all connections in one. `stunnel` and
   Redis with TLS begin each new connection by a TLS handshake.
 - A flowtable would lead the packets of known connections past most of this. It is not used: this

@@ -27,7 +27,7 @@ OTHERS = "others"  # looking what other programs' rules do; taking away the othe
 BEFORE = "before"  # reading the kernel
 SWAP = "swap"  # making the text, and the program that gives it to the kernel
 PROGRAM = "program"  # of the swap, that program
-FLOWS = "flows"  # finding stale flows, cutting them, telling their ends
+FLOWS = "flows"  # finding stale flows, taking stamps, cutting them, telling their ends
 BACK = "back"  # reading the kernel again
 SAVE = "save"
 ALL = "all"  # from the payload's first byte until it is saved
@@ -96,7 +96,7 @@ class Steps:
 def main(archive: str, script: str, arguments: list[str]) -> int:
     """Run the agent with its steps timed."""
     sys.path.insert(0, archive)
-    from cachegate_agent import apply, payload, preflight, state  # noqa: PLC0415 - found only now
+    from cachegate_agent import apply, payload, preflight, stamps, state  # noqa: PLC0415 - found only now
     from cachegate_agent import main as command  # noqa: PLC0415
     from cachegate_agent.iptables import Iptables  # noqa: PLC0415
     from cachegate_agent.nftables import Nftables  # noqa: PLC0415
@@ -107,6 +107,7 @@ def main(archive: str, script: str, arguments: list[str]) -> int:
     steps.wrap(state.State, "load", SAVED)
     steps.wrap(preflight, "choose", OTHERS)
     steps.wrap(preflight, "warnings", OTHERS)
+    steps.wrap(stamps, "prepare", FLOWS)
     steps.wrap(apply, "cut", FLOWS)
     steps.wrap(state.State, "save", SAVE)
     for backend in (Nftables, Iptables):

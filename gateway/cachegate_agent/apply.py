@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional
 
-from cachegate_agent import conntrack, flows, preflight
+from cachegate_agent import conntrack, flows, preflight, stamps
 from cachegate_agent.errors import AgentError, Failed, Refused
 from cachegate_agent.rules import fingerprint
 from cachegate_agent.state import Saved, State
@@ -78,9 +78,9 @@ def put(order: Order, state: State) -> Outcome:
         saved = None
         warnings.append(error.message)
     choice = preflight.choose()
-    live = choice.backend.read()
-    _accept(order, saved, live or choice.other.read())
-    return _Swap(order, state, saved, choice).run(live, warnings, started)
+    held = _read(choice, saved)
+    _accept(order, saved, held.live or held.other)
+    return _Swap(order, state, saved, choice).run(held, warnings, started)
 
 
 def renew(state: State, saved: Saved) -> Outcome:
@@ -88,12 +88,12 @@ def renew(state: State, saved: Saved) -> Outcome:
     started = time.monotonic()
     choice = preflight.choose()
     order = Order(saved.rules, saved.document)
-    return _Swap(order, state, saved, choice).run(choice.backend.read(), [], started)
+    return _Swap(order, state, saved, choice).run(_read(choice, saved), [], started)
 
 
 def cut(rules: Rules, suspects: flows.Suspects) -> Cut:
     """Delete the stale flows among the suspects from the kernel, and tell their ends."""
-    if suspects.ports is not None and not suspects.ports:
+    if suspects.are_none:
         return Cut(0, 0)
     admission = flows.Admission(rules)
     if not any(admission.is_stale(flow) for flow in conntrack.flows(suspects.ports)):
@@ -102,6 +102,19 @@ def cut(rules: Rules, suspects: flows.Suspects) -> Cut:
     stale = [flow for flow in conntrack.flows(suspects.ports) if admission.is_stale(flow)]
     conntrack.delete(stale)
     return Cut(sum(flow.is_open for flow in stale), tell(stale))
+
+
+class _Held(NamedTuple):
+    """What the kernel holds: of the back-end that is used, and of the other."""
+
+    live: Optional[Live]
+    other: Optional[Live]
+
+
+def _read(choice: preflight.Choice, saved: Optional[Saved]) -> _Held:
+    live = choice.backend.read()
+    moved = saved is None or saved.backend != choice.backend.name
+    return _Held(live, choice.other.read() if live is None or moved else None)
 
 
 def _accept(order: Order, saved: Optional[Saved], live: Optional[Live]) -> None:
@@ -138,13 +151,13 @@ class _Swap:
         self._backend, self._other = choice.backend, choice.other
         self._warnings = choice.warnings
 
-    def run(self, live: Optional[Live], warnings: List[str], started: float) -> Outcome:
+    def run(self, held: _Held, warnings: List[str], started: float) -> Outcome:
         rules = self._order.rules
-        intact = live if self._is_intact(live) else None
+        intact = held.live if self._is_intact(held.live) else None
         holds = intact is not None and intact.holds(rules)
         known = self._saved.rules.identity if self._saved else None
         settled = holds and known == rules.identity
-        done = Cut(0, 0) if settled else self._force(intact, swap=not holds)
+        done = Cut(0, 0) if settled else self._force(held, intact, swap=not holds)
         return Outcome(
             rules=rules,
             backend=self._backend.name,
@@ -165,26 +178,30 @@ class _Swap:
             and live.shape == self._saved.shape
         )
 
-    def _force(self, intact: Optional[Live], *, swap: bool) -> Cut:
+    def _force(self, held: _Held, intact: Optional[Live], *, swap: bool) -> Cut:
         rules = self._order.rules
         # Only where the kernel held exactly what was saved is it known where stale flows can be.
         before = intact if intact and self._saved and intact.holds(self._saved.rules) else None
+        suspects = flows.suspects(before, rules)
+        stamp = intact.stamp if intact else 0
         if swap:
-            self._backend.swap(rules, intact)
+            if not suspects.are_none:
+                stamp = stamps.prepare(rules, *held)
+            self._backend.swap(rules, stamp, intact)
         try:
-            done = cut(rules, flows.suspects(before, rules))
+            done = cut(rules, suspects)
             if self._saved is None or self._saved.backend != self._backend.name:
                 self._other.remove()
-            self._state.save(self._verified(intact))
+            self._state.save(self._verified(intact, stamp))
         except (AgentError, OSError) as error:
             self._go_back(error)
         return done
 
-    def _verified(self, intact: Optional[Live]) -> Saved:
+    def _verified(self, intact: Optional[Live], stamp: int) -> Saved:
         """Read the kernel back and return what to save; raise Failed where it differs."""
         rules = self._order.rules
         seen = self._backend.read()
-        if seen is None or not seen.holds(rules) or not seen.shape:
+        if seen is None or not seen.holds(rules) or seen.stamp != stamp or not seen.shape:
             raise Failed("kernel_refused", "the kernel does not hold what was written to it")
         if intact is not None and seen.shape != intact.shape:
             raise Failed("kernel_refused", "somebody else changes our rules at the same time")
@@ -207,7 +224,8 @@ class _Swap:
                 self._backend.remove()
             else:
                 good = _backend_named(self._saved.backend, self._backend, self._other)
-                good.swap(self._saved.rules, None)
+                held = self._backend.read(), self._other.read()
+                good.swap(self._saved.rules, stamps.prepare(self._saved.rules, *held), None)
                 if good is not self._backend:
                     self._backend.remove()
         except Failed as second:

@@ -13,12 +13,12 @@ from functools import lru_cache
 from ipaddress import IPv4Address
 from typing import Iterable, Iterator, List, NamedTuple, Optional
 
-from cachegate_agent.backend import FLOW_BIT
+from cachegate_agent.backend import FLOW_BIT, OUR_BITS
 from cachegate_agent.errors import Failed
 from cachegate_agent.netlink import NESTED, Attributes, Netlink, attribute, attributes, nested
 from cachegate_agent.rules import Target
 
-GET, DELETE = 0x101, 0x102  # subsystem 1
+CHANGE, GET, DELETE = 0x100, 0x101, 0x102  # subsystem 1
 ORIGINAL, REPLY, PROTOCOL_INFO, MARK, ID, MARK_MASK, FILTER = 1, 2, 4, 8, 12, 21, 25
 TUPLE_IP, TUPLE_PROTOCOL = 1, 2
 SOURCE_IP, DESTINATION_IP = 1, 2
@@ -31,7 +31,7 @@ INFO_TCP, TCP_STATE = 1, 1
 ESTABLISHED, FIN_WAIT, CLOSE_WAIT = 3, 4, 5
 OPEN = {ESTABLISHED, FIN_WAIT, CLOSE_WAIT}
 
-BATCH = 128  # deletions in one message to the kernel
+BATCH = 128  # flows in one message to the kernel
 FEW_PORTS = 8  # up to here the kernel is asked port by port, and picks them out itself
 
 _FAMILY = struct.pack("=BBH", socket.AF_INET, 0, 0)
@@ -69,29 +69,45 @@ def flows(ports: Optional[Iterable[int]] = None) -> Iterator[Flow]:
     with Netlink() as kernel:
         wanted = None if ports is None else frozenset(ports)
         if wanted is None or len(wanted) > FEW_PORTS:
-            found = map(_flow, kernel.dump(GET, _FAMILY + _by_mark()))
+            found = map(_flow, kernel.dump(GET, _FAMILY + _by_mark(FLOW_BIT, FLOW_BIT)))
             yield from (f for f in found if f and (wanted is None or f.listen.port in wanted))
             return
         for port in sorted(wanted):
-            found = map(_flow, kernel.dump(GET, _FAMILY + _by_mark() + _by_port(port)))
+            body = _FAMILY + _by_mark(FLOW_BIT, FLOW_BIT) + _by_port(port)
+            found = map(_flow, kernel.dump(GET, body))
             yield from (f for f in found if f and f.listen.port == port)
+
+
+def stamped(stamp: int) -> Iterator[Flow]:
+    """Yield the flows that bear this stamp."""
+    with Netlink() as kernel:
+        found = map(_flow, kernel.dump(GET, _FAMILY + _by_mark(stamp, OUR_BITS)))
+        yield from (flow for flow in found if flow)
 
 
 def delete(some: List[Flow]) -> None:
     """Delete entries; one that is gone already, or is another flow by now, is left alone."""
+    _request(DELETE, some)
+
+
+def unstamp(some: List[Flow]) -> None:
+    """Take the stamp from flows; those that are gone already are left alone."""
+    _request(CHANGE, some, _by_mark(FLOW_BIT, OUR_BITS))
+
+
+def _request(kind: int, some: List[Flow], more: bytes = b"") -> None:
     if not some:
         return
     with Netlink() as kernel:
         for start in range(0, len(some), BATCH):
-            bodies = [_FAMILY + flow.key for flow in some[start : start + BATCH]]
-            for code in kernel.request(DELETE, bodies):
+            bodies = [_FAMILY + flow.key + more for flow in some[start : start + BATCH]]
+            for code in kernel.request(kind, bodies):
                 if code not in (0, errno.ENOENT):
-                    raise Failed("kernel_refused", f"conntrack: deletion: {errno.errorcode[code]}")
+                    raise Failed("kernel_refused", f"conntrack: {errno.errorcode[code]}")
 
 
-def _by_mark() -> bytes:
-    bit = struct.pack("!I", FLOW_BIT)
-    return attribute(MARK, bit) + attribute(MARK_MASK, bit)
+def _by_mark(value: int, mask: int) -> bytes:
+    return attribute(MARK, struct.pack("!I", value)) + attribute(MARK_MASK, struct.pack("!I", mask))
 
 
 def _by_port(port: int) -> bytes:

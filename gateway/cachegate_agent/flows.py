@@ -35,6 +35,11 @@ class Suspects(NamedTuple):
 
     ports: Optional[FrozenSet[int]]
 
+    @property
+    def are_none(self) -> bool:
+        """Tell whether no flow can be stale: whatever was admitted still is."""
+        return self.ports is not None and not self.ports
+
 
 def suspects(before: Optional[Live], after: Rules) -> Suspects:
     """Return where stale flows can be after a change from what is known to have been in force."""

@@ -12,6 +12,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Dict, Iterable, Optional, Sequence
 
+from cachegate_agent.backend import STAMPS
 from cachegate_agent.errors import Failed
 from cachegate_agent.iptables_read import live
 from cachegate_agent.iptables_swap import held, removal, steps
@@ -51,7 +52,7 @@ class Iptables:
 
     def render(self, rules: Rules) -> str:
         """Return the input of iptables-restore --noflush for an empty kernel."""
-        return _text(steps(rules, None, {}))
+        return _text(steps(rules, STAMPS[0], None, {}))
 
     def read(self) -> Optional[Live]:
         """Return what the kernel holds of ours, or None where it holds nothing."""
@@ -60,11 +61,11 @@ class Iptables:
         found = _read("iptables-save")
         return live(found) if found else None
 
-    def swap(self, rules: Rules, since: Optional[Live]) -> None:
+    def swap(self, rules: Rules, stamp: int, since: Optional[Live]) -> None:
         """Make the kernel hold exactly these rules; without `since` it is read first."""
         found = _read("iptables-save") if since is None else held(since)
         before = live(found) if found and since is None else since
-        _restore("iptables-restore", steps(rules, before, found))
+        _restore("iptables-restore", steps(rules, stamp, before, found))
 
     def remove(self) -> bool:
         """Take away everything of ours, from both kinds of iptables where the system has both."""

@@ -4,7 +4,8 @@ Chains bear the name of the built-in chain that jumps to them:
 
 PREROUTING   a first SYN from an admitted source is marked and translated; whatever else comes to a
              listen port is redirected to this machine itself, so that nobody else's rule takes it
-FORWARD      a forwarded flow passes while the rule set admits it, else its sender is told
+FORWARD      a forwarded flow passes while it bears the stamp of the rule set, or is admitted by it,
+             and gets the stamp then; else its sender is told
 POSTROUTING  what we forward is masqueraded
 INPUT        what comes from outside to a listen port is answered by RST, unless it strayed
 OUTPUT       the SYNs of tell.py are not tracked
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Dict, List, Mapping, NamedTuple, Tuple
 
-from cachegate_agent.backend import FLOW_BIT, TELL_MARK
+from cachegate_agent.backend import FLOW_BIT, OUR_BITS, TELL_MARK
 from cachegate_agent.iptables_tree import Chains, Tree, grow, runs, singles
 from cachegate_agent.kernel_settings import knows_strays
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 PREFIX = "CACHEGATE"
 TARGET, SELF, LIVE, LISTEN = (f"{PREFIX}-{tree}" for tree in ("TARGET", "SELF", "LIVE", "LISTEN"))
 STRAY = f"{PREFIX}-STRAY"
+STAMP = f"{PREFIX}-STAMP"
 IDENTITY = f"{PREFIX}-IDENTITY"  # no packet comes here: it bears the comment
 
 _OURS = f"{FLOW_BIT:#x}/{FLOW_BIT:#x}"
@@ -42,11 +44,15 @@ class Table(NamedTuple):
 
 
 class Content(NamedTuple):
-    """All that the rules depend on; the identity is text, empty where there is none."""
+    """All that the rules depend on; the identity is text, empty where there is none.
+
+    Without a stamp, 0, the rules look up every packet and stamp no flow.
+    """
 
     identity: str
     sources: Tuple[IPv4Network, ...]
     targets: Mapping[int, Tuple[Target, ...]]
+    stamp: int
 
 
 def tables(content: Content) -> Dict[str, Table]:
@@ -75,12 +81,12 @@ def _nat(content: Content) -> Table:
             ),
             f"-j {SELF}",
         ),
-        # The mark is set before the port is known, so that each port takes one rule, and is taken
-        # off again where the port has no target: the flow is not yet visible to anybody then.
+        # The stamp is given before the port is known, so that each port takes one rule, and is
+        # taken off again where the port has no target: nobody has seen the flow until then.
         f"{PREFIX}-ADMIT": (
-            f"-j CONNMARK --set-xmark {_OURS}",
+            f"-j CONNMARK --set-xmark {content.stamp:#x}/{OUR_BITS:#x}",
             f"-j {TARGET}",
-            f"-j CONNMARK --set-xmark 0x0/{FLOW_BIT:#x}",
+            f"-j CONNMARK --set-xmark 0x0/{OUR_BITS:#x}",
         ),
         f"{PREFIX}-POSTROUTING": (f"-m connmark --mark {_OURS} -j MASQUERADE",),
         **grow(Tree(TARGET, translate, _to_ports), singles(content.targets)),
@@ -103,9 +109,12 @@ def filter_table(content: Content) -> Table:
     def reject(low: int, high: int) -> List[str]:
         return [f"{_to_ports(low, high)} {_RST}"]
 
+    stamp = f"{content.stamp:#x}/{OUR_BITS:#x}" if content.stamp else ""
     chains = {
         IDENTITY: (f'-m comment --comment "{content.identity}"',) if content.identity else (),
         f"{PREFIX}-FORWARD": (
+            # All but the first packets after a change end here.
+            *((f"-m connmark --mark {stamp} -j ACCEPT",) if stamp else ()),
             f"-m connmark ! --mark {_OURS} -j RETURN",
             "-m conntrack --ctdir REPLY -j ACCEPT",
             *_from_sources(content, f"-p tcp -j {LIVE}"),
@@ -121,6 +130,7 @@ def filter_table(content: Content) -> Table:
             "-m conntrack --ctdir REPLY -j RETURN",
             f"-j {LISTEN}",
         ),
+        STAMP: (*((f"-j CONNMARK --set-xmark {stamp}",) if stamp else ()), "-j ACCEPT"),
         STRAY: _drop(content),
         **grow(Tree(LIVE, admit, _from_ports), singles(content.targets)),
         **grow(Tree(LISTEN, reject, _to_ports), runs(content.targets)),
@@ -181,6 +191,6 @@ def _admit(listen: int, targets: Tuple[Target, ...]) -> List[str]:
     # The cheap comparisons come first: most packets are another forward's, to another address.
     return [
         f"-d {target.address}/32 -p tcp -m tcp --dport {target.port}"
-        f" -m conntrack --ctorigdstport {listen} -j ACCEPT"
+        f" -m conntrack --ctorigdstport {listen} -g {STAMP}"
         for target in targets
     ]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 from ipaddress import IPv4Network
-from typing import Dict, Iterator, List, Mapping, Optional, Tuple
+from typing import Dict, FrozenSet, Iterator, List, Mapping, Optional, Tuple
 
-from cachegate_agent.backend import Live
+from cachegate_agent.backend import OUR_BITS, STAMPS, Live
 from cachegate_agent.iptables_chains import IDENTITY, LISTEN, PREFIX, TARGET, Content, tables
 from cachegate_agent.iptables_text import Found, jumps_in_place, nothing, same
 from cachegate_agent.rules import Identity, Target, address_of
@@ -16,14 +16,17 @@ _COMMENT = re.compile(r'--comment "(.*)"')
 _REJECT = re.compile(r"--dport (\d+)(?::(\d+))? .*-j REJECT")
 _TRANSLATE = re.compile(r"--dport (\d+) .*--to-destination ([\d.]+):(\d+)$")
 _NUMBER = re.compile(r"\b[0-9A-F]{4}-[0-9A-F]{4}\b|\d+")
+_MARK = re.compile(rf"\b0x([0-9a-f]+)/{OUR_BITS:#x}\b")
 _SOURCE = re.compile(r"(?:^| )-s ([\d.]+/\d+) ")
 
 
 def live(found: Mapping[str, Found]) -> Live:
     """Return what the chains hold; whatever they do not say in our own words changes the shape."""
     identity = _identity(found.get("filter", nothing()))
-    content = Content(str(identity or ""), _sources(found), _targets(found))
-    return Live(identity, content.sources, dict(content.targets), _shape(content, found))
+    stamps = _stamps(found)
+    content = Content(str(identity or ""), _sources(found), _targets(found), max(stamps, default=0))
+    shape = _shape(content, found) if len(stamps) == 1 else ""
+    return Live(identity, content.sources, dict(content.targets), stamps, shape)
 
 
 def _identity(table: Found) -> Optional[Identity]:
@@ -40,6 +43,12 @@ def _sources(found: Mapping[str, Found]) -> Tuple[IPv4Network, ...]:
     rules = found.get("nat", nothing()).chains.get(f"{PREFIX}-PREROUTING", [])
     sources = (_SOURCE.search(rule) for rule in rules if rule.endswith(f" {PREFIX}-ADMIT"))
     return tuple(IPv4Network(match.group(1) if match else "0.0.0.0/0") for match in sources)
+
+
+def _stamps(found: Mapping[str, Found]) -> FrozenSet[int]:
+    chains = [chain for table in found.values() for chain in table.chains.values()]
+    marks = {int(mark, 16) for chain in chains for rule in chain for mark in _MARK.findall(rule)}
+    return frozenset(marks & {*STAMPS})
 
 
 def _targets(found: Mapping[str, Found]) -> Dict[int, Tuple[Target, ...]]:

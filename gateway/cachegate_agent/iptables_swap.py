@@ -2,7 +2,8 @@
 
 iptables changes each table in a transaction of its own. So the filter first admits the flows of the
 old rules and of the new, then the translation changes, then the filter narrows: at no moment does
-the filter refuse what the translation lets in.
+the filter refuse what the translation lets in. Meanwhile it stamps no flow, where it admits
+any that the new rules do not.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ Steps = List[List[str]]  # the lines of each transaction; none where the table n
 _EMPTY = Table({}, {})
 
 
-def steps(rules: Rules, before: Optional[Live], found: Mapping[str, Found]) -> Steps:
+def steps(rules: Rules, stamp: int, before: Optional[Live], found: Mapping[str, Found]) -> Steps:
     """Return the transactions that lead from what was found to the rules.
 
     `before` is what the found chains mean, None where there are none.
     """
-    wanted = tables(Content(str(rules.identity), rules.admitted, rules.targets))
-    wide = filter_table(_both(rules, before)) if before else wanted["filter"]
+    wanted = tables(Content(str(rules.identity), rules.admitted, rules.targets, stamp))
+    wide = filter_table(_both(rules, stamp, before)) if before else wanted["filter"]
     return [
         rewrite("raw", wanted["raw"], found.get("raw", nothing())),
         rewrite("filter", wide, found.get("filter", nothing())),
@@ -46,15 +47,16 @@ def removal(found: Mapping[str, Found]) -> Steps:
 
 def held(since: Live) -> Dict[str, Found]:
     """Return the chains of a kernel that holds exactly this."""
-    content = Content(str(since.identity), since.sources, since.targets)
+    content = Content(str(since.identity), since.sources, since.targets, since.stamp)
     return {name: as_found(table) for name, table in tables(content).items()}
 
 
-def _both(rules: Rules, before: Live) -> Content:
+def _both(rules: Rules, stamp: int, before: Live) -> Content:
     """Return what admits the flows of the old rules and of the new, under the old identity."""
     targets = dict(before.targets)
     for listen, added in rules.targets.items():
         there = targets.get(listen, ())
         targets[listen] = there if there == added else tuple(sorted({*there, *added}))
     sources = tuple(collapse_addresses([*before.sources, *rules.admitted]))
-    return Content(str(before.identity or ""), sources, targets)
+    is_wider = sources != rules.admitted or targets != rules.targets
+    return Content(str(before.identity or ""), sources, targets, 0 if is_wider else stamp)

@@ -8,6 +8,7 @@ import subprocess
 from typing import TYPE_CHECKING, List, Optional
 
 from cachegate_agent import nftables_text as text
+from cachegate_agent.backend import STAMPS
 from cachegate_agent.errors import Failed
 from cachegate_agent.nftables_listing import Listing
 
@@ -37,28 +38,29 @@ class Nftables:
 
     def render(self, rules: Rules) -> str:
         """Return the full text for an empty kernel."""
-        return text.whole(rules)
+        return text.whole(rules, STAMPS[0])
 
     def read(self) -> Optional[Live]:
         """Return what the kernel holds of ours, or None where it holds nothing."""
         listing = _listing() if shutil.which("nft") else None
         return listing.live() if listing else None
 
-    def swap(self, rules: Rules, since: Optional[Live]) -> None:
+    def swap(self, rules: Rules, stamp: int, since: Optional[Live]) -> None:
         """Make the kernel hold exactly these rules."""
         if since is not None:
-            _load(text.change(text.Content(since.sources, since.targets), rules))
+            before = text.Content(since.sources, since.targets, since.stamp)
+            _load(text.change(before, rules, stamp))
             idle = [listen for listen, targets in since.targets.items() if len(targets) > 1]
         else:
-            idle = self._write_over(rules)
-        shared = text.content_of(rules).shared
+            idle = self._write_over(rules, stamp)
+        shared = text.content_of(rules, stamp).shared
         _delete_chains([f"{text.READERS}{listen}" for listen in idle if listen not in shared])
 
-    def _write_over(self, rules: Rules) -> List[int]:
+    def _write_over(self, rules: Rules, stamp: int) -> List[int]:
         """Write the whole table over what is there; return the ports that had a readers chain."""
         try:
             # Refused where there is a table: so an empty kernel need not be asked first.
-            _load(f"create table {text.TABLE}\n{text.whole(rules)}")
+            _load(f"create table {text.TABLE}\n{text.whole(rules, stamp)}")
         except Failed:
             listing = _listing()
             if listing is None:
@@ -67,13 +69,13 @@ class Nftables:
             return []
         if listing.has_our_frame():
             try:
-                _load(text.afresh(rules))
+                _load(text.afresh(rules, stamp))
             except Failed:
                 pass  # the way below needs nothing of what is there
             else:
                 return listing.readers_chains()
         # Somebody made it something else: a moment without hooks is the lesser evil.
-        _load(f"delete table {text.TABLE}\n{text.whole(rules)}")
+        _load(f"delete table {text.TABLE}\n{text.whole(rules, stamp)}")
         return []
 
     def remove(self) -> bool:

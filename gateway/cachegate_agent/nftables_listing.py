@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from ipaddress import (
     IPv4Address,
     IPv4Network,
     collapse_addresses,
     summarize_address_range,
 )
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Tuple
 
 from cachegate_agent import nftables_text as text
-from cachegate_agent.backend import Live
+from cachegate_agent.backend import OUR_BITS, STAMPS, Live
 from cachegate_agent.errors import Failed
 from cachegate_agent.rules import Identity, Target, address_of
+
+# A stamp, or the bits that stay where one is given: nft puts those of the stamp into that mask.
+_STAMP = re.compile(
+    r"\b(?:{})\b".format("|".join(f"{stamp}|{0xFFFFFFFF ^ OUR_BITS | stamp}" for stamp in STAMPS))
+)
 
 
 class UnexpectedError(Exception):
@@ -60,8 +66,8 @@ class Listing(NamedTuple):
             shape = self._shape()
         except (UnexpectedError, KeyError, ValueError, TypeError, IndexError):
             # Any of these says the same: some value has not the form that we write.
-            return Live(identity, (), {}, "")
-        return Live(identity, sources, targets, shape)
+            return Live(identity, (), {}, self._stamps(), "")
+        return Live(identity, sources, targets, self._stamps(), shape)
 
     def has_our_frame(self) -> bool:
         """Tell whether all that we declare is there as declared, and nothing else is."""
@@ -99,6 +105,12 @@ class Listing(NamedTuple):
             return Identity.parse(rule["comment"])
         except (KeyError, ValueError):
             return None
+
+    def _stamps(self) -> FrozenSet[int]:
+        return frozenset(int(number) & OUR_BITS for number in _STAMP.findall(self._rules()))
+
+    def _rules(self) -> str:
+        return json.dumps([self.rules.get(chain.name) for chain in text.CHAINS], sort_keys=True)
 
     def _elements(self, name: str) -> List[Any]:
         elements: List[Any] = self.sets[name].get("elem", [])
@@ -148,7 +160,7 @@ class Listing(NamedTuple):
         Beside what is there, what this version of the agent writes: where another version wrote
         it, the shape differs, and the next swap writes everything afresh.
         """
-        if not self.has_our_frame() or self._miscounted():
+        if not self.has_our_frame() or self._miscounted() or len(self._stamps()) != 1:
             return ""
         fixed = {
             "sets": [
@@ -156,7 +168,7 @@ class Listing(NamedTuple):
                 for name in text.SETS
             ],
             "chains": [self.chains[chain.name] for chain in text.CHAINS],
-            "rules": [self.rules.get(chain.name) for chain in text.CHAINS],
+            "rules": _STAMP.sub("stamp", self._rules()),
             "written": [text.SETS, text.chains()],
         }
         return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Dict, Iterable, List, NamedTuple, Tuple
 
-from cachegate_agent.backend import FLOW_BIT, TELL_MARK
+from cachegate_agent.backend import FLOW_BIT, OUR_BITS, TELL_MARK
 from cachegate_agent.kernel_settings import knows_strays
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ SETS = {
 
 
 class Chain(NamedTuple):
-    """One chain whose rules never change."""
+    """One chain whose rules never change, but for the stamp."""
 
     name: str
     hook: str  # "" where it hangs on no hook
@@ -45,6 +45,7 @@ class Chain(NamedTuple):
 
 _FLOW = "ct original proto-dst . ip daddr . tcp dport"
 _OURS = f"ct mark & {FLOW_BIT:#x} == {FLOW_BIT:#x} ct status dnat"
+_STAMP = f"ct mark set ct mark & {0xFFFFFFFF ^ OUR_BITS:#x} | $stamp"
 
 # Each hook comes one step before the usual priority, so that nobody else decides about our ports
 # first. A chain that is jumped to stands before the chain that jumps.
@@ -59,7 +60,7 @@ CHAINS = (
             # Only a SYN opens a flow. A packet from the middle of a flow that is not known (cut, or
             # older than the last boot) is answered by RST, whether or not the target is alive.
             "tcp flags & (fin | syn | rst | ack) != syn redirect",
-            f"ct mark set ct mark | {FLOW_BIT:#x}",
+            _STAMP,
             "dnat ip to tcp dport map @forwards",
             "tcp dport vmap @readers",
             "redirect",
@@ -91,7 +92,7 @@ CHAINS = (
         "guard",
         "",
         (
-            f"meta l4proto tcp ip saddr @sources {_FLOW} @live accept",
+            f"meta l4proto tcp ip saddr @sources {_FLOW} @live {_STAMP} accept",
             # A first packet that was translated by the rules before these: it will be sent again.
             "ct state new drop",
             # An acknowledgement without data may be the end of a handshake: the flow is refused
@@ -103,7 +104,11 @@ CHAINS = (
     Chain(
         "forward",
         "type filter hook forward priority -10; policy accept;",
-        (f"{_OURS} ct direction original goto guard",),
+        (
+            # All but the first packets after a change end here.
+            f"ct mark & {OUR_BITS:#x} == $stamp accept",
+            f"{_OURS} ct direction original goto guard",
+        ),
     ),
     Chain(
         "postrouting",
@@ -130,6 +135,7 @@ class Content(NamedTuple):
 
     sources: Tuple[IPv4Network, ...]
     targets: Targets
+    stamp: int
 
     @property
     def shared(self) -> Targets:
@@ -172,16 +178,16 @@ class Content(NamedTuple):
         return [str(port) for port in sorted(ports)]
 
 
-def content_of(rules: Rules) -> Content:
-    """Return the part of a rule set that is held as elements."""
-    return Content(rules.admitted, dict(sorted(rules.targets.items())))
+def content_of(rules: Rules, stamp: int) -> Content:
+    """Return the part of a rule set that changes."""
+    return Content(rules.admitted, dict(sorted(rules.targets.items())), stamp)
 
 
-def whole(rules: Rules) -> str:
+def whole(rules: Rules, stamp: int) -> str:
     """Return the table for a kernel that holds none."""
-    content = content_of(rules)
+    content = content_of(rules, stamp)
     elements = content.elements()
-    lines = [f"table {TABLE} {{"]
+    lines = [_define(stamp), f"table {TABLE} {{"]
     for name, (word, declaration) in SETS.items():
         lines.append(f"\t{word} {name} {{ {declaration} {_list(elements[name])}}}")
     lines += _chain("identity", "", (_identity(rules),))
@@ -192,15 +198,16 @@ def whole(rules: Rules) -> str:
     return "\n".join([*lines, "}", ""])
 
 
-def afresh(rules: Rules) -> str:
+def afresh(rules: Rules, stamp: int) -> str:
     """Return the change that empties the chains that are there, and makes everything else anew.
 
     Base chains stay where they are. A table that is deleted and made again within one transaction
     takes the hooks away for a moment, and the packets of that moment meet no rules. Sets may have
     been declared otherwise by another version of this agent.
     """
-    content = content_of(rules)
-    lines = [
+    content = content_of(rules, stamp)
+    lines = [_define(stamp)]
+    lines += [
         f"add chain {TABLE} {chain.name}" + (f" {{ {chain.hook} }}" if chain.hook else "")
         for chain in CHAINS
     ]
@@ -214,13 +221,13 @@ def afresh(rules: Rules) -> str:
     for name, elements in content.elements().items():
         lines += _change("add", name, elements)
     for chain in chains():
-        lines += [f"add rule {TABLE} {chain.name} {rule}" for rule in chain.rules]
+        lines += _rules(chain)
     return "\n".join([*lines, *_identify(rules), ""])
 
 
-def change(before: Content, rules: Rules) -> str:
-    """Return the change that deletes and adds only the elements that differ."""
-    after = content_of(rules)
+def change(before: Content, rules: Rules, stamp: int) -> str:
+    """Return the change that deletes and adds only what differs."""
+    after = content_of(rules, stamp)
     old, new = before.without(after).elements(), after.without(before).elements()
     # The port of a target that is left may be another one's that stays.
     old["answering"], new["answering"] = before.answering(), after.answering()
@@ -233,7 +240,20 @@ def change(before: Content, rules: Rules) -> str:
     for name in SETS:
         known = set(old[name])
         lines += _change("add", name, [item for item in new[name] if item not in known])
+    if before.stamp != stamp:
+        lines = [_define(stamp), *lines]
+        for chain in chains():
+            if any("$stamp" in rule for rule in chain.rules):
+                lines += [f"flush chain {TABLE} {chain.name}", *_rules(chain)]
     return "\n".join([*lines, *_identify(rules), ""])
+
+
+def _define(stamp: int) -> str:
+    return f"define stamp = {stamp:#x}"
+
+
+def _rules(chain: Chain) -> List[str]:
+    return [f"add rule {TABLE} {chain.name} {rule}" for rule in chain.rules]
 
 
 def _list(elements: List[str]) -> str:

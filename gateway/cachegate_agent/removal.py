@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Dict
 
-from cachegate_agent import apply, flows, units
+from cachegate_agent import apply, flows, stamps, units
 from cachegate_agent.errors import Failed
 from cachegate_agent.iptables import Iptables
 from cachegate_agent.nftables import Nftables
@@ -47,5 +47,5 @@ def _close(saved: Saved) -> apply.Cut:
     backend = Nftables() if saved.backend == Nftables.name else Iptables()
     if backend.why_not():
         return apply.Cut(0, 0)  # its program is gone, and nothing can be asked of it
-    backend.swap(rules, None)
+    backend.swap(rules, stamps.prepare(rules, Nftables().read(), Iptables().read()), None)
     return apply.cut(rules, flows.Suspects(None))

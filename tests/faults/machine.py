@@ -148,10 +148,10 @@ class Kernel:
     def read(self) -> Live | None:
         return Machine.current.kernel
 
-    def swap(self, rules: Rules, since: Live | None) -> None:
+    def swap(self, rules: Rules, stamp: int, since: Live | None) -> None:
         machine = Machine.current
         machine.die_before("swap")
-        live = Live(rules.identity, rules.admitted, rules.targets, SHAPE)
+        live = Live(rules.identity, rules.admitted, rules.targets, frozenset({stamp}), SHAPE)
         machine.hold(live, {forward.listen: forward.key for forward in rules.forwards})
 
     def remove(self) -> bool:
@@ -229,6 +229,7 @@ def agent_in_memory(patch: pytest.MonkeyPatch) -> None:
         (cachegate_agent.preflight, "choose", lambda: choice),
         (cachegate_agent.preflight, "warnings", lambda _rules: []),
         (cachegate_agent.conntrack, "flows", lambda _ports=None: []),
+        (cachegate_agent.conntrack, "stamped", lambda _stamp: []),
         (cachegate_agent.capacity, "figures", dict),
         (cachegate_agent.removal, "Nftables", Kernel),
         (cachegate_agent.removal, "Iptables", Unused),

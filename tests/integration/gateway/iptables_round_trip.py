@@ -12,6 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "gateway"))
 
+from cachegate_agent.backend import STAMPS
 from cachegate_agent.iptables import Iptables
 from cachegate_agent.rules import Forward, Rules, Target
 
@@ -47,11 +48,12 @@ def main(times: int) -> str:
     shape = ""
     for generation in range(1, times + 1):
         rules = some_rules(generation)
-        # Every third time nothing is taken as known.
-        backend.swap(rules, backend.read() if generation % 3 else None)
+        # Every fourth time nothing is taken as known.
+        stamp = STAMPS[generation % len(STAMPS)]
+        backend.swap(rules, stamp, backend.read() if generation % 4 else None)
         found = backend.read()
         shape = shape or (found.shape if found else "")
-        if found is None or not found.holds(rules) or found.shape != shape:
+        if found is None or not found.holds(rules) or (found.stamp, found.shape) != (stamp, shape):
             return f"rule set {generation} was not read back: {found}"
     return ""
 

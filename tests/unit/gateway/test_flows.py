@@ -34,7 +34,7 @@ def rules(targets: Mapping[int, tuple[Target, ...]], *sources: str) -> Rules:
 
 def live(targets: Targets, *sources: str) -> Live:
     held = rules(targets, *sources)
-    return Live(held.identity, held.admitted, held.targets, "shape")
+    return Live(held.identity, held.admitted, held.targets, frozenset(), "shape")
 
 
 def flow(listen: int, target: Target, client: str = "192.0.2.7") -> Flow:

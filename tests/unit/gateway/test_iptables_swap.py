@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cachegate_agent.backend import STAMPS
 from cachegate_agent.iptables import Iptables
 from cachegate_agent.iptables_read import live
 from cachegate_agent.iptables_swap import Steps, steps
@@ -37,9 +38,9 @@ def holding(rules: Rules) -> Machine:
     return machine
 
 
-def way(machine: Machine, rules: Rules) -> Steps:
+def way(machine: Machine, rules: Rules, stamp: int = STAMPS[0]) -> Steps:
     found = parse(machine.save())
-    return steps(rules, live(found), found)
+    return steps(rules, stamp, live(found), found)
 
 
 def refused(machine: Machine) -> set[tuple[int, str, str]]:
@@ -67,7 +68,7 @@ def filters(machine: Machine) -> tuple[set[tuple[int, str]], set[IPv4Network]]:
             if chain == "CACHEGATE-FORWARD" and words[-1] == "CACHEGATE-LIVE":
                 source = words[words.index("-s") + 1] if "-s" in words else "0.0.0.0/0"
                 sources.add(IPv4Network(source))
-            elif chain.startswith("CACHEGATE-LIVE") and "ACCEPT" in words:
+            elif chain.startswith("CACHEGATE-LIVE") and "CACHEGATE-STAMP" in words:
                 address = words[words.index("-d") + 1].removesuffix("/32")
                 port, listen = words[words.index("--dport") + 1], words[-3]
                 pairs.add((int(listen), f"{address}:{port}"))
@@ -99,6 +100,31 @@ def test_at_no_step_does_the_filter_refuse_what_the_translation_lets_in(
     for step in way(machine, new):
         machine.restore(step)
         assert refused(machine) == set()
+
+
+def given_by(machine: Machine) -> set[str]:
+    """Return the stamps that the filter gives."""
+    return {
+        rule.rpartition(" ")[2].partition("/")[0]
+        for rule in machine.tables["filter"]["CACHEGATE-STAMP"]
+        if "--set-xmark" in rule
+    }
+
+
+@given(rule_sets(1), rule_sets(2))
+@settings(max_examples=200)
+def test_the_filter_stamps_no_flow_while_it_admits_more_than_the_new_rules(
+    old: Rules, new: Rules
+) -> None:
+    machine = holding(old)
+    admitted = filters(holding(new))
+
+    for step in way(machine, new, STAMPS[1])[:-1]:
+        machine.restore(step)
+        if f"{STAMPS[1]:#x}" in given_by(machine):
+            assert filters(machine) == admitted
+        if f"{STAMPS[0]:#x}" in given_by(machine):
+            assert filters(machine) == filters(holding(old))
 
 
 @given(rule_sets(1))
@@ -169,15 +195,15 @@ def test_a_jump_that_is_missing_is_never_the_shape_of_anything() -> None:
     assert live(parse(machine.save())).shape == ""
 
 
-def test_one_changed_target_among_5000_rewrites_no_more_than_four_chains() -> None:
+def test_one_changed_target_among_5000_rewrites_no_more_than_nine_chains() -> None:
     targets = {6379 + place: [f"10.0.{place % 200}.9:6379"] for place in range(5000)}
     old, new = rule_set(targets), rule_set(targets | {7000: ["10.0.250.1:6379"]}, generation=2)
     machine = holding(old)
 
-    lines = [line for step in way(machine, new) for line in step]
+    lines = [line for step in way(machine, new, STAMPS[1]) for line in step]
 
-    # The widened guard, the translation, the narrowed guard, and the identity.
-    assert len([line for line in lines if line.startswith(":")]) == 4
+    # The leaf, the two chains that know the stamp, and the identity; in the filter twice.
+    assert len([line for line in lines if line.startswith(":")]) == 9
 
 
 def test_a_new_generation_of_the_same_rules_rewrites_the_identity_alone() -> None:

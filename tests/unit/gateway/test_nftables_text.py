@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cachegate_agent import nftables_text as text
+from cachegate_agent.backend import STAMPS
 from cachegate_agent.rules import Forward, Rules, Target
 
 A, B = (Target(IPv4Address(address), 6379) for address in ("10.0.1.10", "10.0.2.10"))
@@ -30,6 +31,7 @@ WHOLE = rules(
 )  # fmt: skip
 
 GOLDEN = f"""\
+define stamp = 0x1400
 table ip cachegate {{
 	set sources {{ type ipv4_addr; flags interval; \
 elements = {{ 192.0.2.0/24, 198.51.100.27/32 }}; }}
@@ -52,7 +54,7 @@ elements = {{ 6379 }}; }}
 	chain translate {{
 		ip saddr != @sources redirect
 		tcp flags & (fin | syn | rst | ack) != syn redirect
-		ct mark set ct mark | 0x1000
+		ct mark set ct mark & 0xffffe1ff | $stamp
 		dnat ip to tcp dport map @forwards
 		tcp dport vmap @readers
 		redirect
@@ -72,13 +74,15 @@ elements = {{ 6379 }}; }}
 	}}
 	chain guard {{
 		meta l4proto tcp ip saddr @sources \
-ct original proto-dst . ip daddr . tcp dport @live accept
+ct original proto-dst . ip daddr . tcp dport @live \
+ct mark set ct mark & 0xffffe1ff | $stamp accept
 		ct state new drop
 		tcp flags & (fin | syn | rst | psh | ack) == ack drop
 		meta l4proto tcp reject with tcp reset
 	}}
 	chain forward {{
 		type filter hook forward priority -10; policy accept;
+		ct mark & 0x1e00 == $stamp accept
 		ct mark & 0x1000 == 0x1000 ct status dnat ct direction original goto guard
 	}}
 	chain postrouting {{
@@ -94,18 +98,20 @@ ct original proto-dst . ip daddr . tcp dport @live accept
 
 
 def test_the_whole_table_reads_as_it_should() -> None:
-    assert text.whole(WHOLE) == GOLDEN
+    assert text.whole(WHOLE, STAMPS[1]) == GOLDEN
 
 
 def test_an_empty_rule_set_has_no_empty_element_list() -> None:
-    assert "{ }" not in text.whole(rules())
+    assert "{ }" not in text.whole(rules(), STAMPS[0])
 
 
 def test_a_changed_target_changes_its_elements_and_nothing_else() -> None:
-    before = text.content_of(rules((6379, (A,)), (6380, (A,)), sources=("192.0.2.0/24",)))
+    before = text.content_of(
+        rules((6379, (A,)), (6380, (A,)), sources=("192.0.2.0/24",)), STAMPS[0]
+    )
     after = rules((6379, (B,)), (6380, (A,)), sources=("192.0.2.0/24",))
 
-    assert text.change(before, after).splitlines() == [
+    assert text.change(before, after, STAMPS[0]).splitlines() == [
         "delete element ip cachegate live { 6379 . 10.0.1.10 . 6379 }",
         "delete element ip cachegate forwards { 6379 : 10.0.1.10 . 6379 }",
         "add element ip cachegate live { 6379 . 10.0.2.10 . 6379 }",
@@ -131,10 +137,10 @@ contents = st.dictionaries(
 def test_a_change_leads_from_any_content_to_any_other(
     old: dict[int, tuple[Target, ...]], new: dict[int, tuple[Target, ...]]
 ) -> None:
-    before, after = text.content_of(rules(*old.items())), rules(*new.items())
+    before, after = text.content_of(rules(*old.items()), STAMPS[0]), rules(*new.items())
     held = {name: set(elements) for name, elements in before.elements().items()}
 
-    for line in text.change(before, after).splitlines():
+    for line in text.change(before, after, STAMPS[0]).splitlines():
         verb, what, *_, name = line.partition(" {")[0].split()
         if what == "element":
             elements = set(line.partition("{ ")[2].rstrip(" }").split(", "))
@@ -142,5 +148,6 @@ def test_a_change_leads_from_any_content_to_any_other(
             held[name] = held[name] - elements if verb == "delete" else held[name] | elements
 
     assert held == {
-        name: set(elements) for name, elements in text.content_of(after).elements().items()
+        name: set(elements)
+        for name, elements in text.content_of(after, STAMPS[0]).elements().items()
     }
