@@ -77,6 +77,8 @@ def translate(path: Path) -> Template:
     # No managed policies by name: the roles are written out in the template.
     translator = Translator({}, Parser(), boto_session=boto3.Session(region_name=REGION))
     body = translator.translate(source, parameter_values={})
+    # It keeps times for CloudWatch, and warns at some later moment where nobody has taken them.
+    translator.metrics.publish()
     return Template(body=body, functions=functions, layers=layers)
 
 

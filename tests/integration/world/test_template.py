@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local import artefacts
-from local.template import LEFT_OUT, TemplateError, holding, read, resolve
+from local.template import LEFT_OUT, TemplateError, holding, read, resolve, translate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +27,16 @@ def test_our_template_is_translated_whole() -> None:
     assert kinds == ["Custom::CachegateNatNetwork", "Custom::CachegatePass"]
     assert json.loads(document["Properties"]["Content"])["schemaVersion"] == "2.2"
     assert document["Properties"]["Name"].startswith("cachegate-AgentDocument-")
+
+
+def test_a_translation_leaves_nothing_behind_that_samtranslator_would_warn_of(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for _ in range(2):  # the second one lets go of what the first one kept
+        translate(artefacts.ROOT / "template.yaml")
+    gc.collect()
+
+    assert "unpublished" not in caplog.text
 
 
 def test_a_build_older_than_its_sources_is_not_deployed(tmp_path: Path) -> None:
