@@ -66,13 +66,14 @@ def _plan(site: Site, seconds: float) -> Plan:
     close, others = ways.in_kernel(site), ways.others(site)
     for way in (*close, *others):
         way.check(site)
+    # Those that are compared closely do equal work.
+    (measure,) = (way for way in close if way.name == ways.TRACKED)
     rates = {
         (way.name, load): run(site, way, load, _FIRST[load]).rate
-        for way in (*close, *others)
+        for way in (measure, *others)
         for load in LOADS
     }
-    # Those that are compared closely do equal work.
-    rates |= {(way.name, load): rates[ways.TRACKED, load] for way in close for load in LOADS}
+    rates |= {(way.name, load): rates[measure.name, load] for way in close for load in LOADS}
     return Plan(close, others, {key: max(200, int(rate * seconds)) for key, rate in rates.items()})
 
 

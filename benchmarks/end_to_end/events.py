@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from local.lambda_runtime import Function
 
-EVENTS, QUICK_EVENTS = 100, 4  # a hundredth of fewer would be nothing
+EVENTS, QUICK_EVENTS = 100, 3  # a hundredth of fewer would be nothing
 MOVED = "sessions-002"
 KERNEL, PROVED, ENDED = "in the kernel", "read back by the function", "end of the pass"
 BEFORE, WINDOW = "before the proof", "batching window"
