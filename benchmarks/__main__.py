@@ -1,7 +1,7 @@
 """Measure everything side by side, in one run: `python -m benchmarks`, inside the sandbox.
 
-Raw rows and pictures go to build/benchmarks, and the page is printed. Those of a full run that came
-to its end are copied to docs/benchmarks, and docs/benchmarks.md is written from them.
+Raw rows and pictures go to build/benchmarks, and the page to build/benchmarks.md. Those of a full
+run that came to its end are kept in docs/benchmarks and docs/benchmarks.md instead.
 """
 
 from __future__ import annotations
@@ -17,43 +17,47 @@ from typing import TYPE_CHECKING
 
 from benchmarks.machine import FILE as MACHINE_FILE
 from benchmarks.machine import Machine
-from benchmarks.page import draw, page, tell
+from benchmarks.page import QUICK, draw, page, tell
 from benchmarks.sections import SECTIONS
+from benchmarks.terminal import goals
 from local import sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from benchmarks.report import Section
+    from benchmarks.report import Report, Section
 
 ROOT = Path(__file__).parents[1]
-DOCS, KEPT, SCRATCH = ROOT / "docs", ROOT / "docs" / "benchmarks", ROOT / "build" / "benchmarks"
+KEPT, SCRATCH = ROOT / "docs" / "benchmarks", ROOT / "build" / "benchmarks"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure, keep, and write or print; return 1 where a section failed."""
+    """Measure, keep and write; return 1 where a section failed."""
     asked = _parser().parse_args(arguments)
     if asked.page:
-        _write(SECTIONS, Machine.load_from(KEPT))
+        _write(tell(SECTIONS, KEPT), Machine.load_from(KEPT), KEPT)
         return 0
     if not sandbox.inside():
         sys.stderr.write(f"benchmarks: needs network namespaces: {sandbox.why_not() or __doc__}\n")
         return 1
     sections = [each for each in SECTIONS if not asked.only or each.name in asked.only]
     machine = Machine.here()
-    failed = _measure(sections, machine, quick=asked.quick)
+    machine.quick = asked.quick
+    failed = _measure(sections, machine)
     reports = tell([each for each in sections if each.name not in failed], SCRATCH)
-    draw(reports, SCRATCH)
-    print(page(reports, machine))
-    if failed:
-        sys.stderr.write(f"benchmarks: failed: {', '.join(failed)}; their errors stand above\n")
-        return 1
-    if not asked.quick and not asked.only:
+    print(goals(reports))
+    if asked.quick:
+        print(f"\n{QUICK.replace('*', '')}")
+    folder = SCRATCH
+    if not (failed or asked.quick or asked.only):
+        folder = KEPT
         KEPT.mkdir(exist_ok=True)
         for name in (MACHINE_FILE, *(f"{each.name}.csv" for each in sections)):
             shutil.copy(SCRATCH / name, KEPT)
-        _write(sections, machine)
-    return 0
+    _write(reports, machine, folder)
+    if failed:
+        sys.stderr.write(f"benchmarks: failed: {', '.join(failed)}; their errors stand above\n")
+    return 1 if failed else 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -76,31 +80,36 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _measure(sections: Sequence[Section], machine: Machine, *, quick: bool) -> list[str]:
+def _measure(sections: Sequence[Section], machine: Machine) -> list[str]:
     """Measure one section after the other; return the names of those that failed.
 
     What the others measured in half an hour is kept.
     """
     failed = []
+    wide = max(len(section.name) for section in sections)
+    print("benchmarks: section by section, with a dot after each repetition")
     for number, section in enumerate(sections, 1):
-        print(f"[{number}/{len(sections)}] {section.name} ...", end=" ", flush=True)
+        print(f"{number:2}/{len(sections)} {section.name:{wide}} ", end=" ", flush=True)
         machine.load[section.name], began = os.getloadavg()[0], time.monotonic()
         try:
-            section.measure(quick=quick).save(SCRATCH)
+            section.measure(quick=machine.quick).save(SCRATCH)
         except Exception:  # noqa: BLE001 - printed, counted, and the run fails
+            print()
             traceback.print_exc()
             failed.append(section.name)
         machine.seconds[section.name] = round(time.monotonic() - began, 1)
         print(f"{machine.seconds[section.name]:.0f} s", flush=True)
+    print(f"All together {sum(machine.seconds.values()):.0f} s.")
     machine.save(SCRATCH)
     return failed
 
 
-def _write(sections: Sequence[Section], machine: Machine) -> None:
-    reports = tell(sections, KEPT)
-    draw(reports, KEPT)
-    (DOCS / "benchmarks.md").write_text(page(reports, machine))
-    print(f"written: {DOCS / 'benchmarks.md'}")
+def _write(reports: Sequence[Report], machine: Machine, folder: Path) -> None:
+    """Write the pictures into a folder, and the page beside it."""
+    draw(reports, folder)
+    written = folder.parent / "benchmarks.md"
+    written.write_text(page(reports, machine))
+    print(f"The page: {written}\nIts pictures and raw rows: {folder}")
 
 
 if __name__ == "__main__":

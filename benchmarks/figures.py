@@ -23,6 +23,7 @@ SERIES = (OURS, "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"
           "#7f7f7f")  # fmt: skip
 WIDE = 8.0  # inches
 LEGEND = 90  # characters of names that fit beside each other
+_NUMBERS = FuncFormatter(lambda value, _: f"{value:,g}")
 # Text stays text, so that a page's reader can search it, and equal rows give an equal file.
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -77,8 +78,12 @@ def lines(
     *,
     across: str,
     up: str,
+    reference: tuple[str, Mapping[float, float]] | None = None,
 ) -> Figure:
-    """Draw one line for each series over its sizes, both axes by powers of ten, with intervals."""
+    """Draw one line for each series over its sizes, both axes by powers of ten, with intervals.
+
+    A reference is a name and values to compare with, which nobody measured: it is drawn dashed.
+    """
     with mpl.rc_context(STYLE):
         figure = Figure((WIDE, 3.6), layout="constrained")
         axes = figure.subplots()
@@ -89,12 +94,15 @@ def lines(
             axes.vlines(
                 sizes, [each.low for each in found], [each.high for each in found], color=colour
             )
+        if reference is not None:
+            name, values = reference
+            axes.plot(list(values), list(values.values()), "--", color="black", lw=1, label=name)
         axes.set_xscale("log")
         axes.set_yscale("log")
         sizes = sorted({size for points in series.values() for size in points})
         axes.set_xticks(sizes, [f"{size:,.0f}" for size in sizes])
         axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+        axes.yaxis.set_major_formatter(_NUMBERS)
         axes.set_xlabel(across)
         axes.set_ylabel(up)
         axes.set_title(title)
@@ -121,6 +129,7 @@ def stacks(title: str, columns: Mapping[str, Mapping[str, float]], *, across: st
             begins = [begin + size for begin, size in zip(begins, sizes, strict=True)]
         axes.set_yticks(range(len(columns)), list(columns))
         axes.invert_yaxis()
+        axes.xaxis.set_major_formatter(_NUMBERS)
         axes.set_xlabel(across)
         axes.set_title(title)
         abreast = max(1, min(4, LEGEND // max(map(len, names))))

@@ -42,6 +42,7 @@ class Machine:
     programs: dict[str, str]
     seconds: dict[str, float] = field(default_factory=dict)  # by section
     load: dict[str, float] = field(default_factory=dict)  # of the last minute, before each section
+    quick: bool = False
 
     @classmethod
     def here(cls) -> Self:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmarks import figures
-from benchmarks.report import table
+from benchmarks.report import spec, table
 from benchmarks.rows import Rows
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from benchmarks.machine import Machine
-    from benchmarks.report import Goal, Report, Section
+    from benchmarks.report import Report, Section
 
 HEAD = """\
 # Benchmarks
@@ -22,7 +22,12 @@ Written by `make bench`, from the raw rows beside it ([benchmarks/](benchmarks/)
 here was measured side by side in one run, the ways taking turns. Compare ratios: absolute times
 differ from machine to machine by a factor, and from run to run by more than many of the differences
 below. "1.02 (0.97 to 1.08)" is a median with the interval that holds the true one in 95 of 100 such
-runs; a goal is "within the noise" where that interval has values on both sides of it.
+runs; a goal is "within the noise" where that interval has values on both sides of it. "Ours" is
+cachegate.
+"""
+QUICK = """\
+**This is a quick run, for a look only**: few repetitions of few sizes, so that most verdicts are a
+matter of chance. `make bench` measures in full.
 """
 
 
@@ -33,32 +38,30 @@ def tell(sections: Iterable[Section], folder: Path) -> list[Report]:
 
 def page(reports: Sequence[Report], machine: Machine) -> str:
     """Return the whole page in markdown."""
-    parts = [HEAD, machine.sentence(), "", "## Goals", "", goals(reports), ""]
+    parts = [HEAD, *([QUICK] if machine.quick else []), machine.sentence(), ""]
+    parts += ["## Goals", "", count(reports), "", goals(reports), ""]
     for report in reports:
         parts += [f"## {report.title}", "", report.text.strip(), ""]
     return "\n".join(parts)
 
 
+def count(reports: Iterable[Report]) -> str:
+    """Return in words how many goals are met."""
+    verdicts = [goal.verdict() for report in reports for goal in report.goals]
+    noisy = sum("noise" in verdict for verdict in verdicts)
+    met = sum(verdict.startswith("met") for verdict in verdicts)
+    return f"{met} met, {len(verdicts) - met} missed; {noisy} of these verdicts within the noise."
+
+
 def goals(reports: Iterable[Report]) -> str:
-    """Return the table of all goals, met or not."""
-    return table(
-        ["goal", "measured", "bound", "verdict"],
-        [
-            [
-                goal.what,
-                f"{goal.found:{_spec(goal)}}{goal.unit}",
-                f"{'at least' if goal.at_least else 'at most'} {goal.bound:,g}{goal.unit}",
-                goal.verdict(),
-            ]
-            for report in reports
-            for goal in report.goals
-        ],
-    )
-
-
-def _spec(goal: Goal) -> str:
-    """Return three digits, without a power of ten."""
-    return ",.0f" if goal.found.median >= 100 else ".3g"
+    """Return the table of all goals, met or not, by section."""
+    lines = []
+    for report in reports:
+        lines += [[f"**{report.title}**", "", "", ""]] if report.goals else []
+        for goal in report.goals:
+            found = f"{goal.found:{spec(goal.found)}}{goal.unit}"
+            lines.append([goal.what, found, goal.wanted(), goal.verdict()])
+    return table(["goal", "measured", "bound", "verdict"], lines)
 
 
 def draw(reports: Iterable[Report], folder: Path) -> None:

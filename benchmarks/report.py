@@ -41,6 +41,10 @@ class Goal:
         said = "met" if self.met else "missed"
         return said if self.sure else f"{said}, within the noise"
 
+    def wanted(self) -> str:
+        """Return the bound in words."""
+        return f"{'at least' if self.at_least else 'at most'} {self.bound:,g}{self.unit}"
+
 
 @dataclass(frozen=True, slots=True)
 class Picture:
@@ -64,6 +68,13 @@ class Report:
     text: str
     goals: tuple[Goal, ...] = ()
     pictures: tuple[Picture, ...] = ()
+
+
+def spec(found: Estimate) -> str:
+    """Return the format of a figure: three digits, and whole numbers as they are."""
+    if all(value == int(value) for value in found[:3]) or abs(found.median) >= 100:
+        return ",.0f"
+    return ".1f" if abs(found.median) >= 10 else ".2f" if abs(found.median) >= 1 else ".3f"
 
 
 class Measure(Protocol):

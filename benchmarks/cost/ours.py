@@ -11,7 +11,6 @@ from benchmarks.cost.usage import (
     EVENTS_A_CHANGE,
     FINDINGS_KB,
     IGNORED_SECONDS,
-    LEDGER_KB,
     LOG_KB,
     METRICS_A_CHANGE,
     OF_A_MESSAGE,
@@ -50,7 +49,7 @@ def cost(
         "functions and traces": runs(own, stack.memory, prices),
         "queues, tables, events, logs": (
             queue(own.scheduled + own.caused + own.ignored, prices)
-            + ledger(own, nodes, rates, prices)
+            + ledger(own, measured.ledger_kb[nodes], rates, prices)
             + prices.usd("event", rates.changes * EVENTS_A_CHANGE)
             + prices.usd("topic", rates.changes)
             + logs(own.all + own.ignored, LOG_KB[nodes], prices)
@@ -98,16 +97,16 @@ def queue(messages: float, prices: Prices) -> float:
     return prices.usd("queue", POLLS + messages * OF_A_MESSAGE)
 
 
-def ledger(made: Passes, nodes: int, rates: Rates, prices: Prices) -> float:
+def ledger(made: Passes, kilobytes: int, rates: Rates, prices: Prices) -> float:
     """Return what the ledger costs: read twice a pass, its heartbeat read once and written twice.
 
     A read unit is 4 KB, a write unit 1 KB.
     """
-    reads = ceil(LEDGER_KB[nodes] / 4) + ceil((LEDGER_KB[nodes] + 1) / 4) + 1
+    reads = ceil(kilobytes / 4) + ceil((kilobytes + 1) / 4) + 1
     return (
         prices.usd("table_read", made.all * reads)
-        + prices.usd("table_write", made.all * 2 + rates.changes * LEDGER_KB[nodes])
-        + prices.usd("table_storage", LEDGER_KB[nodes] / KB_A_GB)
+        + prices.usd("table_write", made.all * 2 + rates.changes * kilobytes)
+        + prices.usd("table_storage", kilobytes / KB_A_GB)
     )
 
 

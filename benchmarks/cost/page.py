@@ -165,7 +165,7 @@ class Page:
             "CALLS": self.measured.calls,
             "GUARD_CALLS": self.measured.guard_calls,
             "LOG_KB": usage.LOG_KB,
-            "LEDGER_KB": usage.LEDGER_KB,
+            "LEDGER_KB": self.measured.ledger_kb,
         }
         for name, each in by_nodes.items():
             values[name] = ", ".join(map(str, each.values()))

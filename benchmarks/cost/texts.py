@@ -71,6 +71,9 @@ load balancers balancers * hours, balancers * zones * hours of addresses, GB, tr
 bastion        hours of a t4g.nano and of an address, its disk, 2 * GB between zones
 ```
 
+"Template" and "code" are read there, "measured" is what the last full run kept; all other inputs
+are typed in `benchmarks/cost/usage.py`, the prices in `prices.toml` beside it.
+
 {inputs}
 
 Left out, as cents or as unknown: mail, KMS requests of the tables, processor time of a t4g beyond
@@ -105,9 +108,9 @@ INPUTS = {
     "seconds of a pass of one event, AWS answering at once (measured); of a quiet one (assumed)": (
         "{PASS_SECONDS}; as many"
     ),
-    "KB of log of a pass at 3, 30, 300 nodes (measured, Lambda's lines estimated)": "{LOG_KB}",
+    "KB of log of a pass at 3, 30, 300 nodes (seen once, Lambda's lines estimated)": "{LOG_KB}",
     "KB of log of a sweep (assumed)": "as many",
-    "KB of ledger, likewise (measured)": "{LEDGER_KB}",
+    "KB of the ledger at 3, 30, 300 nodes that have nothing in common (measured)": "{LEDGER_KB}",
     "seconds that AWS takes for a call; of a run that ignores an event (assumed)": (
         "{CALL_SECONDS}; {IGNORED_SECONDS}"
     ),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from benchmarks.cost.prices import HOURS
 from benchmarks.end_to_end.events import ENDED, MS
 from benchmarks.end_to_end.timeline import QUEUE
+from benchmarks.passes.planning import BODY
 from benchmarks.rows import Rows
 
 if TYPE_CHECKING:
@@ -21,10 +23,10 @@ KEPT = Path(__file__).parents[2] / "docs" / "benchmarks"
 NODES = (3, 30, 300)
 SECONDS = HOURS * 3600
 
-# Measured once, in the embedded world: what a quiet pass of 3, 30, 300 nodes logged there, Lambda's
-# own lines added, and the ledger's item. What each full run measures anew is `Measured`.
+# Seen once, in the embedded world: what a quiet pass of 3, 30, 300 nodes logged there, Lambda's own
+# lines added. What each full run measures anew is `Measured`.
 LOG_KB = {3: 3, 30: 3, 300: 6}
-LEDGER_KB = {3: 1, 30: 2, 300: 6}
+LARGEST = f"{BODY}, unlike"  # the way of the rows of ledgers: as large as they get
 
 # Of calls, those to DynamoDB and SQS: no management events, which are a trail's by default.
 DATA = frozenset({"ledger", "queue", "records"})  # the ways of their rows
@@ -90,6 +92,7 @@ class Measured:
     data_calls: Mapping[int, int]  # of these, those to DynamoDB and SQS
     guard_calls: Mapping[int, int]  # by the number of security groups, taken as that of nodes
     guard_data_calls: Mapping[int, int]
+    ledger_kb: Mapping[int, int]  # of the item that has nodes unlike each other, rounded up
     pass_seconds: (
         float  # of an event; AWS answers at once; the wait for a command's result is in it
     )
@@ -98,16 +101,18 @@ class Measured:
     def load(cls, folder: Path = KEPT) -> Self:
         """Read the kept rows; raise NotMeasuredError where there are none."""
         try:
-            own, guard, events = (Rows.load(folder, name) for name in ("calls", "sweeps", "events"))
+            own, guard, events, planning = (
+                Rows.load(folder, name) for name in ("calls", "sweeps", "events", "planning")
+            )
         except FileNotFoundError as error:
             raise NotMeasuredError(
                 f"{error.filename} is missing: run `make bench` first"
             ) from error
-        return cls.of(own, guard, events)
+        return cls.of(own, guard, events, planning)
 
     @classmethod
-    def of(cls, own: Rows, guard: Rows, events: Rows) -> Self:
-        """Take it from the rows of calls, of sweeps and of events."""
+    def of(cls, own: Rows, guard: Rows, events: Rows, planning: Rows) -> Self:
+        """Take it from the rows of calls, of sweeps, of events and of planning."""
         whole, waited = events.taken(ENDED, MS), events.taken(QUEUE, MS)
         ran = statistics.median(whole[event] - waited[event] for event in whole)
         return cls(
@@ -115,6 +120,7 @@ class Measured:
             data_calls=_added(own, DATA),
             guard_calls=_added(guard),
             guard_data_calls=_added(guard, DATA),
+            ledger_kb={nodes: ceil(planning.median(LARGEST, nodes) / 1024) for nodes in NODES},
             pass_seconds=round(ran / 1000, 2),  # as the page shows it
         )
 

@@ -73,7 +73,7 @@ def _costs(rows: Rows) -> str:
         [
             "CPU time for each request, times that of `routed, tracked`",
             *(load.column for load in LOADS),
-            f"{TYPICAL} and {SLOW}, {ONE.column}",
+            f"p50 and p99 in ms, {ONE.column}",
         ],
         [
             [
@@ -109,18 +109,20 @@ def _steps(rows: Rows) -> str:
 def _goals(rows: Rows) -> Iterator[Goal]:
     for name in OURS.values():
         for load in LOADS:
-            found = _share(rows, name, load)
-            yield Goal(f"{name}, to routed and tracked: {load.column}", found, BOUND, at_least=True)
+            yield _goal(rows, load, name, TRACKED, BOUND)
     peers = [name for name in PEERS if name in rows.ways()]
     for name in OURS.values() if peers else ():
         for load in LOADS:
             best = max(peers, key=lambda peer: rows.median(peer, load.column))
-            found = _share(rows, name, load, best)
-            yield Goal(f"{name}, to the best peer ({best}): {load.column}", found, 1, at_least=True)
+            yield _goal(rows, load, name, best, 1, ", the best of all other programs")
     for backend, name in OURS_MANY.items():
         for load in LOADS:
-            found = _share(rows, name, load, OURS[backend])
-            yield Goal(f"{name}, to 1 forward: {load.column}", found, 1, at_least=True)
+            yield _goal(rows, load, name, OURS[backend], 1)
+
+
+def _goal(rows: Rows, load: Load, name: str, to: str, bound: float, why: str = "") -> Goal:
+    what = f"requests a second, {load.column}: `{name}` to `{to}`{why}"
+    return Goal(what, _share(rows, name, load, to), bound, at_least=True)
 
 
 def _picture(rows: Rows) -> Picture:
@@ -129,7 +131,7 @@ def _picture(rows: Rows) -> Picture:
     }
     ours = dict.fromkeys((*OURS.values(), *OURS_MANY.values(), TLS), figures.OURS)
     figure = figures.bars(
-        "Requests a second, as a share of routed and tracked",
+        f"Requests a second, as a share of routed and tracked (dotted: the goal, {BOUND:g})",
         panels,
         colours=ours | {ROUTED: figures.LIMIT, TRACKED: figures.LIMIT},
         limit=BOUND,

@@ -18,17 +18,20 @@ LINKS = {
     "fck_nat": "https://github.com/AndrewGuenther/fck-nat/blob/main/docs/limitations.md",
 }
 TEXT = """\
+The holder is the NAT instance that has the Elastic IP. It dies while a client outside opens a
+connection for each request, and gives each one 0.2 s; measured is the time until the next answer.
+With two instances the address moves to the other one; with one its group makes another.
+
 {table}
 
 {picture}
 
-As a client outside sees it that opens a connection for each request, and gives each one 0.2 s. The
-waits of this world are short: a holder in doubt loses the address after 1 s (the template: 60 s), a
-command that nobody fetches is given up after 3 s (30 s), re-checks begin after 1 s (30 s), and the
-schedule comes round when the holder hangs and each 5 s (each minute). EC2 tells of a terminated
-instance at once, and packets follow an Elastic IP at once. Of the time until an answer after a told
-death, {waiting:.0%} go by until the pass begins (above all the queue's batching window), and
-{passing:.0%} are the pass.
+The waits of this world are short: a holder in doubt loses the address after 1 s (the template:
+60 s), a command that nobody fetches is given up after 3 s (30 s), re-checks begin after 1 s (30 s),
+and the schedule comes round when the holder hangs and each 5 s (each minute). EC2 tells of a
+terminated instance at once, and packets follow an Elastic IP at once. Of the time until an answer
+after a told death, {waiting:.0%} go by until the pass begins (above all the queue's batching
+window), and {passing:.0%} are the pass.
 
 What AWS adds: to a told death an event's way, which it calls near real time; to a hung instance
 up to 60 s until the schedule, 60 s of doubt instead of 1 s, and 30 s instead of 3 s for each of the
@@ -66,7 +69,7 @@ def _table(rows: Rows) -> str:
                 lines.append(
                     [name, f"{found:,.0f}", f"{max(taken.values()):,.0f}", str(len(taken))]
                 )
-    return table(["ms", "p50, and how sure", "greatest", "deaths"], lines)
+    return table(["ms", "median", "greatest", "deaths"], lines)
 
 
 def _picture(rows: Rows) -> Picture:

@@ -22,7 +22,7 @@ run.
 
 Groups, rules and interfaces are asked for {batch} groups at a time, rules by the page of {page:,},
 egress among them, caches and records by the page. So calls grow by the page and not by the group:
-{largest:,} groups take {calls:.0f} calls, one for {ratio:.0f} groups. Each managed prefix list that
+{largest:,} groups take {calls:.0f} calls. Each managed prefix list that
 a rule names would cost one call more, or one for 100 entries: EC2 gives them by the list.
 """
 
@@ -46,10 +46,9 @@ def tell(rows: Rows) -> Report:
         page=RULES_PAGE,
         largest=largest,
         calls=totals[largest],
-        ratio=largest / totals[largest],
     )
     goal = Goal(
-        what=f"AWS calls of a quiet pass of the guard over {largest:,} groups",
+        what=f"AWS calls of a pass that finds nothing new, {largest:,} groups",
         found=estimate([totals[largest]]),
         bound=100,
     )

@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from benchmarks.rows import Rows
 
 A_PAGE = 100  # clusters, groups or tags in one of AWS's answers
-LISTINGS = 5  # so many are asked for by such pages at most
+LISTINGS = 5  # so many are asked for by such pages at most: calls for each 100 nodes
 
 HOW = """\
 Counted at the stand-in for AWS, in a pass that finds nothing new; its pages are as long as AWS's.
-Nothing listens at the nodes, which a count of calls does not notice. A command takes several calls,
-since its result is waited for: one more or less of them is noise."""
+One server answers at all nodes' addresses. A command takes several calls, since its result is
+waited for: one more or less of them is noise."""
 
 
 def tell(rows: Rows) -> Report:
@@ -40,10 +40,10 @@ def _all(rows: Rows, size: str) -> float:
 
 
 def _growth(rows: Rows, few: str, many: str) -> Goal:
-    """Judge the growth: a call for each node would be 1, one for each page far below."""
-    further = (_all(rows, many) - _all(rows, few)) / (int(many) - int(few))
+    """Judge the growth for each page of nodes: with a call for each node it would be a page's."""
+    further = (_all(rows, many) - _all(rows, few)) / (int(many) - int(few)) * A_PAGE
     return Goal(
-        f"further AWS calls of a pass for each further node, from {few} nodes to {many}",
+        f"more AWS calls of a pass for each {A_PAGE} nodes more, from {few} nodes to {many}",
         estimate([further]),
-        LISTINGS / A_PAGE,
+        LISTINGS,
     )

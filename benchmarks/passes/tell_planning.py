@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmarks import figures
-from benchmarks.estimate import Estimate
 from benchmarks.passes.ceilings import CEILING, COMMAND, ESTATES, ITEM, LIMIT, MEMORY, PORTS, TIME
 from benchmarks.passes.planning import BLOCKS, BODY, FIRST, PAYLOAD, PEAK_MB, SIZES, STEADY
-from benchmarks.report import Goal, Picture, Report, table
+from benchmarks.report import Goal, Picture, Report, spec, table
 
 if TYPE_CHECKING:
+    from benchmarks.estimate import Estimate
     from benchmarks.rows import Rows
 
 GOAL_NODES, GOAL_MS = 500, 10
@@ -42,13 +42,13 @@ def tell(rows: Rows) -> Report:
     text = "\n\n".join(parts)
     goals = (
         Goal(
-            f"a steady plan of {GOAL_NODES} nodes",
+            f"CPU time of a plan that finds nothing new, {GOAL_NODES} nodes",
             rows.estimate(STEADY, GOAL_NODES),
             GOAL_MS,
             unit=" ms",
         ),
         Goal(
-            f"a steady plan of {MOST:,} nodes, to one of {GOAL_NODES}",
+            f"the same, {MOST:,} nodes to {GOAL_NODES} (linear: {LINEAR:g})",
             rows.ratio(STEADY, MOST, STEADY, GOAL_NODES),
             LINEAR,
         ),
@@ -58,7 +58,7 @@ def tell(rows: Rows) -> Report:
 
 def _times(rows: Rows) -> str:
     lines = [
-        [f"{way}, ms", *(f"{rows.estimate(way, size):.3g}" for size in SIZES)]
+        [f"{way}, ms", *(f"{found:{spec(found)}}" for found in _estimates(rows, way))]
         for way in (FIRST, STEADY)
     ]
     lines += [
@@ -71,13 +71,17 @@ def _times(rows: Rows) -> str:
 
 def _linear(rows: Rows) -> str:
     ratio = rows.ratio(STEADY, MOST, STEADY, GOAL_NODES)
-    said = f"{LINEAR:g} times the nodes take {ratio:.3g} times as long: "
+    said = f"{LINEAR:g} times the nodes take {ratio:{spec(ratio)}} times as long: "
     if ratio.low <= LINEAR:
         return f"{said}in proportion, as far as the noise lets us tell."
     return (
         f"{said}more than in proportion. What exceeds it was not measured apart; it is most likely "
         "memory, since the objects of so many nodes do not fit into the processor's caches."
     )
+
+
+def _estimates(rows: Rows, way: str) -> list[Estimate]:
+    return [rows.estimate(way, size) for size in SIZES]
 
 
 def _sizes(rows: Rows) -> str:
@@ -130,7 +134,7 @@ def _ceilings(rows: Rows) -> str:
     return (
         f"**The ceiling** of one stack in one VPC is {_round(nodes)} nodes at worst, and "
         f"{_round(alike[0])} where they are alike, by the {alike[1]}. What breaks first above the "
-        f"worst is the {first}, of which there are {limit}. "
+        f"worst is the number of {first}: {limit}. "
         "The limits that are ours were tried on both sides: so many nodes are taken, and where "
         "there are more, the error or problem says how much is needed, how much there is, and "
         "what to do (expose fewer caches: a second stack has a ceiling of its own). A group "
@@ -149,14 +153,18 @@ def _round(nodes: float) -> str:
 
 def _picture(rows: Rows) -> Picture:
     series = {
-        f"{way}, ms": {float(size): rows.estimate(way, size) for size in SIZES}
+        way: dict(zip(map(float, SIZES), _estimates(rows, way), strict=True))
         for way in (STEADY, FIRST)
     }
     each = rows.median(STEADY, GOAL_NODES) / GOAL_NODES
-    series["as much for each node as with 500"] = {
-        float(size): Estimate(size * each, size * each, size * each, 1) for size in SIZES
-    }
+    linear = {float(size): size * each for size in SIZES}
     title = "CPU time of a plan"
-    figure = figures.lines(title, series, across="nodes", up="ms")
+    figure = figures.lines(
+        title,
+        series,
+        across="nodes",
+        up="ms",
+        reference=(f"as much for each node as with {GOAL_NODES}", linear),
+    )
     says = f"{title} over the number of nodes: lines, both axes logarithmic"
     return Picture("planning", says, figure)

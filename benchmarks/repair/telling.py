@@ -46,7 +46,7 @@ def tell(rows: Rows) -> Report:
 def _goals(rows: Rows, whens: list[str]) -> tuple[Goal, ...]:
     known = tuple(
         Goal(
-            f"dead node, ours ({NAMES[way]}): until an {client} client knows, after the order",
+            f"from the order until an {client} client knows: {way}",
             estimate(
                 seconds
                 for when in whens
@@ -60,7 +60,7 @@ def _goals(rows: Rows, whens: list[str]) -> tuple[Goal, ...]:
     )
     sooner = tuple(
         Goal(
-            f"dead node, order {when}: until an active client knows, ours to {CUT}",
+            f"until an active client knows, order {when}: {NFTABLES}, to {CUT}",
             rows.ratio(NFTABLES, column(ACTIVE, when), CUT, column(ACTIVE, when)),
             1,
         )
@@ -73,7 +73,7 @@ def _goals(rows: Rows, whens: list[str]) -> tuple[Goal, ...]:
         for when in whens
         for alive in rows.taken(way, column(ALIVE, when)).values()
     )
-    return (*known, *sooner, Goal("dead node, ours: other connections cut", estimate([cut]), 0))
+    return (*known, *sooner, Goal("connections of others that ours cut", estimate([cut]), 0))
 
 
 def _method(rows: Rows, whens: list[str]) -> str:
@@ -129,7 +129,9 @@ def _cell(rows: Rows, way: str, client: str, when: str) -> str:
         return ""
     found = estimate(taken)
     cap = rows.median(ALL_WAYS, CAP)
-    return f"more than {cap:.0f}" if found.low >= cap else f"{found:.2g}"
+    if found.low >= cap:
+        return f"more than {cap:.0f}"
+    return f"{found:.3f}" if found.median < 0.1 else f"{found:.2g}"
 
 
 def _alive(rows: Rows, way: str) -> str:

@@ -25,7 +25,13 @@ def bars() -> Figure:
 
 
 def lines() -> Figure:
-    return figures.lines("title", {"ours": {1: FOUND, 5000: FOUND}}, across="forwards", up="ms")
+    return figures.lines(
+        "title",
+        {"ours": {1: FOUND, 5000: FOUND}},
+        across="forwards",
+        up="ms",
+        reference=("in proportion", {1: 1.0, 5000: 5000.0}),
+    )
 
 
 def stacks() -> Figure:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import page
+from benchmarks import page, terminal
 from benchmarks.estimate import Estimate
 from benchmarks.machine import Machine
-from benchmarks.report import Goal, table
+from benchmarks.report import Goal, Report, spec, table
 from benchmarks.sections import SECTIONS
 from tests.unit.benchmarks.sections import machine, section
 
@@ -42,7 +42,7 @@ def test_a_goal_is_met_by_its_median_and_sure_by_its_interval(
     assert goal.verdict() == verdict
 
 
-def test_the_table_of_goals_has_one_line_each_with_bound_and_unit() -> None:
+def test_the_table_of_goals_has_one_line_each_with_bound_and_unit_below_its_section() -> None:
     reports = [
         section("one", goals=(Goal("fast", Estimate(2.5, 2, 3, 9), 5000, unit=" ms"),)),
         section("two", goals=(Goal("strong", Estimate(1.5, 1.5, 1.5, 1), 2, at_least=True),)),
@@ -53,9 +53,65 @@ def test_the_table_of_goals_has_one_line_each_with_bound_and_unit() -> None:
     assert lines == [
         "| goal | measured | bound | verdict |",
         "| --- | ---: | ---: | ---: |",
-        "| fast | 2.5 (2 to 3) ms | at most 5,000 ms | met |",
-        "| strong | 1.5 | at least 2 | missed |",
+        "| **Title: one** |  |  |  |",
+        "| fast | 2.50 (2.00 to 3.00) ms | at most 5,000 ms | met |",
+        "| **Title: two** |  |  |  |",
+        "| strong | 1.50 | at least 2 | missed |",
     ]
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ((0.0303, 0.02, 0.04), "0.030 (0.020 to 0.040)"),
+        ((0.988, 0.975, 1.0), "0.988 (0.975 to 1.000)"),
+        ((1.2, 1.0, 1.456), "1.20 (1.00 to 1.46)"),
+        ((83.75, 80, 90), "83.8 (80.0 to 90.0)"),
+        ((2255.4, 2243.1, 2558.6), "2,255 (2,243 to 2,559)"),
+        ((0, 0, 0), "0 (0 to 0)"),
+        ((7, 6, 9), "7 (6 to 9)"),
+    ],
+)
+def test_a_figure_has_three_digits_and_a_whole_number_no_point(
+    found: tuple[float, float, float], said: str
+) -> None:
+    estimate = Estimate(*found, taken=9)
+
+    assert f"{estimate:{spec(estimate)}}" == said
+
+
+def test_the_page_counts_the_goals_that_are_met_and_those_that_noise_decided() -> None:
+    goals = (
+        Goal("met", Estimate(1, 1, 1, 9), 2),
+        Goal("met by chance", Estimate(1, 1, 3, 9), 2),
+        Goal("missed by chance", Estimate(3, 1, 3, 9), 2),
+        Goal("missed", Estimate(3, 3, 3, 9), 2),
+        Goal("missed too", Estimate(3, 3, 3, 9), 2),
+    )
+
+    reports = [Report("Title", "text", goals)]
+
+    said = "2 met, 3 missed; 2 of these verdicts within the noise."
+    assert said in page.page(reports, machine())
+    assert said in terminal.goals(reports)
+
+
+def test_the_page_of_a_quick_run_says_that_it_is_for_a_look_only() -> None:
+    quick = machine()
+    quick.quick = True
+
+    assert page.QUICK in page.page([], quick)
+    assert page.QUICK not in page.page([], machine())
+
+
+def test_a_goal_in_a_terminal_fits_into_a_hundred_columns() -> None:
+    goal = Goal("seconds of a very long name " * 5, Estimate(1500, 1, 1600, 9), 5000, unit=" ms")
+
+    said = terminal.goals([Report("Title", "text", (goal,))])
+
+    assert "\n  met            1,500 ms, at most 5,000 ms " in said
+    assert max(map(len, said.splitlines())) < 100
+    assert re.sub(r"\s+", " ", said).count("seconds of a very long name") == 5
 
 
 def test_equal_rows_give_an_equal_page_with_all_sections_in_their_order(tmp_path: Path) -> None:

@@ -19,8 +19,9 @@ class Place:
     """The folders of a run."""
 
     def __init__(self, root: Path) -> None:
-        self.docs, self.scratch = root / "docs", root / "build"
+        self.docs, self.scratch = root / "docs", root / "build" / "benchmarks"
         self.kept, self.page = self.docs / "benchmarks", self.docs / "benchmarks.md"
+        self.scratch_page = self.scratch.parent / "benchmarks.md"
         self.docs.mkdir()
 
 
@@ -28,7 +29,6 @@ class Place:
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """A run of two sections, on a machine that needs no looking at."""
     there = Place(tmp_path)
-    monkeypatch.setattr(run, "DOCS", there.docs)
     monkeypatch.setattr(run, "KEPT", there.kept)
     monkeypatch.setattr(run, "SCRATCH", there.scratch)
     monkeypatch.setattr(run, "SECTIONS", (section("one"), section("two")))
@@ -49,22 +49,44 @@ def test_a_full_run_keeps_rows_and_pictures_and_writes_the_page(place: Place) ->
 
 
 @pytest.mark.parametrize("arguments", [["--quick"], ["--only", "one"], ["--only", "one", "two"]])
-def test_less_than_a_full_run_is_printed_and_not_kept(
+def test_less_than_a_full_run_is_not_kept_and_the_last_lines_say_where_its_page_is(
     place: Place, arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run.main(arguments) == 0
 
     assert names(place.docs) == set()
-    assert "## Title: one" in capsys.readouterr().out
+    assert "## Title: one" in place.scratch_page.read_text()
+    *_, page, pictures = capsys.readouterr().out.splitlines()
+    assert page.endswith(str(place.scratch_page))
+    assert pictures.endswith(str(place.scratch))
 
 
-def test_only_what_was_asked_for_is_measured_and_told(
+def test_a_quick_run_says_that_its_figures_are_for_a_look_only(
     place: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    run.main(["--quick"])
+    assert "for a look only" in capsys.readouterr().out
+    assert "for a look only" in place.scratch_page.read_text()
+
+    run.main([])
+    assert "for a look only" not in capsys.readouterr().out + place.page.read_text()
+
+
+def test_each_section_is_shown_with_its_time_and_all_of_them_together(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    del place
+    run.main([])
+
+    said = capsys.readouterr().out
+    assert "\n 1/2 one  0 s\n 2/2 two  0 s\nAll together 0 s.\n" in said
+
+
+def test_only_what_was_asked_for_is_measured_and_told(place: Place) -> None:
     assert run.main(["--only", "two", "--quick"]) == 0
 
     assert names(place.scratch) == {FILE, "two.csv", "two.svg"}
-    said = capsys.readouterr().out
+    said = place.scratch_page.read_text()
     assert "quick ![a bar]" in said
     assert "Title: one" not in said
 
@@ -89,8 +111,9 @@ def test_a_section_that_fails_loses_nothing_of_the_others(
 
     said = capsys.readouterr()
     assert names(place.scratch) == {FILE, "one.csv", "two.csv", "one.svg", "two.svg"}
-    assert "## Title: one" in said.out
-    assert "## Title: two" in said.out
+    page = place.scratch_page.read_text()
+    assert "## Title: one" in page
+    assert "## Title: two" in page
     assert "RuntimeError: bad broke" in said.err
     assert "failed: bad;" in said.err
     assert names(place.docs) == set()

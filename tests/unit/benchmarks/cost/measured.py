@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.cost.usage import Measured
+from benchmarks.cost.usage import LARGEST, Measured
 from benchmarks.end_to_end.events import ENDED, MS
 from benchmarks.end_to_end.timeline import QUEUE
 from benchmarks.rows import Rows
@@ -29,6 +29,15 @@ def events() -> Rows:
     return rows
 
 
+def planning() -> Rows:
+    """Ledgers of less than 1, of 2 and of nearly 6 KB, each of nodes that are unlike."""
+    rows = Rows("planning")
+    for nodes, size in ((3, 491), (30, 2048), (300, 5584)):
+        rows.add(LARGEST, nodes, 0, size)
+        rows.add("bytes of the ledger, alike", nodes, 0, size / 2)
+    return rows
+
+
 def _rows(name: str, **calls: tuple[int, int, int]) -> Rows:
     rows = Rows(name)
     for way, counts in calls.items():
@@ -37,4 +46,4 @@ def _rows(name: str, **calls: tuple[int, int, int]) -> Rows:
     return rows
 
 
-MEASURED = Measured.of(own(), guard(), events())
+MEASURED = Measured.of(own(), guard(), events(), planning())

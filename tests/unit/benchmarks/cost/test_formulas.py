@@ -12,7 +12,7 @@ from benchmarks.cost.page import Page
 from benchmarks.cost.prices import HOURS, Prices
 from benchmarks.cost.stack import stack
 from benchmarks.cost.usage import QUIET, Measured, NotMeasuredError, Passes
-from tests.unit.benchmarks.cost.measured import MEASURED, events, guard, own
+from tests.unit.benchmarks.cost.measured import MEASURED, events, guard, own, planning
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,10 +55,10 @@ def test_a_queue_costs_also_where_nothing_is_in_it() -> None:
 
 
 def test_the_ledger_is_read_twice_and_its_heartbeat_once_by_4_kilobytes() -> None:
-    # 300 nodes: 6 KB are 2 units, with the heartbeat's 1 KB still 2, the heartbeat alone is 1.
+    # 6 KB are 2 units, with the heartbeat's 1 KB still 2, the heartbeat alone is 1.
     reads, writes, stored = 5 * 0.125, 2 * 0.625 + 6_000 * 0.625 / MILLION, 6e-6 * 0.45
     rates = replace(QUIET, changes=1_000)
-    assert ours.ledger(RUNS, 300, rates, PRICES) == pytest.approx(reads + writes + stored)
+    assert ours.ledger(RUNS, 6, rates, PRICES) == pytest.approx(reads + writes + stored)
 
 
 def test_logs_are_paid_when_written_and_for_the_month_that_they_stay() -> None:
@@ -95,7 +95,7 @@ def test_passes_follow_from_the_schedule_and_from_changes() -> None:
 
 
 def test_what_was_measured_is_read_from_kept_rows(tmp_path: Path) -> None:
-    for rows in (own(), guard(), events()):
+    for rows in (own(), guard(), events(), planning()):
         rows.save(tmp_path)
     found = Measured.load(tmp_path)
     assert found == MEASURED
@@ -103,6 +103,7 @@ def test_what_was_measured_is_read_from_kept_rows(tmp_path: Path) -> None:
     assert found.guard_calls == {3: 11, 30: 11, 300: 17}
     assert (found.data_calls[300], found.guard_data_calls[300]) == (6, 2)
     assert found.pass_seconds == 1.2
+    assert found.ledger_kb == {3: 1, 30: 2, 300: 6}
 
 
 def test_without_kept_rows_it_is_said_what_to_run(tmp_path: Path) -> None:
