@@ -23,7 +23,7 @@ here was measured side by side in one run, the ways taking turns. Compare ratios
 differ from machine to machine by a factor, and from run to run by more than many of the differences
 below. "1.02 (0.97 to 1.08)" is a median with the interval that holds the true one in 95 of 100 such
 runs; a goal is "within the noise" where that interval has values on both sides of it. "Ours" is
-cachegate.
+cachegate. "The guide" is what AWS once published: one iptables rule for each node, written by hand.
 """
 QUICK = """\
 **This is a quick run, for a look only**: few repetitions of few sizes, so that most verdicts are a

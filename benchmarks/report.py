@@ -101,6 +101,12 @@ class Section:
 
 
 def table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    """Return a table in markdown, the first column to the left and the others to the right."""
-    rule = ["---", *["---:"] * (len(head) - 1)]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *lines))
+    """Return a table in markdown, its columns of numbers to the right, but for the first."""
+    body = list(lines)
+    numbers = [any(_number(cells[place]) for cells in body) for place in range(1, len(head))]
+    rule = ["---", *("---:" if right else "---" for right in numbers)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *body))
+
+
+def _number(cell: str) -> bool:
+    return cell.strip("*")[:1].isdigit()

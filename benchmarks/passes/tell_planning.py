@@ -133,8 +133,8 @@ def _ceilings(rows: Rows) -> str:
     lines = [[what, bound, f"{count:,.0f}", then] for what, (bound, count, then) in ordered]
     return (
         f"**The ceiling** of one stack in one VPC is {_round(nodes)} nodes at worst, and "
-        f"{_round(alike[0])} where they are alike, by the {alike[1]}. What breaks first above the "
-        f"worst is the number of {first}: {limit}. "
+        f"{_round(alike[0])} where they are alike, by the {alike[1]}. The limit that breaks "
+        f"first is that of {limit} {first}. "
         "The limits that are ours were tried on both sides: so many nodes are taken, and where "
         "there are more, the error or problem says how much is needed, how much there is, and "
         "what to do (expose fewer caches: a second stack has a ceiling of its own). A group "

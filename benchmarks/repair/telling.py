@@ -19,7 +19,7 @@ from benchmarks.repair.lanes import (
     WAYS,
 )
 from benchmarks.repair.watched import ACTIVE, CLIENTS, IDLE, NEW
-from benchmarks.report import Goal, Picture, Report, table
+from benchmarks.report import Goal, Picture, Report, spec, table
 
 if TYPE_CHECKING:
     from benchmarks.rows import Rows
@@ -131,7 +131,7 @@ def _cell(rows: Rows, way: str, client: str, when: str) -> str:
     cap = rows.median(ALL_WAYS, CAP)
     if found.low >= cap:
         return f"more than {cap:.0f}"
-    return f"{found:.3f}" if found.median < 0.1 else f"{found:.2g}"
+    return f"{found:{spec(found)}}"
 
 
 def _alive(rows: Rows, way: str) -> str:

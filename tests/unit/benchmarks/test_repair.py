@@ -58,7 +58,7 @@ def test_a_client_that_was_never_told_is_said_to_wait_longer_than_we_did() -> No
 
     assert line(rows, CUT)[2] == "more than 15"
     assert line(rows, NOTHING)[0] == "more than 15"
-    assert line(rows, NFTABLES)[2] == "0.2 (0.2 to 0.2)"
+    assert line(rows, NFTABLES)[2] == "0.200 (0.200 to 0.200)"
 
 
 def test_a_client_that_was_told_once_is_not_said_to_be_told_never() -> None:

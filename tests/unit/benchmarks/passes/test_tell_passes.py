@@ -9,7 +9,7 @@ from benchmarks.passes.ceilings import CEILING, COMMAND, ESTATES, ITEM, LIMIT, M
 from benchmarks.passes.planning import BLOCKS, BODY, FIRST, PAYLOAD, PEAK_MB, SIZES, STEADY
 from benchmarks.rows import Rows
 
-BREAKS_FIRST = "What breaks first above the worst is the number of"
+BREAKS_FIRST = "The limit that breaks first is that of"
 
 
 def planned(ms_a_node: float = 0.01, most_takes: float = 1) -> Rows:
@@ -81,8 +81,8 @@ def test_a_quick_run_of_planning_tells_no_ceiling() -> None:
 @pytest.mark.parametrize(
     ("unlike", "ports", "first"),
     [
-        (645, 2_000, "characters of a command, nodes unlike: 20,000."),
-        (3_000, 2_000, "listen ports of the default range: 2,000."),
+        (645, 2_000, "20,000 characters of a command, nodes unlike."),
+        (3_000, 2_000, "2,000 listen ports of the default range."),
     ],
 )
 def test_the_first_limit_to_break_is_named(unlike: int, ports: int, first: str) -> None:
