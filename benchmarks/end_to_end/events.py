@@ -43,11 +43,12 @@ def measure(*, quick: bool) -> Rows:
         world.wait_until(lambda: world.logged("pass"), what="the first pass is reported")
         world.invoke({"action": "sync"})
         client = _client(world)
-        with Calls(world, "SyncForwards") as calls, Kernel(world.nat.host) as kernel:
+        with Calls(world, "SyncForwards") as calls:
             for number in rounds(QUICK_EVENTS if quick else EVENTS):
                 calls.seen.clear()
                 address = world.replace_node(MOVED)  # it has no topic, so nobody is told yet
-                _add(rows, number, _live(world, function, address, calls, kernel))
+                with Kernel(world.nat.host) as kernel:
+                    _add(rows, number, _live(world, function, address, calls, kernel))
                 (answered,) = client.who().values()
                 if answered != str(address):
                     raise WorldError(f"{address} was to answer, and {answered} did")

@@ -70,7 +70,11 @@ class Calls:
 
 
 class Kernel:
-    """Notes when the kernel of a host tells of new elements of nftables' maps, while entered."""
+    """Notes when the kernel of a host tells of new elements of nftables' maps, while entered.
+
+    Of one change only: `nft monitor` forgets each set that a rule names which is deleted, and tells
+    of no more elements of it.
+    """
 
     def __init__(self, host: Host) -> None:
         """Know whose kernel."""
