@@ -45,7 +45,8 @@ def main(arguments: Sequence[str]) -> int:
     machine.quick = asked.quick
     failed = _measure(sections, machine)
     reports = tell([each for each in sections if each.name not in failed], SCRATCH)
-    print(goals(reports))
+    if any(report.goals for report in reports):
+        print(goals(reports))
     if asked.quick:
         print(f"\n{QUICK.replace('*', '')}")
     folder = SCRATCH
