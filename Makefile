@@ -67,7 +67,7 @@ bench: setup packages peers build ## Measure everything side by side; writes doc
 	@$(PY) -m local.sandbox $(PY) -m benchmarks
 	@$(PY) -m benchmarks.cost
 
-bench-quick: setup packages peers build ## The same in two minutes, without writing the page
+bench-quick: setup packages peers build ## The same in two minutes, for a look only; writes build/benchmarks.md
 	@$(PY) -m local.sandbox $(PY) -m benchmarks --quick
 
 cost: setup ## Compute the monthly cost again from the template, prices and kept rows; writes docs/cost.md

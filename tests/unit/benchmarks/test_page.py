@@ -85,13 +85,14 @@ def test_the_page_counts_the_goals_that_are_met_and_those_that_noise_decided() -
         Goal("met", Estimate(1, 1, 1, 9), 2),
         Goal("met by chance", Estimate(1, 1, 3, 9), 2),
         Goal("missed by chance", Estimate(3, 1, 3, 9), 2),
+        Goal("missed by chance too", Estimate(3, 1, 3, 9), 2),
         Goal("missed", Estimate(3, 3, 3, 9), 2),
         Goal("missed too", Estimate(3, 3, 3, 9), 2),
     )
 
     reports = [Report("Title", "text", goals)]
 
-    said = "2 met, 3 missed; 2 of these verdicts within the noise."
+    said = "2 met, 4 missed; 3 of these verdicts within the noise."
     assert said in page.page(reports, machine())
     assert said in terminal.goals(reports)
 
