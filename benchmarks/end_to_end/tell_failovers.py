@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmarks import figures
-from benchmarks.end_to_end.failovers import ALONE, HUNG, MS, PARTS, TERMINATED
+from benchmarks.end_to_end.failovers import ALONE, HUNG, MS, PARTS, SCHEDULE_S, TERMINATED
 from benchmarks.report import Picture, Report, table
+from local.world import SETTINGS
 
 if TYPE_CHECKING:
     from benchmarks.rows import Rows
@@ -26,19 +27,20 @@ With two instances the address moves to the other one; with one its group makes 
 
 {picture}
 
-The waits of this world are short: a holder in doubt loses the address after 1 s (the template:
-60 s), a command that nobody fetches is given up after 3 s (30 s), re-checks begin after 1 s (30 s),
-and the schedule comes round when the holder hangs and each 5 s (each minute). EC2 tells of a
-terminated instance at once, and packets follow an Elastic IP at once. Of the time until an answer
-after a told death, {waiting:.0%} go by until the pass begins (above all the queue's batching
-window), and {passing:.0%} are the pass.
+The waits of this world are short: a holder in doubt loses the address after {takeover} s (the
+template: 60 s), a command that nobody fetches is given up after 3 s (30 s), re-checks begin after
+{recheck} s (30 s), and the schedule comes round when the holder hangs and each {schedule} s (each
+minute). EC2 tells of a terminated instance at once, and packets follow an Elastic IP at once. Of
+the time until an answer after a told death, {waiting:.0%} go by until the pass begins (above all
+the queue's batching window), and {passing:.0%} are the pass.
 
 What AWS adds: to a told death an event's way, which it calls near real time; to a hung instance
-up to 60 s until the schedule, 60 s of doubt instead of 1 s, and 30 s instead of 3 s for each of the
-two passes, whose commands nobody fetches: 2 to 3 min in all. EC2's own status checks run [once a
-minute]({checks}). One instance alone has to be found unhealthy, ended and launched again by its
-[Auto Scaling group]({group}), to boot, and to register with Systems Manager first: its row counts
-from there. fck-nat, which is rebuilt like that, documents [about 5 minutes]({fck_nat}).
+up to 60 s until the schedule, 60 s of doubt instead of {takeover} s, and 30 s instead of 3 s for
+each of the two passes, whose commands nobody fetches: 2 to 3 min in all. EC2's own status checks
+run [once a minute]({checks}). One instance alone has to be found unhealthy, ended and launched
+again by its [Auto Scaling group]({group}), to boot, and to register with Systems Manager first: its
+row counts from there. fck-nat, which is rebuilt like that, documents
+[about 5 minutes]({fck_nat}).
 """
 
 
@@ -49,7 +51,14 @@ def tell(rows: Rows) -> Report:
         rows.ratio(f"{TERMINATED}: {part}", MS, TERMINATED, MS).median for part in PARTS
     )
     text = TEXT.format(
-        table=_table(rows), picture=picture.markdown, waiting=waiting, passing=passing, **LINKS
+        table=_table(rows),
+        picture=picture.markdown,
+        waiting=waiting,
+        passing=passing,
+        takeover=SETTINGS["CACHEGATE_TAKEOVER"],
+        recheck=SETTINGS["CACHEGATE_RECHECK"],
+        schedule=SCHEDULE_S,
+        **LINKS,
     )
     title = "From a dead NAT instance to an answer at the same address"
     return Report(title, text, pictures=(picture,))
