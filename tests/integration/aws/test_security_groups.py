@@ -9,10 +9,16 @@ import pytest
 from moto import mock_aws
 
 from cachegate.aws.security_groups import Ec2Groups
-from cachegate.domain.ingress import GroupReference, PrefixList, ipv4_network, ipv6_network
+from cachegate.domain.ingress import (
+    GroupReference,
+    Opened,
+    Permission,
+    PrefixList,
+    ipv4_network,
+    ipv6_network,
+)
 from cachegate.domain.traffic import ALL, ICMP, TCP, Traffic
 from cachegate.errors import RuleRefusedError
-from cachegate.guard.protocols import Opened, Permission
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

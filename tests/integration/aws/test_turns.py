@@ -13,8 +13,8 @@ from moto import mock_aws
 from cachegate.aws.group_rules import Ec2GroupRules
 from cachegate.aws.security_groups import Ec2Groups
 from cachegate.domain.group_rules import MANAGED_TAG
+from cachegate.domain.ingress import Permission
 from cachegate.guard.look import look
-from cachegate.guard.protocols import Permission
 from cachegate.planning.findings import find
 from cachegate.planning.own_path import ways
 from tests.unit.guard.fakes import ACCOUNT, STACK, VPC, read_source, read_traffic

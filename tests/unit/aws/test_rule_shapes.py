@@ -10,6 +10,7 @@ from cachegate.aws.rule_shapes import read, request, shape_of
 from cachegate.domain.ingress import (
     GroupReference,
     IngressRule,
+    Permission,
     PrefixList,
     UnknownSource,
     ipv4_network,
@@ -18,7 +19,6 @@ from cachegate.domain.ingress import (
 from cachegate.domain.judgement import SourceClass, Verdict
 from cachegate.domain.traffic import ALL, ICMP, TCP, Traffic
 from cachegate.errors import InvalidRuleError
-from cachegate.guard.protocols import Permission
 from cachegate.planning.judge import judge
 from tests.unit.planning.ingress import POLICY
 

@@ -9,10 +9,16 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 
 from cachegate.aws.security_groups import Ec2Groups
 from cachegate.domain.groups import SecurityGroup
-from cachegate.domain.ingress import GroupReference, PrefixList, UnknownSource, ipv4_network
+from cachegate.domain.ingress import (
+    GroupReference,
+    Opened,
+    Permission,
+    PrefixList,
+    UnknownSource,
+    ipv4_network,
+)
 from cachegate.domain.traffic import TCP, Traffic
 from cachegate.errors import RuleRefusedError, TransientError
-from cachegate.guard.protocols import Opened, Permission
 from tests.unit.aws.fake_client import Call, client_error, failing, fake_client, pages
 
 if TYPE_CHECKING:

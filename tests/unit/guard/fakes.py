@@ -15,6 +15,7 @@ from cachegate.domain.guard_policy import GuardPolicy
 from cachegate.domain.ingress import (
     GroupReference,
     IngressRule,
+    Opened,
     PrefixList,
     ipv4_network,
     ipv6_network,
@@ -22,14 +23,13 @@ from cachegate.domain.ingress import (
 from cachegate.domain.revocation import Revocation, RevocationState
 from cachegate.domain.traffic import Traffic
 from cachegate.errors import RuleRefusedError
-from cachegate.guard.protocols import Book, GuardAdapters, Opened, Sweep, Trail
+from cachegate.guard.protocols import Book, GuardAdapters, Sweep, Trail
 from cachegate.guard.settings import GuardSettings, Mode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from cachegate.domain.ingress import Source
-    from cachegate.guard.protocols import Permission
+    from cachegate.domain.ingress import Permission, Source
     from cachegate.happenings import Happening
 
 T = TypeVar("T")

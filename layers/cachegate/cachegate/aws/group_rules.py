@@ -14,9 +14,9 @@ from cachegate.aws.refusals import refuse
 from cachegate.aws.rule_calls import authorize, described, gone_is_done
 from cachegate.aws.security_groups import Ec2Groups
 from cachegate.domain.group_rules import MANAGED_TAG, Direction, GroupRule, Opening
+from cachegate.domain.ingress import Permission
 from cachegate.domain.traffic import ICMP
 from cachegate.errors import RuleRefusedError
-from cachegate.guard.protocols import Permission
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from cachegate.aws import rule_shapes
 from cachegate.domain.groups import SecurityGroup
-from cachegate.domain.ingress import UnknownSource
+from cachegate.domain.ingress import Permission, UnknownSource
 from cachegate.domain.revocation import Author, Revocation, RevocationState
 from cachegate.errors import CachegateError, ConfigurationError, InvalidRuleError
-from cachegate.guard.protocols import Permission
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

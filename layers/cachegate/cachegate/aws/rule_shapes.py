@@ -30,8 +30,7 @@ if TYPE_CHECKING:
         TagTypeDef,
     )
 
-    from cachegate.domain.ingress import Source
-    from cachegate.guard.protocols import Permission
+    from cachegate.domain.ingress import Permission, Source
 
 AWS_TAGS = "aws:"  # tags with this prefix are AWS's alone to set
 

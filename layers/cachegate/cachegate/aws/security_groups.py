@@ -14,8 +14,8 @@ from cachegate.aws.prefix_lists import prefix_lists
 from cachegate.aws.refusals import refuse
 from cachegate.aws.rule_calls import authorize, described, gone_is_done
 from cachegate.domain.groups import SecurityGroup
+from cachegate.domain.ingress import Opened
 from cachegate.errors import RuleRefusedError
-from cachegate.guard.protocols import Opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     )
 
     from cachegate.domain.groups import Interface
-    from cachegate.domain.ingress import IngressRule, PrefixList
-    from cachegate.guard.protocols import Permission
+    from cachegate.domain.ingress import IngressRule, Permission, PrefixList
 
 
 class Ec2Groups:

@@ -81,6 +81,24 @@ class IngressRule:
             raise InvalidRuleError("an ingress rule needs an id")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permission:
+    """What an ingress rule admits, as it is asked for."""
+
+    traffic: Traffic
+    source: Source
+    description: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """How a request for a rule ended: with a new rule, or because there was the same one."""
+
+    rule_id: str | None  # None where the rule existed: AWS does not say which one it is
+    existed: bool = False
+
+
 def ipv4_network(text: str) -> IPv4Network:
     """Read an IPv4 CIDR block; host bits are masked, as EC2 masks them."""
     try:

@@ -11,9 +11,8 @@ if TYPE_CHECKING:
 
     from cachegate.domain.cache import NatInstance
     from cachegate.domain.groups import GuardedCache, Interface, SecurityGroup
-    from cachegate.domain.ingress import IngressRule, PrefixList, Source
+    from cachegate.domain.ingress import IngressRule, Opened, Permission, PrefixList
     from cachegate.domain.revocation import Revocation
-    from cachegate.domain.traffic import Traffic
     from cachegate.happenings import Happening
     from cachegate.protocols import Resolver
 
@@ -26,24 +25,6 @@ class Trail(StrEnum):
     LOGS = "logs"
     NONE = "none"
     UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Permission:
-    """What an ingress rule admits, as it is asked for."""
-
-    traffic: Traffic
-    source: Source
-    description: str = ""
-    tags: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
-    """How a request for a rule ended: with a new rule, or because there was the same one."""
-
-    rule_id: str | None  # None where the rule existed: AWS does not say which one it is
-    existed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cachegate.domain.finding import CARVED, EXEMPT, Step
+from cachegate.domain.ingress import Permission
 from cachegate.domain.revocation import RevocationState
 from cachegate.errors import InvocationError, RuleRefusedError
 from cachegate.guard.exempt import put_tag, refuse_ended
 from cachegate.guard.look import look, open_lists
-from cachegate.guard.protocols import Permission
 from cachegate.guard.read_back import await_gone, await_seen
 from cachegate.planning.carving import holds
 from cachegate.planning.findings import find
@@ -18,9 +18,9 @@ from cachegate.planning.managed import unmanaged
 
 if TYPE_CHECKING:
     from cachegate.domain.finding import Exemption, Finding
-    from cachegate.domain.ingress import IngressRule
+    from cachegate.domain.ingress import IngressRule, Opened
     from cachegate.domain.revocation import Revocation
-    from cachegate.guard.protocols import GuardAdapters, Opened
+    from cachegate.guard.protocols import GuardAdapters
     from cachegate.guard.settings import GuardSettings
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from cachegate.domain.finding import CARVED, EXEMPT
 from cachegate.domain.group_rules import MANAGED_TAG, VPC_TAG
+from cachegate.domain.ingress import Permission
 from cachegate.domain.revocation import Revocation, RevocationState
 from cachegate.errors import TransientError
-from cachegate.guard.protocols import Permission
 from cachegate.guard.read_back import await_gone, await_shown
 from cachegate.planning.managed import unmanaged
 from cachegate.planning.sharing import in_words
