@@ -20,7 +20,7 @@ from cachegate.aws.rechecks import SqsRechecks
 from cachegate.aws.security_groups import Ec2Groups
 from cachegate.aws.trails import CloudTrails
 from cachegate.domain.guard_trigger import read_guard_cause
-from cachegate.entry import Outlet, Redelivery
+from cachegate.entry import Outlet, Redelivery, made_to_stay
 from cachegate.errors import CachegateError, ConfigurationError
 from cachegate.guard.actions import GuardActions, refusal
 from cachegate.guard.counts import FAILED, count_restored, count_sweep
@@ -143,6 +143,7 @@ def report_back(adapters: GuardAdapters, settings: GuardSettings, restored: Rest
 # here would only be told as one of the runtime.
 wired: GuardActions | ConfigurationError
 try:
-    wired = wire(os.environ)
+    with made_to_stay():
+        wired = wire(os.environ)
 except ConfigurationError as error:
     wired = error

@@ -28,7 +28,7 @@ from cachegate.aws.stack_response import respond
 from cachegate.aws.subnets import Ec2Subnets
 from cachegate.batch import answer, unanswered
 from cachegate.counts import count_pass
-from cachegate.entry import Outlet, Redelivery
+from cachegate.entry import Outlet, Redelivery, made_to_stay
 from cachegate.errors import ConfigurationError
 from cachegate.heed import heed
 from cachegate.protocols import Adapters
@@ -163,6 +163,7 @@ def report(result: SyncResult, asking: Sequence[Trigger] = ()) -> None:
 # would leave it without one, and the stack waiting.
 wired: Wired | ConfigurationError
 try:
-    wired = wire(os.environ)
+    with made_to_stay():
+        wired = wire(os.environ)
 except ConfigurationError as error:
     wired = error

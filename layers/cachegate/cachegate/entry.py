@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -19,6 +20,21 @@ if TYPE_CHECKING:
     from cachegate.log import Line
     from cachegate.metrics import Metric
     from cachegate.triggers import Trigger
+
+
+@contextmanager
+def made_to_stay() -> Iterator[None]:
+    """Keep the garbage collector out of what is made here for the whole life of the process.
+
+    The models of AWS's services are objects by the hundred thousand. It would look through them
+    again and again while they are made, and in passes later, and could give back none.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 class Queue(Protocol):
