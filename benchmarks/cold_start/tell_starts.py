@@ -39,8 +39,9 @@ How long a start takes before the first event: a fresh process imports the funct
 makes its clients ({made} of them) and reads its settings. Beside it a bare handler makes the very
 same clients with boto3, one session for all, and nothing else. The layer is the one that
 `make build` makes; boto3 has its byte code, as in Lambda's runtime. The start of the interpreter
-itself is left out. Each ratio is to the bare handler, in CPU time, for one start computes all the
-while and waits for nothing.
+itself is left out, and a start keeps to one core, for Lambda gives a function of this size less
+than one. Each ratio is to the bare handler, in CPU time, for one start computes all the while and
+waits for nothing.
 
 {_table(rows)}
 
@@ -52,6 +53,10 @@ is on the path, a build puts byte code for the runtime into the layer
 layer, its byte code made anew for the Python of this run. Without that Python the layer has none,
 and the rows "{SOURCE}" hold. The layer has {_size(rows, BYTE_CODE)} with byte code, and
 {_size(rows, SOURCE)} without.
+
+**The collector.** Our functions keep Python's garbage collector out of what a start makes
+([decision 20](decisions/0020-what-a-start-makes-stays.md)); the bare handler leaves it at work, as
+it is by default, and would gain as much.
 
 **The parts.** The first part of each start of ours is as long as the bare handler's whole start: it
 was not measured apart, for our clients are made by botocore itself, without boto3 and what that
