@@ -10,15 +10,16 @@ leads there now, also while that key does not take it yet.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from cachegate.planning.keys import OWNERS
 from cachegate.planning.wish import Wish
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from cachegate.domain.forward import Target
     from cachegate.domain.ledger import Lease
@@ -26,29 +27,31 @@ if TYPE_CHECKING:
     from cachegate.planning.sighting import Claim, Sighting
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Claims:
     """What the names of all owning keys lead to, and who holds what."""
 
     sighting: Sighting
+    leases: Sequence[Lease]  # of owning keys
     of: Mapping[str, Claim]  # by key
     claimants: Mapping[Target, Sequence[Want]]
-    holders: Mapping[Target, int]
 
     @classmethod
-    def gather(cls, sighting: Sighting, leases: Iterable[Lease]) -> Claims:
+    def gather(cls, sighting: Sighting, leases: Sequence[Lease]) -> Claims:
         """Collect the claims of one pass."""
         of: dict[str, Claim] = {}
-        claimants: dict[Target, list[Want]] = defaultdict(list)
+        claimants: dict[Target, list[Want]] = {}
         for want in sighting.wants.values():
             if want.kind in OWNERS:
                 of[want.key] = claim = sighting.claim(want)
                 for target in claim.targets:
-                    claimants[target].append(want)
-        holders = Counter(
-            target for lease in leases if lease.kind in OWNERS for target in lease.targets
-        )
-        return cls(sighting, of, claimants, holders)
+                    claimants.setdefault(target, []).append(want)
+        return cls(sighting, leases, of, claimants)
+
+    @cached_property
+    def holders(self) -> Mapping[Target, int]:
+        """Count who holds each target: of use only where a name does not lead to its own."""
+        return Counter(target for lease in self.leases for target in lease.targets)
 
     def wish(self, lease: Lease) -> Wish:
         """Return what a node or endpoint key keeps in safety, and what it should have."""
