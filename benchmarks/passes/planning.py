@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 NAME = "planning"
 SIZES = (3, 30, 300, 500, 5_000)
 FIRST, STEADY = "first plan", "steady plan"
+PART = 500
+APART = f"steady plans of {PART}, one after the other"
 PEAK_MB, BLOCKS = "peak MB", "blocks held at the end"
 PAYLOAD, BODY = "characters of a command", "bytes of the ledger"
 POLICY = Policy(
@@ -51,6 +53,8 @@ def measure(*, quick: bool) -> Rows:
             rows.add(way, size, repetition, (time.process_time() - started) * 1000)
             gc.unfreeze()
             _check(plan, stored[size], size if way == FIRST else 0)
+        if not quick:
+            rows.add(APART, SIZES[-1], repetition, _apart(stored[PART], SIZES[-1] // PART))
     for size in SIZES:
         _memory(rows, FIRST, size, Ledger(vpc_id="vpc-1"))
         _memory(rows, STEADY, size, unpack(stored[size]))
@@ -62,6 +66,18 @@ def measure(*, quick: bool) -> Rows:
     if not quick:
         measure_ceilings(rows, POLICY)
     return rows
+
+
+def _apart(stored: bytes, times: int) -> float:
+    """Plan so many VPCs, each with objects of its own, and return the milliseconds of all."""
+    vpcs = [(unpack(stored), alike(PART)) for _ in range(times)]
+    gc.freeze()
+    started = time.process_time()
+    for before, seen in vpcs:
+        make_plan(before, seen, POLICY)
+    took = (time.process_time() - started) * 1000
+    gc.unfreeze()
+    return took
 
 
 def first_ledger(seen: Observation) -> Ledger:

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.passes import calls, tell_calls, tell_planning
 from benchmarks.passes.ceilings import CEILING, COMMAND, ESTATES, ITEM, LIMIT, MEMORY, PORTS, TIME
-from benchmarks.passes.planning import BLOCKS, BODY, FIRST, PAYLOAD, PEAK_MB, SIZES, STEADY
+from benchmarks.passes.planning import APART, BLOCKS, BODY, FIRST, PAYLOAD, PEAK_MB, SIZES, STEADY
 from benchmarks.rows import Rows
 
 BREAKS_FIRST = "The limit that breaks first is that of"
@@ -70,6 +70,17 @@ def test_growth_sizes_and_memory_of_planning_come_from_the_rows() -> None:
     assert "as long: in proportion" in tell_planning.tell(planned()).text
     assert "| characters of a command, unlike | 33 | 330 | 3,300 | 5,500 | 55,000 |" in text
     assert f"| {STEADY}, {BLOCKS} | 21 | 210 | 2,100 | 3,500 | 35,000 |" in text
+
+
+def test_growth_beyond_proportion_is_told_beside_as_many_nodes_in_plans_of_500() -> None:
+    rows = planned(most_takes=1.5)
+    for repetition in range(6):
+        rows.add(APART, SIZES[-1], repetition, 51)
+
+    text = tell_planning.tell(rows).text
+
+    assert "10 times the nodes take 15 (15 to 15) times as long: more than in proportion" in text
+    assert "take 10.2 (10.2 to 10.2) times as long as one." in text
 
 
 def test_a_quick_run_of_planning_tells_no_ceiling() -> None:
