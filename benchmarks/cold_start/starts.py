@@ -16,7 +16,7 @@ KINDS = (BARE, BYTE_CODE, SOURCE)
 WALL, CPU, SHARED, RSS, MODULES = "wall ms", "CPU ms", "powertools ms", "RSS MiB", "modules"
 OURS, CLIENTS = "modules of ours", "clients"
 UNPACKED, ZIPPED = "unpacked bytes", "zipped bytes"
-REPETITIONS = 18
+REPETITIONS = 16
 
 
 def way(function: str, kind: str) -> str:
