@@ -78,7 +78,7 @@ def put(order: Order, state: State) -> Outcome:
         saved = None
         warnings.append(error.message)
     choice = preflight.choose()
-    held = _read(choice, saved)
+    held = _read(choice)
     _accept(order, saved, held.live or held.other)
     return _Swap(order, state, saved, choice).run(held, warnings, started)
 
@@ -88,7 +88,7 @@ def renew(state: State, saved: Saved) -> Outcome:
     started = time.monotonic()
     choice = preflight.choose()
     order = Order(saved.rules, saved.document)
-    return _Swap(order, state, saved, choice).run(_read(choice, saved), [], started)
+    return _Swap(order, state, saved, choice).run(_read(choice), [], started)
 
 
 def cut(rules: Rules, suspects: flows.Suspects) -> Cut:
@@ -105,16 +105,14 @@ def cut(rules: Rules, suspects: flows.Suspects) -> Cut:
 
 
 class _Held(NamedTuple):
-    """What the kernel holds: of the back-end that is used, and of the other."""
+    """What the kernel holds: of the back-end that is used, and what is left of the other."""
 
     live: Optional[Live]
     other: Optional[Live]
 
 
-def _read(choice: preflight.Choice, saved: Optional[Saved]) -> _Held:
-    live = choice.backend.read()
-    moved = saved is None or saved.backend != choice.backend.name
-    return _Held(live, choice.other.read() if live is None or moved else None)
+def _read(choice: preflight.Choice) -> _Held:
+    return _Held(choice.backend.read(), choice.other.read())
 
 
 def _accept(order: Order, saved: Optional[Saved], live: Optional[Live]) -> None:
@@ -156,7 +154,7 @@ class _Swap:
         intact = held.live if self._is_intact(held.live) else None
         holds = intact is not None and intact.holds(rules)
         known = self._saved.rules.identity if self._saved else None
-        settled = holds and known == rules.identity
+        settled = holds and known == rules.identity and held.other is None
         done = Cut(0, 0) if settled else self._force(held, intact, swap=not holds)
         return Outcome(
             rules=rules,
@@ -186,15 +184,17 @@ class _Swap:
         stamp = intact.stamp if intact else 0
         if swap:
             if not suspects.are_none:
-                stamp = stamps.prepare(rules, *held)
+                stamp = stamps.prepare(rules, held)
             self._backend.swap(rules, stamp, intact)
         try:
             done = cut(rules, suspects)
-            if self._saved is None or self._saved.backend != self._backend.name:
+            known = self._saved is not None and self._saved.backend == self._backend.name
+            if held.other is not None or not known:
                 self._other.remove()
             self._state.save(self._verified(intact, stamp))
         except (AgentError, OSError) as error:
-            self._go_back(error)
+            # Only those rules gave it, and only to whom they admit: the kernel need not be asked.
+            self._go_back(error, before.stamp if before and before.stamp != stamp else 0)
         return done
 
     def _verified(self, intact: Optional[Live], stamp: int) -> Saved:
@@ -215,8 +215,8 @@ class _Swap:
             boot=known.boot if known else "",
         )
 
-    def _go_back(self, error: Exception) -> None:
-        """Put the last good rule set back, then raise the error."""
+    def _go_back(self, error: Exception, stamp: int) -> None:
+        """Put the last good rule set back, under this stamp unless it is 0; then raise."""
         message = error.message if isinstance(error, AgentError) else str(error)
         code = error.code if isinstance(error, AgentError) else "state_unusable"
         try:
@@ -224,8 +224,10 @@ class _Swap:
                 self._backend.remove()
             else:
                 good = _backend_named(self._saved.backend, self._backend, self._other)
-                held = self._backend.read(), self._other.read()
-                good.swap(self._saved.rules, stamps.prepare(self._saved.rules, *held), None)
+                rules = self._saved.rules
+                if not stamp:
+                    stamp = stamps.prepare(rules, (self._backend.read(), self._other.read()))
+                good.swap(rules, stamp, None)
                 if good is not self._backend:
                     self._backend.remove()
         except Failed as second:

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 # by hand), also after their forward is gone, and lets the kernel list ours alone.
 FLOW_BIT = 0x1000
 
-# What the mark of a flow becomes when a rule set admits it: FLOW_BIT, and one bit that says which
+# What the mark of a flow becomes when a rule set admits it: FLOW_BIT, and a number that says which
 # rule set it was. A packet whose flow bears the stamp of the rules in force need not be looked up.
-# See stamps.py for what keeps that true.
-STAMPS = (0x1200, 0x1400, 0x1800)
+# See stamps.py for what keeps that true. All bits at once are no stamp: a mask is never mistaken.
+STAMPS = tuple(FLOW_BIT | number << 9 for number in range(1, 7))
 OUR_BITS = 0x1E00  # all are set and read under this mask, which leaves the other 28 bits to others
 
 # Packet mark of the SYNs by which tell.py speaks to the ends of stale flows: exempt from tracking.

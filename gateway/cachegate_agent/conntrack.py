@@ -19,7 +19,7 @@ from cachegate_agent.netlink import NESTED, Attributes, Netlink, attribute, attr
 from cachegate_agent.rules import Target
 
 CHANGE, GET, DELETE = 0x100, 0x101, 0x102  # subsystem 1
-ORIGINAL, REPLY, PROTOCOL_INFO, MARK, ID, MARK_MASK, FILTER = 1, 2, 4, 8, 12, 21, 25
+ORIGINAL, REPLY, PROTOCOL_INFO, MARK, ID, ZONE, MARK_MASK, FILTER = 1, 2, 4, 8, 12, 18, 21, 25
 TUPLE_IP, TUPLE_PROTOCOL = 1, 2
 SOURCE_IP, DESTINATION_IP = 1, 2
 NUMBER, SOURCE_PORT, DESTINATION_PORT = 1, 2, 3
@@ -91,8 +91,11 @@ def delete(some: List[Flow]) -> None:
 
 
 def unstamp(some: List[Flow]) -> None:
-    """Take the stamp from flows; those that are gone already are left alone."""
-    _request(CHANGE, some, _by_mark(FLOW_BIT, OUR_BITS))
+    """Take the stamp from flows; those that are gone already are left alone.
+
+    The kernel does not look at the ID here: so only bits go that no other flow has.
+    """
+    _request(CHANGE, some, _by_mark(0, OUR_BITS ^ FLOW_BIT))
 
 
 def _request(kind: int, some: List[Flow], more: bytes = b"") -> None:
@@ -135,6 +138,8 @@ def _flow(message: bytes) -> Optional[Flow]:
     if target == listen:  # marked, but then refused by us: never translated
         return None
     key = attribute(ORIGINAL | NESTED, parts[ORIGINAL]) + attribute(ID, parts[ID])
+    if ZONE in parts:  # without it the kernel looks in zone 0 only
+        key += attribute(ZONE, parts[ZONE])
     return Flow(client, listen, Target(*target), masked, _state(parts), key)
 
 
@@ -144,16 +149,17 @@ class _Ends(NamedTuple):
 
 
 # The addresses, the protocol and the ports of a direction, each behind the head of its attribute,
-# always in this order. Reading them one by one would take twice the time, of 100,000 flows.
+# always in this order, and only a zone may follow. Reading them one by one would take twice the
+# time, of 100,000 flows.
 _DIRECTION = struct.Struct("!4x 4xI 4xI 4x 4xB3x 4xH2x 4xH2x")
 
 
 def _is_tcp(data: bytes) -> bool:
-    return len(data) == _DIRECTION.size and data[28] == socket.IPPROTO_TCP
+    return len(data) >= _DIRECTION.size and data[28] == socket.IPPROTO_TCP
 
 
 def _ends(data: bytes) -> _Ends:
-    source, destination, _, source_port, destination_port = _DIRECTION.unpack(data)
+    source, destination, _, source_port, destination_port = _DIRECTION.unpack_from(data)
     return _Ends(End(_address(source), source_port), End(_address(destination), destination_port))
 
 

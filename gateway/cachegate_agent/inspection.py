@@ -15,11 +15,9 @@ if TYPE_CHECKING:
 def inspect(state: State, saved: Optional[Saved]) -> Dict[str, Any]:
     """Return the whole report without a probe; report.page() cuts it into pages."""
     choice = preflight.choose()
-    live = choice.backend.read()
-    backend = choice.backend
-    if live is None:
-        live = choice.other.read()
-        backend = choice.other if live else backend
+    found, left = choice.backend.read(), choice.other.read()
+    live = found or left
+    backend = choice.other if left and not found else choice.backend
     connections = Counter(flow.listen.port for flow in conntrack.flows() if flow.is_open)
     forwards = _saved_forwards(saved) if saved else _live_forwards(live)
     held = live.identity if live else None
@@ -28,7 +26,7 @@ def inspect(state: State, saved: Optional[Saved]) -> Dict[str, Any]:
         "generation": saved.rules.generation if saved else (held.generation if held else 0),
         "digest": saved.rules.digest if saved else (held.digest if held else ""),
         "backend": backend.name,
-        "drift": _differs(saved, live, backend.name),
+        "drift": _differs(saved, live, backend.name) or (found is not None and left is not None),
         "installed": units.is_current(state),
         "unreachable": [],
         "warnings": [*choice.warnings, *(preflight.warnings(saved.rules) if saved else [])],

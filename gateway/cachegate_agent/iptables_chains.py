@@ -33,6 +33,8 @@ STAMP = f"{PREFIX}-STAMP"
 IDENTITY = f"{PREFIX}-IDENTITY"  # no packet comes here: it bears the comment
 
 _OURS = f"{FLOW_BIT:#x}/{FLOW_BIT:#x}"
+# Another program's mark may have our bits by chance, and its flows are none of our business.
+_TRANSLATED = "-m conntrack --ctstate DNAT"
 _RST = "-j REJECT --reject-with tcp-reset"
 
 
@@ -88,7 +90,7 @@ def _nat(content: Content) -> Table:
             f"-j {TARGET}",
             f"-j CONNMARK --set-xmark 0x0/{OUR_BITS:#x}",
         ),
-        f"{PREFIX}-POSTROUTING": (f"-m connmark --mark {_OURS} -j MASQUERADE",),
+        f"{PREFIX}-POSTROUTING": (f"-m connmark --mark {_OURS} {_TRANSLATED} -j MASQUERADE",),
         **grow(Tree(TARGET, translate, _to_ports), singles(content.targets)),
         **grow(Tree(SELF, redirect, _to_ports), runs(content.targets)),
     }
@@ -114,8 +116,9 @@ def filter_table(content: Content) -> Table:
         IDENTITY: (f'-m comment --comment "{content.identity}"',) if content.identity else (),
         f"{PREFIX}-FORWARD": (
             # All but the first packets after a change end here.
-            *((f"-m connmark --mark {stamp} -j ACCEPT",) if stamp else ()),
+            *((f"-m connmark --mark {stamp} {_TRANSLATED} -j ACCEPT",) if stamp else ()),
             f"-m connmark ! --mark {_OURS} -j RETURN",
+            "-m conntrack ! --ctstate DNAT -j RETURN",
             "-m conntrack --ctdir REPLY -j ACCEPT",
             *_from_sources(content, f"-p tcp -j {LIVE}"),
             "-m conntrack --ctstate RELATED -j ACCEPT",  # ICMP about a flow

@@ -47,5 +47,5 @@ def _close(saved: Saved) -> apply.Cut:
     backend = Nftables() if saved.backend == Nftables.name else Iptables()
     if backend.why_not():
         return apply.Cut(0, 0)  # its program is gone, and nothing can be asked of it
-    backend.swap(rules, stamps.prepare(rules, Nftables().read(), Iptables().read()), None)
+    backend.swap(rules, stamps.prepare(rules, (Nftables().read(), Iptables().read())), None)
     return apply.cut(rules, flows.Suspects(None))

@@ -170,7 +170,7 @@ except OSError as error:
 
 def unstamped(listing: str) -> str:
     """Blot out the stamp in rules as any tool prints them: it is another after each repair."""
-    return re.sub(r"\b0x(0*1[248]00|fffff[359]ff)\b", "STAMP", listing)
+    return re.sub(r"\b0x(0*1[2468ac]00|fffff[3579bd]ff)\b", "STAMP", listing)
 
 
 _DEAD = """

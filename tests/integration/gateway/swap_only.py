@@ -18,7 +18,7 @@ from cachegate_agent.nftables import Nftables
 backend = Nftables() if sys.argv[1] == "nftables" else Iptables()
 rules = payload.rules_of(payload.decode(Path(sys.argv[2]).read_text()))
 live = backend.read()
-stamp = stamps.prepare(rules, live)
+stamp = stamps.prepare(rules, [live])
 run = subprocess.run
 spent: list[float] = []
 

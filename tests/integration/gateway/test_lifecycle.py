@@ -172,6 +172,15 @@ DAMAGE = {
     "nat flushed": "iptables -t nat -F",
     "filter flushed": "iptables -F",
     "a jump lost": "iptables -D FORWARD 1",
+    "another stamp asked for": (
+        "nft flush chain ip cachegate forward ; add rule ip cachegate forward ct mark & 0x1e00 =="
+        " 0x1c00 accept ; add rule ip cachegate forward ct mark & 0x1000 == 0x1000 ct status dnat"
+        " ct direction original goto guard"
+    ),
+    "another stamp let through": (
+        "iptables -R CACHEGATE-FORWARD 1 -m connmark --mark 0x1c00/0x1e00"
+        " -m conntrack --ctstate DNAT -j ACCEPT"
+    ),
 }
 
 

@@ -9,10 +9,11 @@ import pytest
 from cachegate_agent import conntrack, stamps
 from cachegate_agent.backend import STAMPS, Live
 from cachegate_agent.conntrack import ESTABLISHED, End, Flow
+from cachegate_agent.errors import Failed
 from cachegate_agent.rules import Target
 from tests.unit.gateway.iptables_machine import rule_set
 
-FIRST, SECOND, THIRD = STAMPS
+FIRST, SECOND, THIRD, *_, LAST = STAMPS
 RULES = rule_set({6379: ["10.0.1.1:6379"]}, ["203.0.113.0/24"])
 
 
@@ -38,11 +39,12 @@ def flow(target: str, client: str = "203.0.113.7") -> Flow:
         ((None, None), FIRST),
         ((holding(), None), FIRST),  # rules of an agent that gave none
         ((holding(FIRST), None), SECOND),
-        ((holding(SECOND), None), FIRST),
+        ((holding(SECOND), None), THIRD),
+        ((holding(LAST), None), FIRST),
         ((holding(FIRST), holding(SECOND)), THIRD),  # one back-end takes over from the other
         ((None, holding(FIRST)), SECOND),
         ((holding(FIRST, SECOND), None), THIRD),  # a change that was killed half way
-        ((holding(FIRST, THIRD), None), SECOND),
+        ((holding(FIRST, LAST), None), SECOND),
         ((holding(*STAMPS), None), FIRST),  # somebody else's work
     ],
 )
@@ -57,18 +59,34 @@ def test_a_rule_set_gets_a_stamp_that_nobody_gives(
 
     monkeypatch.setattr(conntrack, "stamped", stamped)
 
-    assert stamps.prepare(RULES, *held) == stamp
-    assert asked == [stamp]
+    assert stamps.prepare(RULES, held) == stamp
+    assert set(asked) == {stamp}
 
 
 def test_a_stamp_is_taken_from_every_flow_that_the_rules_do_not_admit_and_from_no_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     well, moved, stranger = flow("10.0.1.1"), flow("10.0.1.2"), flow("10.0.1.1", "198.51.100.1")
+    bearing = [well, moved, stranger]
     taken: list[Flow] = []
-    monkeypatch.setattr(conntrack, "stamped", lambda _stamp: [well, moved, stranger])
-    monkeypatch.setattr(conntrack, "unstamp", taken.extend)
 
-    stamps.prepare(RULES)
+    def unstamp(some: list[Flow]) -> None:
+        taken.extend(some)
+        bearing[:] = [each for each in bearing if each not in some]
+
+    monkeypatch.setattr(conntrack, "stamped", lambda _stamp: list(bearing))
+    monkeypatch.setattr(conntrack, "unstamp", unstamp)
+
+    stamps.prepare(RULES, [])
 
     assert taken == [moved, stranger]
+
+
+def test_a_stamp_that_the_kernel_does_not_take_away_fails_the_change_before_it_begins(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(conntrack, "stamped", lambda _stamp: [flow("10.0.1.2")])
+    monkeypatch.setattr(conntrack, "unstamp", lambda _some: None)
+
+    with pytest.raises(Failed, match="keep the mark"):
+        stamps.prepare(RULES, [])
