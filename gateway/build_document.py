@@ -106,7 +106,7 @@ mainSteps:
 def squeeze(source: str) -> str:
     """Leave out what is for people and type checkers: half of the text, and none of the program.
 
-    That is docstrings, comments, blank lines, and annotations of functions.
+    That is docstrings, comments, blank lines, deep indents, and annotations of functions.
     """
     source = _without_annotations(source)
     tree = ast.parse(source)
@@ -123,6 +123,10 @@ def squeeze(source: str) -> str:
             lines[row] = ""
         if is_only:
             lines[rows[0]] = " " * statement.col_offset + "pass"
+    for row, line in enumerate(lines):
+        if line and row not in inside:
+            code = line.lstrip(" ")
+            lines[row] = " " * ((len(line) - len(code)) // 4) + code
     kept = [line for row, line in enumerate(lines) if line or row in inside]
     return "".join(f"{line}\n" for line in kept)
 
@@ -170,12 +174,12 @@ def _docstrings(tree: ast.Module) -> list[tuple[ast.stmt, bool]]:
 
 
 def _rows_inside_texts(tree: ast.Module) -> set[int]:
-    """Return the rows that belong to a text of several lines, where a blank line counts."""
+    """Return the rows that begin inside a text of several lines, where every blank counts."""
     return {
         row
         for node in ast.walk(tree)
         if isinstance(node, (ast.Constant, ast.JoinedStr))
-        for row in range(node.lineno - 1, node.end_lineno or node.lineno)
+        for row in range(node.lineno, node.end_lineno or node.lineno)
         if node.end_lineno != node.lineno
     }
 

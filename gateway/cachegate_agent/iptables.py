@@ -63,9 +63,12 @@ class Iptables:
 
     def swap(self, rules: Rules, stamp: int, since: Optional[Live]) -> None:
         """Make the kernel hold exactly these rules; without `since` it is read first."""
-        found = _read("iptables-save") if since is None else held(since)
-        before = live(found) if found and since is None else since
-        _restore("iptables-restore", steps(rules, stamp, before, found))
+        if since is None:
+            found = _read("iptables-save")
+            way = steps(rules, stamp, live(found) if found else None, found)
+        else:
+            way = steps(rules, stamp, since, held(since))
+        _restore("iptables-restore", way)
 
     def remove(self) -> bool:
         """Take away everything of ours, from both kinds of iptables where the system has both."""

@@ -15,7 +15,7 @@ Each rule is written as iptables-save prints it, because what is read back is co
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Dict, List, Mapping, NamedTuple, Tuple
+from typing import TYPE_CHECKING, List, Mapping, NamedTuple, Optional, Tuple, final
 
 from cachegate_agent.backend import FLOW_BIT, OUR_BITS, TELL_MARK
 from cachegate_agent.iptables_tree import Chains, Tree, grow, runs, singles
@@ -45,35 +45,36 @@ class Table(NamedTuple):
     jumps: Mapping[str, str]
 
 
-class Content(NamedTuple):
+@final
+class Content:
     """All that the rules depend on; the identity is text, empty where there is none.
 
     Without a stamp, 0, the rules look up every packet and stamp no flow.
     """
 
-    identity: str
-    sources: Tuple[IPv4Network, ...]
-    targets: Mapping[int, Tuple[Target, ...]]
-    stamp: int
+    def __init__(
+        self,
+        identity: str,
+        sources: Tuple[IPv4Network, ...],
+        targets: Mapping[int, Tuple[Target, ...]],
+        stamp: int,
+    ) -> None:
+        self.identity = identity
+        self.sources = sources
+        self.stamp = stamp
+        self.listens = singles(targets)
+        self.listen_runs = runs(targets)
+        self.answering_runs = runs({target.port for some in targets.values() for target in some})
 
 
-def tables(content: Content) -> Dict[str, Table]:
-    """Return what each table is to hold, in the order in which an empty kernel may receive them."""
-    return {"raw": _raw(), "filter": filter_table(content), "nat": _nat(content)}
-
-
-def _raw() -> Table:
+def raw(_content: Content, _beside: Optional[Content] = None) -> Table:
+    """Return what the table raw is to hold."""
     jump = f"-m mark --mark {TELL_MARK:#x} -j {PREFIX}-OUTPUT"
     return Table({f"{PREFIX}-OUTPUT": ("-j CT --notrack",)}, {"OUTPUT": jump})
 
 
-def _nat(content: Content) -> Table:
-    def translate(low: int, _high: int) -> List[str]:
-        return _translate(low, content.targets[low])
-
-    def redirect(low: int, high: int) -> List[str]:
-        return [f"{_to_ports(low, high)} -j REDIRECT"]
-
+def nat(content: Content, beside: Optional[Content] = None) -> Table:
+    """Return what the table nat is to hold, without some of what it holds for `beside` too."""
     chains = {
         f"{PREFIX}-PREROUTING": (
             # Only a SYN opens a flow. A packet from the middle of one that is not known (cut, or
@@ -91,8 +92,8 @@ def _nat(content: Content) -> Table:
             f"-j CONNMARK --set-xmark 0x0/{OUR_BITS:#x}",
         ),
         f"{PREFIX}-POSTROUTING": (f"-m connmark --mark {_OURS} {_TRANSLATED} -j MASQUERADE",),
-        **grow(Tree(TARGET, translate, _to_ports), singles(content.targets)),
-        **grow(Tree(SELF, redirect, _to_ports), runs(content.targets)),
+        **grow(_TRANSLATE, content.listens, beside and beside.listens),
+        **grow(_REDIRECT, content.listen_runs, beside and beside.listen_runs),
     }
     jumps = {
         # The address first: by the port alone we would take what passes through the NAT instance.
@@ -102,15 +103,8 @@ def _nat(content: Content) -> Table:
     return Table(chains, jumps)
 
 
-def filter_table(content: Content) -> Table:
-    """Return what the table filter is to hold."""
-
-    def admit(low: int, _high: int) -> List[str]:
-        return _admit(low, content.targets[low])
-
-    def reject(low: int, high: int) -> List[str]:
-        return [f"{_to_ports(low, high)} {_RST}"]
-
+def filters(content: Content, beside: Optional[Content] = None) -> Table:
+    """Return what the table filter is to hold, without some of what it holds for `beside` too."""
     stamp = f"{content.stamp:#x}/{OUR_BITS:#x}" if content.stamp else ""
     chains = {
         IDENTITY: (f'-m comment --comment "{content.identity}"',) if content.identity else (),
@@ -135,8 +129,8 @@ def filter_table(content: Content) -> Table:
         ),
         STAMP: (*((f"-j CONNMARK --set-xmark {stamp}",) if stamp else ()), "-j ACCEPT"),
         STRAY: _drop(content),
-        **grow(Tree(LIVE, admit, _from_ports), singles(content.targets)),
-        **grow(Tree(LISTEN, reject, _to_ports), runs(content.targets)),
+        **grow(_ADMIT, content.listens, beside and beside.listens),
+        **grow(_REJECT, content.listen_runs, beside and beside.listen_runs),
     }
     jumps = {
         "FORWARD": f"-j {PREFIX}-FORWARD",
@@ -153,10 +147,9 @@ def _drop(content: Content) -> Tuple[str, ...]:
     """
     if not knows_strays():
         return ()
-    answering = {target.port for some in content.targets.values() for target in some}
     return (
-        *(f"-p tcp -m tcp --sport {_ports(low, high)} -j DROP" for low, high in runs(answering)),
-        *(f"{_to_ports(low, high)} -j DROP" for low, high in runs(content.targets)),
+        *(f"-p tcp -m tcp --sport {_ports(a, b)} -j DROP" for a, b, _ in content.answering_runs),
+        *(f"{_to_ports(low, high)} -j DROP" for low, high, _ in content.listen_runs),
     )
 
 
@@ -179,7 +172,7 @@ def _from_ports(low: int, high: int) -> str:
     return f"-p tcp -m conntrack --ctorigdstport {_ports(low, high)}"
 
 
-def _translate(listen: int, targets: Tuple[Target, ...]) -> List[str]:
+def _translate(listen: int, _: int, targets: Tuple[Target, ...]) -> List[str]:
     """Send new connections to each target by turns: the first takes every n-th of n, and so on."""
     port = f"-p tcp -m tcp --dport {listen}"
     rules = []
@@ -190,10 +183,27 @@ def _translate(listen: int, targets: Tuple[Target, ...]) -> List[str]:
     return rules
 
 
-def _admit(listen: int, targets: Tuple[Target, ...]) -> List[str]:
+def _admit(listen: int, _: int, targets: Tuple[Target, ...]) -> List[str]:
     # The cheap comparisons come first: most packets are another forward's, to another address.
     return [
-        f"-d {target.address}/32 -p tcp -m tcp --dport {target.port}"
+        f"-d {target.address!s}/32 -p tcp -m tcp --dport {target.port}"
         f" -m conntrack --ctorigdstport {listen} -g {STAMP}"
         for target in targets
     ]
+
+
+def _redirect(low: int, high: int, _: Tuple[Target, ...]) -> List[str]:
+    return [f"{_to_ports(low, high)} -j REDIRECT"]
+
+
+def _reject(low: int, high: int, _: Tuple[Target, ...]) -> List[str]:
+    return [f"{_to_ports(low, high)} {_RST}"]
+
+
+_TRANSLATE = Tree(TARGET, _translate, _to_ports)
+_REDIRECT = Tree(SELF, _redirect, _to_ports)
+_ADMIT = Tree(LIVE, _admit, _from_ports)
+_REJECT = Tree(LISTEN, _reject, _to_ports)
+
+# In the order in which an empty kernel may receive them.
+TABLES = {"raw": raw, "filter": filters, "nat": nat}

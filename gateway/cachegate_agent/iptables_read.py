@@ -8,7 +8,7 @@ from ipaddress import IPv4Network
 from typing import Dict, FrozenSet, Iterator, List, Mapping, Optional, Tuple
 
 from cachegate_agent.backend import OUR_BITS, STAMPS, Live
-from cachegate_agent.iptables_chains import IDENTITY, LISTEN, PREFIX, TARGET, Content, tables
+from cachegate_agent.iptables_chains import IDENTITY, LISTEN, PREFIX, TABLES, TARGET, Content
 from cachegate_agent.iptables_text import Found, jumps_in_place, nothing, same
 from cachegate_agent.rules import Identity, Target, address_of
 
@@ -23,10 +23,10 @@ _SOURCE = re.compile(r"(?:^| )-s ([\d.]+/\d+) ")
 def live(found: Mapping[str, Found]) -> Live:
     """Return what the chains hold; whatever they do not say in our own words changes the shape."""
     identity = _identity(found.get("filter", nothing()))
-    stamps = _stamps(found)
-    content = Content(str(identity or ""), _sources(found), _targets(found), max(stamps, default=0))
+    sources, targets, stamps = _sources(found), _targets(found), _stamps(found)
+    content = Content(str(identity or ""), sources, targets, max(stamps, default=0))
     shape = _shape(content, found) if len(stamps) == 1 else ""
-    return Live(identity, content.sources, dict(content.targets), stamps, shape)
+    return Live(identity, sources, targets, stamps, shape)
 
 
 def _identity(table: Found) -> Optional[Identity]:
@@ -78,7 +78,8 @@ def _shape(content: Content, found: Mapping[str, Found]) -> str:
     missing, doubled or not the first of its chain: no packet may come to our rules then.
     """
     odd = set()
-    for name, table in tables(content).items():
+    for name, table_for in TABLES.items():
+        table = table_for(content)
         there = found.get(name, nothing())
         if not jumps_in_place(table, there):
             return ""

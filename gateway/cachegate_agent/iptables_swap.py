@@ -9,9 +9,9 @@ any that the new rules do not.
 from __future__ import annotations
 
 from ipaddress import collapse_addresses
-from typing import TYPE_CHECKING, Dict, List, Mapping, Optional
+from typing import TYPE_CHECKING, Dict, List, Mapping, Optional, Union
 
-from cachegate_agent.iptables_chains import Content, Table, filter_table, tables
+from cachegate_agent.iptables_chains import TABLES, Content, Table
 from cachegate_agent.iptables_text import Found, as_found, nothing, rewrite
 
 if TYPE_CHECKING:
@@ -19,22 +19,23 @@ if TYPE_CHECKING:
     from cachegate_agent.rules import Rules
 
 Steps = List[List[str]]  # the lines of each transaction; none where the table needs no change
+Held = Union[Content, Found]  # by a table: exactly the chains for a content, or what was found
 
 _EMPTY = Table({}, {})
 
 
-def steps(rules: Rules, stamp: int, before: Optional[Live], found: Mapping[str, Found]) -> Steps:
+def steps(rules: Rules, stamp: int, before: Optional[Live], found: Mapping[str, Held]) -> Steps:
     """Return the transactions that lead from what was found to the rules.
 
     `before` is what the found chains mean, None where there are none.
     """
-    wanted = tables(Content(str(rules.identity), rules.admitted, rules.targets, stamp))
-    wide = filter_table(_both(rules, stamp, before)) if before else wanted["filter"]
+    after = Content(str(rules.identity), rules.admitted, rules.targets, stamp)
+    wide = _both(rules, stamp, before) if before else after
     return [
-        rewrite("raw", wanted["raw"], found.get("raw", nothing())),
-        rewrite("filter", wide, found.get("filter", nothing())),
-        rewrite("nat", wanted["nat"], found.get("nat", nothing())),
-        rewrite("filter", wanted["filter"], as_found(wide)),
+        _step("raw", after, found.get("raw", nothing())),
+        _step("filter", wide, found.get("filter", nothing())),
+        _step("nat", after, found.get("nat", nothing())),
+        _step("filter", after, wide),
     ]
 
 
@@ -45,10 +46,18 @@ def removal(found: Mapping[str, Found]) -> Steps:
     ]
 
 
-def held(since: Live) -> Dict[str, Found]:
-    """Return the chains of a kernel that holds exactly this."""
+def held(since: Live) -> Dict[str, Content]:
+    """Return what each table holds where the kernel holds exactly this."""
     content = Content(str(since.identity), since.sources, since.targets, since.stamp)
-    return {name: as_found(table) for name, table in tables(content).items()}
+    return dict.fromkeys(TABLES, content)
+
+
+def _step(name: str, content: Content, since: Held) -> List[str]:
+    """Return the transaction that leads a table from what it holds to a content."""
+    table = TABLES[name]
+    if isinstance(since, Found):
+        return rewrite(name, table(content), since)
+    return rewrite(name, table(content, since), as_found(table(since, content)))
 
 
 def _both(rules: Rules, stamp: int, before: Live) -> Content:

@@ -53,8 +53,8 @@ class Nftables:
             idle = [listen for listen, targets in since.targets.items() if len(targets) > 1]
         else:
             idle = self._write_over(rules, stamp)
-        shared = text.content_of(rules, stamp).shared
-        _delete_chains([f"{text.READERS}{listen}" for listen in idle if listen not in shared])
+        now = rules.targets
+        _delete_chains([f"{text.READERS}{port}" for port in idle if len(now.get(port, ())) < 2])
 
     def _write_over(self, rules: Rules, stamp: int) -> List[int]:
         """Write the whole table over what is there; return the ports that had a readers chain."""

@@ -144,29 +144,23 @@ class Content(NamedTuple):
 
     def without(self, other: Content) -> Content:
         """Leave out the listen ports that the other one has with the same targets."""
-        return self._replace(
-            targets={
-                listen: targets
-                for listen, targets in self.targets.items()
-                if other.targets.get(listen) != targets
-            }
-        )
+        theirs = other.targets.get
+        left = [each for each in self.targets.items() if theirs(each[0]) != each[1]]
+        return self._replace(targets=dict(sorted(left)))
 
     def elements(self) -> Dict[str, List[str]]:
         """Return the elements of every set and map, in nft's words."""
-        single = {
-            listen: targets[0] for listen, targets in self.targets.items() if len(targets) == 1
+        # Writing an address takes the most time by far: each once, and without its __format__.
+        ends = {
+            listen: [f"{address!s} . {port}" for address, port in targets]
+            for listen, targets in self.targets.items()
         }
         return {
             "sources": [str(network) for network in self.sources],
             "listens": [str(listen) for listen in self.targets],
-            "live": [
-                f"{listen} . {target.address} . {target.port}"
-                for listen, targets in self.targets.items()
-                for target in targets
-            ],
+            "live": [f"{listen} . {end}" for listen, some in ends.items() for end in some],
             "forwards": [
-                f"{listen} : {target.address} . {target.port}" for listen, target in single.items()
+                f"{listen} : {some[0]}" for listen, some in ends.items() if len(some) == 1
             ],
             "readers": [f"{listen} : goto {READERS}{listen}" for listen in self.shared],
             "answering": self.answering(),
@@ -227,16 +221,18 @@ def afresh(rules: Rules, stamp: int) -> str:
 
 def change(before: Content, rules: Rules, stamp: int) -> str:
     """Return the change that deletes and adds only what differs."""
-    after = content_of(rules, stamp)
-    old, new = before.without(after).elements(), after.without(before).elements()
-    # The port of a target that is left may be another one's that stays.
-    old["answering"], new["answering"] = before.answering(), after.answering()
+    after = Content(rules.admitted, rules.targets, stamp)
+    gone, come = before.without(after), after.without(before)
+    old, new = gone.elements(), come.elements()
+    if old["answering"] != new["answering"]:
+        # The port of a target that is left may be another one's that stays.
+        old["answering"], new["answering"] = before.answering(), after.answering()
     lines = []
     for name in SETS:
         # Order is kept for the reader of a log; sets make it fast.
         kept = set(new[name])
         lines += _change("delete", name, [item for item in old[name] if item not in kept])
-    lines += _share_out(after.without(before).shared)
+    lines += _share_out(come.shared)
     for name in SETS:
         known = set(old[name])
         lines += _change("add", name, [item for item in new[name] if item not in known])

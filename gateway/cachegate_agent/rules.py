@@ -7,7 +7,7 @@ because importing dataclasses would cost a fifth of the agent's whole start.
 from __future__ import annotations
 
 import hashlib
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from ipaddress import IPv4Address, IPv4Network, collapse_addresses
 from typing import Dict, NamedTuple, Tuple
 
@@ -55,15 +55,17 @@ class Identity(NamedTuple):
         return cls(owner, int(generation), digest)
 
 
-class Rules(NamedTuple):
-    """A whole rule set as it was received and found correct."""
-
+class _Rules(NamedTuple):
     owner: str
     generation: int
     digest: str
     targets_within: Tuple[IPv4Network, ...]
     sources: Tuple[IPv4Network, ...]
     forwards: Tuple[Forward, ...]
+
+
+class Rules(_Rules):
+    """A whole rule set as it was received and found correct."""
 
     @property
     def identity(self) -> Identity:
@@ -75,7 +77,7 @@ class Rules(NamedTuple):
         """The sources without overlaps, sorted: the form in which they are compared."""
         return tuple(collapse_addresses(self.sources))
 
-    @property
+    @cached_property
     def targets(self) -> Dict[int, Tuple[Target, ...]]:
         """The targets of each listen port, sorted: the form in which they are compared."""
         return {

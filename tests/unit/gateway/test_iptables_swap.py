@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cachegate_agent.backend import STAMPS
 from cachegate_agent.iptables import Iptables
 from cachegate_agent.iptables_read import live
-from cachegate_agent.iptables_swap import Steps, steps
+from cachegate_agent.iptables_swap import Steps, held, steps
 from cachegate_agent.iptables_text import parse
 from tests.unit.gateway.iptables_machine import Machine, rule_set
 
@@ -88,6 +88,27 @@ def test_a_swap_ends_in_exactly_the_new_rules(old: Rules, new: Rules) -> None:
         table: {chain: unordered[chain] for chain in machine.tables[table]}
         for table, unordered in holding(new).tables.items()
     }
+
+
+@given(old=rule_sets(1), new=rule_sets(2), few=st.booleans())
+@settings(max_examples=200)
+def test_the_way_from_what_is_known_is_the_way_from_what_is_read(
+    *, old: Rules, new: Rules, few: bool
+) -> None:
+    if few:
+        new = new._replace(forwards=(*old.forwards[2:], *new.forwards[:1]))
+        new = new._replace(forwards=tuple({each.listen: each for each in new.forwards}.values()))
+    machine = holding(old)
+    found = parse(machine.save())
+    before = live(found)
+
+    known = steps(new, STAMPS[1], before, held(before))
+
+    for ours, read in zip(known, steps(new, STAMPS[1], before, found), strict=True):
+        assert sorted(ours) == sorted(read)
+    for step in known:
+        machine.restore(step)
+    assert live(parse(machine.save())).holds(new)
 
 
 @given(rule_sets(1), rule_sets(2))
