@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from benchmarks.agent import run_as_carried
 from benchmarks.programs import environment
 from benchmarks.repair.clients import MOVED, OTHER_NODE, SAME_NODE
-from benchmarks.updates.instance import carried_agent
 from benchmarks.updates.rule_sets import ANEW, least_change, least_table
 from tests.integration.gateway.lab import A, B, forward, payload
 
@@ -36,8 +36,7 @@ class Ours:
     def __init__(self, lab: Gateway) -> None:
         """Let the lab run the archive that the SSM document carries, as instances run it."""
         self.lab = lab
-        lab.program, lab.flags = lab.folder / "agent.pyz", ("-I", "-S")
-        lab.program.write_bytes(carried_agent())
+        run_as_carried(lab)
         self._generation = 0
 
     def begin(self) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
 import json
 import subprocess
 import sys
@@ -12,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from benchmarks.agent import FLAGS, carried_agent
 from benchmarks.pipe import pipe
 from benchmarks.updates.rule_sets import NODES
 from tests.integration.gateway.lab import A, gateway, packed
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from tests.integration.gateway.lab import Document
 
 HERE = Path(__file__).parent
-DOCUMENT = HERE.parents[1] / "gateway" / "document.yaml"
 
 
 class Timed(NamedTuple):
@@ -39,6 +37,14 @@ class Applied(NamedTuple):
     seconds: dict[str, float]
     start: float  # seconds from the start of Python to the agent's first line
     script: str  # what the swap gave to its program
+
+
+class Turned(NamedTuple):
+    """One swap of one target, and the program alone with the same text; all in seconds."""
+
+    swap: float
+    program: float  # of the swap
+    same: float
 
 
 class Instance:
@@ -64,29 +70,41 @@ class Instance:
 
     def apply(self, backend: str, document: Document) -> Applied:
         """Let the agent apply a payload; raise RuntimeError where it changed nothing."""
-        payload, script = self._folder / "payload", self._folder / "script"
-        payload.write_text(packed(document))
-        arguments = ("apply", "--payload-file", str(payload))
+        (payload,) = self._payloads(document)
+        script = self._folder / "script"
         steps = (str(HERE / "steps.py"), str(self._archive), str(script))
-        done = self.run(
-            sys.executable, "-I", "-S", *steps, *arguments, environment=self._environment(backend)
-        )
+        done = self._python(backend, *steps, "apply", "--payload-file", payload)
         answer = json.loads(done.output.splitlines()[-1])
         if not answer["report"].get("changed"):
             raise RuntimeError(f"the agent did not change the kernel: {answer['report']}")
         return Applied(answer["seconds"], answer["ready"] - done.began, script.read_text())
 
+    def turns(self, backend: str, turns: int, documents: list[Document]) -> list[Turned]:
+        """Swap from the first document's rules to the second's and back, so many times."""
+        files = self._payloads(*documents)
+        script = (str(HERE / "turns.py"), str(self._archive), backend, str(turns))
+        done = self._python(backend, *script, *files)
+        return [Turned(*each) for each in json.loads(done.output)]
+
     def remove(self, backend: str) -> None:
         """Take the agent's rules and what it remembers away."""
-        environment = self._environment(backend)
-        self.run(sys.executable, "-I", "-S", str(self._archive), "remove", environment=environment)
+        self._python(backend, str(self._archive), "remove")
 
     def clear(self) -> None:
         """Take everybody's rules away."""
         self.run("nft", "flush", "ruleset")
 
-    def _environment(self, backend: str) -> dict[str, str]:
-        return {"CACHEGATE_STATE_DIR": str(self._folder / "state"), "CACHEGATE_BACKEND": backend}
+    def _payloads(self, *documents: Document) -> list[str]:
+        """Write payloads, and return the names of their files."""
+        files = [self._folder / f"payload{number}" for number in range(len(documents))]
+        for file, document in zip(files, documents, strict=True):
+            file.write_text(packed(document))
+        return [str(file) for file in files]
+
+    def _python(self, backend: str, *arguments: str) -> Timed:
+        """Run Python as the document does."""
+        state = {"CACHEGATE_STATE_DIR": str(self._folder / "state"), "CACHEGATE_BACKEND": backend}
+        return self.run(sys.executable, *FLAGS, *arguments, environment=state)
 
 
 @contextmanager
@@ -99,9 +117,3 @@ def instance() -> Iterator[Instance]:
         pipe = subprocess.PIPE
         with lab.nat.start(*command, stdin=pipe, stdout=pipe) as stopwatch:
             yield Instance(Path(name), stopwatch)
-
-
-def carried_agent() -> bytes:
-    """Return the agent as the SSM document carries it: what really runs on an instance."""
-    _, _, rest = DOCUMENT.read_text("utf-8").partition("<<'AGENT'\n")
-    return gzip.decompress(base64.b64decode(rest.partition("AGENT\n")[0]))

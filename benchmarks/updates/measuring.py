@@ -1,4 +1,4 @@
-"""Measure whole updates: all forwards at once, then one target changed, by every way in turn."""
+"""Measure updates: all forwards at once, then one target changed, by every way in turn."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from benchmarks.progress import rounds
 from benchmarks.rows import Rows
-from benchmarks.updates import names, rule_sets
+from benchmarks.updates import names, one_target, rule_sets
 from benchmarks.updates.instance import instance
 from tests.integration.gateway.lab import payload
 
@@ -44,24 +44,24 @@ def measure(*, quick: bool) -> Rows:
                 for way in (*ways[first:], *ways[:first]):
                     way(turn)
                     here.clear()
+        for size in QUICK_SIZES if quick else SIZES:
+            one_target.measure(rows, here, size, quick=quick)
     return rows
 
 
 def _ours_by_nftables(turn: Turn) -> None:
-    applied = _ours(turn, "nftables")
-    for update, script in applied.items():
-        turn.keep(names.same_text("nftables", update), _nft(turn, script).seconds)
-    _keep_length(turn, "ours", applied[names.FIRST])
+    script = _ours(turn, "nftables")
+    turn.keep(names.same_text("nftables", names.FIRST), _nft(turn, script).seconds)
+    _keep_length(turn, "ours", script)
 
 
 def _ours_by_iptables(turn: Turn) -> None:
-    for update, script in _ours(turn, "iptables").items():
-        done = turn.here.run("iptables-restore", "--noflush", text=script)
-        turn.keep(names.same_text("iptables", update), done.seconds)
+    done = turn.here.run("iptables-restore", "--noflush", text=_ours(turn, "iptables"))
+    turn.keep(names.same_text("iptables", names.FIRST), done.seconds)
 
 
-def _ours(turn: Turn, backend: str) -> dict[str, str]:
-    """Apply twice, leave an empty kernel, and return the texts that the two swaps gave it."""
+def _ours(turn: Turn, backend: str) -> str:
+    """Apply twice, leave an empty kernel, and return the text that the first swap gave it."""
     texts = {}
     for generation, update in enumerate(names.UPDATES, 1):
         some = rule_sets.forwards(turn.size, changed=update == names.CHANGE)
@@ -70,15 +70,12 @@ def _ours(turn: Turn, backend: str) -> dict[str, str]:
             turn.keep(names.ours(backend, update, step), seconds)
         texts[update] = done.script
     turn.here.remove(backend)
-    return texts
+    return texts[names.FIRST]
 
 
 def _by_hand(turn: Turn) -> None:
     text = rule_sets.least_table(rule_sets.forwards(turn.size))
-    port, target = rule_sets.changed_element(turn.size)
     turn.keep(names.other(names.BY_HAND, names.FIRST), _nft(turn, text).seconds)
-    change = _nft(turn, rule_sets.least_change(port, target))
-    turn.keep(names.other(names.BY_HAND, names.CHANGE), change.seconds)
     _keep_length(turn, names.BY_HAND, text)
 
 

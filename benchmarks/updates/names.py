@@ -25,6 +25,11 @@ def same_text(backend: str, update: str) -> str:
     return f"{TOOLS[backend]} of our text, {update}"
 
 
+def alone(backend: str, step: str) -> str:
+    """Name the swap of one target, or the program in it, where nothing else of a run was done."""
+    return f"our swap alone, {backend}, {CHANGE}: {step}"
+
+
 def other(way: str, update: str) -> str:
     """Name what somebody does without us."""
     return f"{way}, {update}"

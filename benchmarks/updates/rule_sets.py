@@ -18,14 +18,15 @@ ANEW = "table ip least\ndelete table ip least\n"  # before the least table, whet
 
 def forwards(count: int, *, changed: bool = False) -> list[Document]:
     """Return many forwards; the one in the middle is the one that changes."""
-    made = [forward(FIRST_PORT + n, f"{_node(n)}:6379") for n in range(count)]
+    made = [forward(FIRST_PORT + n, f"{node(n)}:6379") for n in range(count)]
     if changed:
         port, target = changed_element(count)
         made[count // 2] = forward(port, f"{target}:6379")
     return made
 
 
-def _node(number: int) -> str:
+def node(number: int) -> str:
+    """Return the address of the how manieth forward's node, from 0, before any change."""
     return _NODES.format(number // 250, number % 250 + 1)
 
 

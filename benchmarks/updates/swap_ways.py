@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from benchmarks.agent import run_as_carried
 from benchmarks.updates.rule_sets import ANEW, least_change, least_table
 from tests.integration.gateway.lab import NODE_PORTS, A, B, forward, payload
 
@@ -41,6 +42,11 @@ def rule_set(number: int) -> list[Document]:
 
 def _apply(lab: Gateway, number: int = 0) -> object:
     return lab.apply(payload(1 + number, *rule_set(number)))
+
+
+def _install_ours(lab: Gateway) -> object:
+    run_as_carried(lab)
+    return _apply(lab)
 
 
 def _nft(lab: Gateway, text: str) -> object:
@@ -94,8 +100,8 @@ def _flush_and_add(lab: Gateway, number: int) -> object:
 
 
 WAYS = (
-    Way(OURS_NFT, "nftables", _apply, _apply, 12.0),
-    Way(OURS_IPTABLES, "iptables", _apply, _apply, 12.0),
+    Way(OURS_NFT, "nftables", _install_ours, _apply, 12.0),
+    Way(OURS_IPTABLES, "iptables", _install_ours, _apply, 12.0),
     Way("nft -f, delete and add one element", "", _whole_table, _element),
     Way("nft -f, delete and add the table", "", _whole_table, _whole_table),
     Way("iptables-restore, one chain", "", _restore, _restore),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.integration.gateway.lab import Gateway
 
 REPETITIONS = 3
-QUICK = 1 / 4  # of the seconds of a full run
+QUICK = 1 / 6  # of the seconds of a full run
 # One change each so many seconds, where a way is that fast: what is shown is what a change does.
 PACE = 0.1
 START_S = 0.3  # until the clients are Python programs that ask: a change before that meets nobody

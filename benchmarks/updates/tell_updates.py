@@ -27,6 +27,7 @@ STEPS = {
     steps.SAVE: "save",
 }
 REST = "the rest"
+PARTS_OF_SWAP = (steps.SWAP, steps.PROGRAM)
 SHOWN = (500, 5_000)  # forwards, of the picture by steps
 BOUND = 1.2
 
@@ -45,6 +46,10 @@ def tell(rows: Rows) -> Report:
         ),
         steps=_steps(rows, sizes),
         swaps=_swaps(rows, sizes),
+        alone=" and ".join(
+            f"{len(rows.taken(names.alone(backend, steps.SWAP), sizes[0]))} times ({backend})"
+            for backend in names.BACKENDS
+        ),
         start=f"{rows.estimate(_ours('nftables', names.FIRST, names.START), sizes[0]).median:.0f}",
         empty=f"{rows.estimate(names.EMPTY, sizes[0]).median:.1f}",
         sets=_sets(rows, sizes),
@@ -119,15 +124,23 @@ def _comparisons() -> list[tuple[str, str, str]]:
     found = []
     for backend in names.BACKENDS:
         for update in names.UPDATES:
-            swap, program = (_ours(backend, update, step) for step in (steps.SWAP, steps.PROGRAM))
+            swap, program = (_of_swap(backend, update, step) for step in PARTS_OF_SWAP)
             same = names.same_text(backend, update)
             what = f"{update}, our swap ({backend}) to"
-            found.append((f"(a) {what} {names.TOOLS[backend]} of the very same text", swap, same))
+            tool = names.TOOLS[backend]
+            found.append((f"(a) {what} {tool} of the very same text", swap, program))
+            alone = f"of (a), {update}, that {tool} ({backend}) to the same one run alone"
+            found.append((alone, program, same))
             if backend == "nftables":
                 hand = names.other(names.BY_HAND, update)
                 found.append((f"(b) {what} nft -f of the least text by hand", swap, hand))
                 found.append((f"of (b), {update}, the program alone", program, hand))
     return found
+
+
+def _of_swap(backend: str, update: str, step: str) -> str:
+    """Name the way whose rows tell of a swap: the many alone, where there are any."""
+    return names.alone(backend, step) if update == names.CHANGE else _ours(backend, update, step)
 
 
 def _sets(rows: Rows, sizes: Iterable[int]) -> str:
@@ -170,7 +183,7 @@ def _goals(rows: Rows, sizes: list[int]) -> tuple[Goal, ...]:
         if what.startswith("(") and "nftables" in what:
             size, found = _worst(rows, sizes, ours, theirs)
             goals.append(Goal(f"{what} (worst size: {size:,})", found, BOUND))
-    first, swap = _ours("nftables", names.FIRST), _ours("nftables", names.CHANGE, steps.SWAP)
+    first, swap = _ours("nftables", names.FIRST), names.alone("nftables", steps.SWAP)
     if 500 in sizes:
         what = "first apply of 500 forwards, nftables"
         goals.append(Goal(what, rows.estimate(first, 500), 100, unit=" ms"))

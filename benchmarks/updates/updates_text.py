@@ -29,9 +29,13 @@ nor remember anything for the next boot.
 
 ### The swap itself
 
-The swap is making the text and the program that gives it to the kernel. (a) is to the same program
-with the same text; (b) is to the least text that a person would write for the same forwards: one
-map and two chains, or one element for another.
+The swap is making the text and the program that gives it to the kernel. (a) is to that program in
+it, so to the same text at the same moment; the line after it shows what the program takes there
+against the same text given to it alone, where two runs mostly differ in how long the kernel lets
+them wait. (b) is to the least text that a person would write for the same forwards: one map and two
+chains, or one element for another. One target is changed here {alone}, there and back, apart from
+the rest of a run, because a change is short and its time varies. Each swap of ours is a process of
+its own that has read payload and kernel, as in a run; the program alone takes turns with it.
 
 {swaps}
 

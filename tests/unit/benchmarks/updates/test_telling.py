@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from benchmarks.agent import carried_agent
 from benchmarks.rows import Rows
 from benchmarks.updates import measuring, names, rule_sets, steps, swaps, tell_swaps, tell_updates
-from benchmarks.updates.instance import carried_agent
 from benchmarks.updates.swap_ways import WAYS, rule_set
 from build_document import HERE, squeeze
 from cachegate_agent import carry
@@ -25,13 +25,19 @@ def updates(sizes: tuple[int, ...], swap: float = 2.0) -> Rows:
 
 def _ours(swap: float) -> dict[str, float]:
     took = dict.fromkeys(tell_updates.STEPS, 1.0)
-    took |= {steps.SWAP: swap, steps.PROGRAM: swap, names.START: 60.0, steps.ALL: 10.0 + swap}
-    return {
+    took |= {steps.SWAP: swap, steps.PROGRAM: 2.0, names.START: 60.0, steps.ALL: 10.0 + swap}
+    whole = {
         names.ours(backend, update, step): value
         for update in names.UPDATES
         for backend in names.BACKENDS
         for step, value in took.items()
     }
+    alone = {
+        names.alone(backend, step): took[step]
+        for backend in names.BACKENDS
+        for step in (steps.SWAP, steps.PROGRAM)
+    }
+    return whole | alone
 
 
 def _bare(size: int, repetition: int) -> dict[str, float]:
@@ -55,7 +61,7 @@ def test_a_swap_slower_than_a_bare_tool_by_more_than_a_fifth_misses_its_goals() 
 
 def test_the_worst_size_is_the_one_that_a_goal_shows() -> None:
     rows = updates((1, 50))
-    way = names.ours("nftables", names.CHANGE, steps.SWAP)
+    way = names.alone("nftables", steps.SWAP)
     rows.raw = [row._replace(value=9.0) if row[:2] == (way, "1") else row for row in rows.raw]
 
     (goal,) = (
@@ -179,3 +185,13 @@ def test_the_kernel_is_read_before_a_swap_and_back_after_it() -> None:
 
 def test_what_is_measured_is_the_archive_of_the_document() -> None:
     assert carried_agent() == carry.pack(HERE, squeeze)
+
+
+def test_a_swap_is_compared_with_the_program_in_it_whatever_that_takes_alone() -> None:
+    rows = updates((500,), 3.0)
+    alone = [names.same_text("nftables", update) for update in names.UPDATES]
+    rows.raw = [row._replace(value=9.0) if row.way in alone else row for row in rows.raw]
+
+    goals = [goal for goal in tell_updates.tell(rows).goals if goal.what.startswith("(a)")]
+
+    assert [goal.found.median for goal in goals] == [1.5, 1.5]
