@@ -142,11 +142,11 @@ class Content(NamedTuple):
         """The listen ports whose connections are shared out among several targets."""
         return {listen: targets for listen, targets in self.targets.items() if len(targets) > 1}
 
-    def without(self, other: Content) -> Content:
-        """Leave out the listen ports that the other one has with the same targets."""
-        theirs = other.targets.get
-        left = [each for each in self.targets.items() if theirs(each[0]) != each[1]]
-        return self._replace(targets=dict(sorted(left)))
+    def only(self, listens: Iterable[int]) -> Content:
+        """Leave out all other listen ports."""
+        return self._replace(
+            targets={each: self.targets[each] for each in listens if each in self.targets}
+        )
 
     def elements(self) -> Dict[str, List[str]]:
         """Return the elements of every set and map, in nft's words."""
@@ -222,7 +222,10 @@ def afresh(rules: Rules, stamp: int) -> str:
 def change(before: Content, rules: Rules, stamp: int) -> str:
     """Return the change that deletes and adds only what differs."""
     after = Content(rules.admitted, rules.targets, stamp)
-    gone, come = before.without(after), after.without(before)
+    held = before.targets.get
+    differing = {listen for listen, targets in after.targets.items() if held(listen) != targets}
+    differing |= before.targets.keys() - after.targets.keys()
+    gone, come = (each.only(sorted(differing)) for each in (before, after))
     old, new = gone.elements(), come.elements()
     if old["answering"] != new["answering"]:
         # The port of a target that is left may be another one's that stays.
