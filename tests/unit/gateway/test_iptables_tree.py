@@ -16,13 +16,8 @@ PORTS = st.frozensets(st.integers(1, 65535), max_size=300)
 # 6144 begins a branch: one run ends with it, among many others.
 OVER_THE_EDGE = frozenset({*range(6000, 6143, 3), 6143, 6144, *range(6150, 6300, 3)})
 # Near each other, so that there are branches; a change of many or few, of ports or of targets.
-TARGETS = st.dictionaries(
-    st.integers(6300, 6700),
-    st.sampled_from(
-        [(), (Target(IPv4Address("10.0.1.1"), 1),), (Target(IPv4Address("10.0.1.1"), 2),)]
-    ),
-    max_size=120,
-)
+TO = st.sampled_from([(), *((Target(IPv4Address("10.0.1.1"), port),) for port in (1, 2))])
+TARGETS = st.dictionaries(st.integers(6300, 6700), TO, max_size=120)
 LONGEST_NAME = 28  # characters, the limit of iptables
 
 
@@ -98,12 +93,15 @@ def test_a_port_more_changes_one_chain() -> None:
     assert len({name for name in after if after[name] != before.get(name)}) == 1
 
 
-@given(ours=TARGETS, change=TARGETS, few=st.booleans())
+@given(TARGETS, TARGETS, st.lists(st.tuples(st.integers(0, 119), TO), max_size=3))
 def test_what_two_trees_have_in_common_is_left_out_of_both_and_nothing_else_is(
-    *, ours: dict[int, tuple[Target, ...]], change: dict[int, tuple[Target, ...]], few: bool
+    ours: dict[int, tuple[Target, ...]],
+    added: dict[int, tuple[Target, ...]],
+    moved: list[tuple[int, tuple[Target, ...]]],
 ) -> None:
-    old = singles(ours)
-    new = singles(ours | dict(list(change.items())[:3]) if few else change)
+    ports = sorted(ours)
+    changed = {ports[place % len(ports)]: to for place, to in moved if ports}
+    old, new = singles(ours), singles(ours | (changed or added))
     whole, others = tree(new), tree(old)
 
     grown, known = tree(new, old), tree(old, new)
