@@ -34,7 +34,7 @@ IDENTITY = f"{PREFIX}-IDENTITY"  # no packet comes here: it bears the comment
 
 _OURS = f"{FLOW_BIT:#x}/{FLOW_BIT:#x}"
 # Another program's mark may have our bits by chance, and its flows are none of our business.
-_TRANSLATED = "-m conntrack --ctstate DNAT"
+_BY_DNAT = "-m conntrack --ctstate DNAT"
 _RST = "-j REJECT --reject-with tcp-reset"
 
 
@@ -91,7 +91,7 @@ def nat(content: Content, beside: Optional[Content] = None) -> Table:
             f"-j {TARGET}",
             f"-j CONNMARK --set-xmark 0x0/{OUR_BITS:#x}",
         ),
-        f"{PREFIX}-POSTROUTING": (f"-m connmark --mark {_OURS} {_TRANSLATED} -j MASQUERADE",),
+        f"{PREFIX}-POSTROUTING": (f"-m connmark --mark {_OURS} {_BY_DNAT} -j MASQUERADE",),
         **grow(_TRANSLATE, content.listens, beside and beside.listens),
         **grow(_REDIRECT, content.listen_runs, beside and beside.listen_runs),
     }
@@ -110,7 +110,7 @@ def filters(content: Content, beside: Optional[Content] = None) -> Table:
         IDENTITY: (f'-m comment --comment "{content.identity}"',) if content.identity else (),
         f"{PREFIX}-FORWARD": (
             # All but the first packets after a change end here.
-            *((f"-m connmark --mark {stamp} {_TRANSLATED} -j ACCEPT",) if stamp else ()),
+            *((f"-m connmark --mark {stamp} {_BY_DNAT} -j ACCEPT",) if stamp else ()),
             f"-m connmark ! --mark {_OURS} -j RETURN",
             "-m conntrack ! --ctstate DNAT -j RETURN",
             "-m conntrack --ctdir REPLY -j ACCEPT",
