@@ -25,6 +25,13 @@ PROGRAMS = {"nftables": ("nft", "-f", "-"), "iptables": ("iptables-restore", "--
 LONGEST_WAIT_S = 0.01  # a tick of the kernel's clock at most
 
 
+class End(NamedTuple):
+    """One end of the way: a payload, and the stamp of its rules, so that texts are the same."""
+
+    file: str
+    stamp: int
+
+
 class Swapped(NamedTuple):
     """How a swap went: seconds of it all, of the program in it, and what that was given."""
 
@@ -33,34 +40,33 @@ class Swapped(NamedTuple):
     script: str
 
 
-def swap(backend: Any, file: str) -> Swapped:
-    """Swap to a payload's rules in a process of its own; raise RuntimeError where that fails."""
+def swap(backend: Any, end: End) -> Swapped:
+    """Swap to an end's rules in a process of its own; raise RuntimeError where that fails."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         code = 1
         try:
-            with os.fdopen(writing, "w") as end:
-                json.dump(_swapped(backend, file), end)
+            with os.fdopen(writing, "w") as pipe:
+                json.dump(_swapped(backend, end), pipe)
             code = 0
         finally:
             os._exit(code)
     os.close(writing)
-    with os.fdopen(reading) as end:
-        said = end.read()
+    with os.fdopen(reading) as pipe:
+        said = pipe.read()
     if os.waitpid(child, 0)[1] != 0:
         raise RuntimeError("a swap failed, or there was nothing to change")
     return Swapped(*json.loads(said))
 
 
-def _swapped(backend: Any, file: str) -> Swapped:
-    from cachegate_agent import payload, stamps  # noqa: PLC0415 - found only now
+def _swapped(backend: Any, end: End) -> Swapped:
+    from cachegate_agent import payload  # noqa: PLC0415 - found only now
 
-    rules = payload.rules_of(payload.decode(Path(file).read_text()))
+    rules = payload.rules_of(payload.decode(Path(end.file).read_text()))
     since = backend.read()
     if since is not None and not (since.shape and since.identity != rules.identity):
         raise RuntimeError("the kernel does not hold the other rules")
-    stamp = stamps.prepare(rules, since)
     run = subprocess.run
     spent: list[float] = []
     scripts: list[str] = []
@@ -74,7 +80,7 @@ def _swapped(backend: Any, file: str) -> Swapped:
 
     subprocess.run = timed
     started = time.monotonic()
-    backend.swap(rules, stamp, since)
+    backend.swap(rules, end.stamp, since)
     seconds = time.monotonic() - started
     return Swapped(seconds, sum(spent), "".join(scripts))
 
@@ -91,24 +97,26 @@ def give(program: tuple[str, ...], script: str) -> float:
     return time.monotonic() - started
 
 
-def main(archive: str, name: str, turns: int, here: str, there: str) -> None:
+def main(archive: str, name: str, turns: int, *files: str) -> None:
     """Print how long the swaps took; raise where one did not lead to its rules."""
     sys.path.insert(0, archive)
-    from cachegate_agent.iptables import Iptables  # noqa: PLC0415 - found only now
+    from cachegate_agent.backend import STAMPS  # noqa: PLC0415 - found only now
+    from cachegate_agent.iptables import Iptables  # noqa: PLC0415
     from cachegate_agent.nftables import Nftables  # noqa: PLC0415
 
     gc.disable()  # as the agent does
     backend = Nftables() if name == "nftables" else Iptables()
+    here, there = (End(file, stamp) for file, stamp in zip(files, STAMPS, strict=False))
     swap(backend, here)
     # The identity is in the texts, so every later swap proves that these led to its beginning.
-    texts = [swap(backend, file).script for file in (there, here)]
+    texts = [swap(backend, end).script for end in (there, here)]
     taken = []
     for turn in range(turns):
         ours: list[Swapped] = []
         alone: list[float] = []
         for is_ours in (turn % 2 == 0, turn % 2 == 1):
             if is_ours:
-                ours = [swap(backend, file) for file in (there, here)]
+                ours = [swap(backend, end) for end in (there, here)]
             else:
                 alone = [give(PROGRAMS[name], text) for text in texts]
         if [each.script for each in ours] != texts:
@@ -120,4 +128,4 @@ def main(archive: str, name: str, turns: int, here: str, there: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4], sys.argv[5])
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), *sys.argv[4:])
