@@ -151,10 +151,10 @@ class _Swap:
 
     def run(self, held: _Held, warnings: List[str], started: float) -> Outcome:
         rules = self._order.rules
-        intact = held.live if self._is_intact(held.live) else None
+        intact = held.live if self._is_intact(held) else None
         holds = intact is not None and intact.holds(rules)
         known = self._saved.rules.identity if self._saved else None
-        settled = holds and known == rules.identity and held.other is None
+        settled = holds and known == rules.identity
         done = Cut(0, 0) if settled else self._force(held, intact, swap=not holds)
         return Outcome(
             rules=rules,
@@ -166,10 +166,12 @@ class _Swap:
             elapsed=time.monotonic() - started,
         )
 
-    def _is_intact(self, live: Optional[Live]) -> bool:
+    def _is_intact(self, held: _Held) -> bool:
         """Tell whether the kernel holds what some run of ours left there, content aside."""
+        live = held.live
         return (
             live is not None
+            and held.other is None
             and self._saved is not None
             and self._saved.backend == self._backend.name
             and bool(live.shape)

@@ -31,8 +31,9 @@ def prepare(rules: Rules, held: Iterable[Optional[Live]]) -> int:
     kernel cannot be asked for its flows, or keeps a stamp.
     """
     stamp = _next(frozenset().union(*(live.stamps for live in held if live)))
-    conntrack.unstamp(_wrong(rules, stamp))
-    if _wrong(rules, stamp):
+    wrong = _wrong(rules, stamp)
+    conntrack.unstamp(wrong)
+    if wrong and _wrong(rules, stamp):
         raise Failed("kernel_refused", "conntrack: connections keep the mark of an older rule set")
     return stamp
 
