@@ -31,6 +31,9 @@ class Turn(NamedTuple):
         self.rows.add(way, self.size, self.repetition, seconds * 1000)
 
 
+PLACES = ("sysctl", "-n", "net.netfilter.nf_conntrack_buckets")
+
+
 def measure(*, quick: bool) -> Rows:
     """Measure every way at every size; the ways change their order from turn to turn."""
     rows = Rows("updates")
@@ -40,6 +43,7 @@ def measure(*, quick: bool) -> Rows:
             for size in QUICK_SIZES if quick else SIZES:
                 turn = Turn(rows, here, size, repetition)
                 turn.keep(names.EMPTY, here.run("true").seconds)
+                rows.add(names.PLACES, size, repetition, int(here.run(*PLACES).output))
                 first = repetition % len(ways)
                 for way in (*ways[first:], *ways[:first]):
                     way(turn)

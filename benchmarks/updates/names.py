@@ -9,6 +9,7 @@ TOOLS = {"nftables": "nft -f", "iptables": "iptables-restore"}
 
 START = "start"  # of Python, until the agent's first line
 EMPTY = "an empty process"
+PLACES = "places in the kernel's table of connections"
 BY_HAND = "nft -f, the least table"
 WITH_SETS = "nft -f, the least table with our sets"
 RESTORE = "iptables-restore, one chain"

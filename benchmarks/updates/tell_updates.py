@@ -52,6 +52,7 @@ def tell(rows: Rows) -> Report:
         ),
         start=f"{rows.estimate(_ours('nftables', names.FIRST, names.START), sizes[0]).median:.0f}",
         empty=f"{rows.estimate(names.EMPTY, sizes[0]).median:.1f}",
+        places=f"{rows.median(names.PLACES, sizes[0]):,.0f}",
         sets=_sets(rows, sizes),
         first=pictures[0].markdown,
         change=pictures[1].markdown,

@@ -27,6 +27,11 @@ nor remember anything for the next boot.
 
 {stacked}
 
+*Repair of flows* is mostly the kernel walking through its table of connections: before the swap for
+flows that bear the coming rules' stamp, after it for stale ones. That table has {places} places
+here, by the memory of the machine, however few connections there are. Linux gives a machine of
+0.5 GB 4,096.
+
 ### The swap itself
 
 The swap is making the text and the program that gives it to the kernel. (a) is to that program in

@@ -17,7 +17,12 @@ def updates(sizes: tuple[int, ...], swap: float = 2.0) -> Rows:
     rows = Rows("updates")
     for repetition in range(6):
         for size in sizes:
-            values = {names.EMPTY: 0.5, **_bare(size, repetition), **_ours(swap)}
+            values = {
+                names.EMPTY: 0.5,
+                names.PLACES: 65_536,
+                **_bare(size, repetition),
+                **_ours(swap),
+            }
             for way, value in values.items():
                 rows.add(way, size, repetition, value)
     return rows
