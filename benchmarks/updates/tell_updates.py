@@ -203,7 +203,8 @@ def _lines(rows: Rows, sizes: Iterable[int], update: str) -> Picture:
         for way in ways
     }
     name = f"updates-{'all' if update == names.FIRST else 'one'}"
-    says = f"Time to apply {update} over the number of forwards, by way"
+    what = "apply all forwards" if update == names.FIRST else "change one target"
+    says = f"Time to {what}, over the number of forwards, by way"
     return Picture(name, says, lines(says, series, across="forwards", up="ms"))
 
 
