@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from typing import Any
 
 import pytest
@@ -12,6 +13,11 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 # A machine under load is no finding: what takes how long is measured by `make bench`.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+# A script that starts the tests in the background lets them ignore Ctrl-C, and so would the
+# programs do that are interrupted here.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # One worker runs all that measures time in the kernel, and the system tests, whose use of
 # permissions is judged together. It takes longest, so it comes first.
