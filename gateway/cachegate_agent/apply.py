@@ -166,6 +166,11 @@ class _Swap:
             elapsed=time.monotonic() - started,
         )
 
+    @property
+    def _is_same_backend(self) -> bool:
+        """Tell whether the last good rule set came into force by this back-end."""
+        return self._saved is not None and self._saved.backend == self._backend.name
+
     def _is_intact(self, held: _Held) -> bool:
         """Tell whether the kernel holds what some run of ours left there, content aside."""
         live = held.live
@@ -173,7 +178,7 @@ class _Swap:
             live is not None
             and held.other is None
             and self._saved is not None
-            and self._saved.backend == self._backend.name
+            and self._is_same_backend
             and bool(live.shape)
             and live.shape == self._saved.shape
         )
@@ -190,8 +195,7 @@ class _Swap:
             self._backend.swap(rules, stamp, intact)
         try:
             done = cut(rules, suspects)
-            known = self._saved is not None and self._saved.backend == self._backend.name
-            if held.other is not None or not known:
+            if held.other is not None or not self._is_same_backend:
                 self._other.remove()
             self._state.save(self._verified(intact, stamp))
         except (AgentError, OSError) as error:

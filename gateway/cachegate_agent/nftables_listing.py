@@ -59,15 +59,15 @@ class Listing(NamedTuple):
 
     def live(self) -> Live:
         """Return the content; the shape is "" where something is there that we did not write."""
-        identity = self._identity()
+        identity, stamps = self._identity(), self._stamps()
         try:
             sources, targets = self._sources(), self._targets()
             self._check_redundant(targets)
-            shape = self._shape()
+            shape = self._shape() if len(stamps) == 1 else ""
         except (UnexpectedError, KeyError, ValueError, TypeError, IndexError):
             # Any of these says the same: some value has not the form that we write.
-            return Live(identity, (), {}, self._stamps(), "")
-        return Live(identity, sources, targets, self._stamps(), shape)
+            return Live(identity, (), {}, stamps, "")
+        return Live(identity, sources, targets, stamps, shape)
 
     def has_our_frame(self) -> bool:
         """Tell whether all that we declare is there as declared, and nothing else is."""
@@ -160,7 +160,7 @@ class Listing(NamedTuple):
         Beside what is there, what this version of the agent writes: where another version wrote
         it, the shape differs, and the next swap writes everything afresh.
         """
-        if not self.has_our_frame() or self._miscounted() or len(self._stamps()) != 1:
+        if not self.has_our_frame() or self._miscounted():
             return ""
         fixed = {
             "sets": [
